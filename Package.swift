@@ -1,0 +1,190 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+/// Every Swift target is built in Swift 6 mode with warnings as errors. Imports state their
+/// members' module, so that ArchitectureTests can read the dependency rules off the sources.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(
+        name: name, path: "Sources/System/\(name)", pkgConfig: pkgConfig,
+        providers: [.apt([apt])])
+}
+
+func cTarget(
+    _ name: String, path: String, dependencies: [Target.Dependency] = [],
+    linking libraries: [String] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: path,
+        linkerSettings: libraries.map { .linkedLibrary($0) })
+}
+
+func library(_ name: String, in folder: String, _ dependencies: [Target.Dependency] = []) -> Target
+{
+    .target(
+        name: name, dependencies: dependencies, path: "\(folder)/\(name)", swiftSettings: strict)
+}
+
+func program(_ name: String, in folder: String, _ dependencies: [Target.Dependency] = []) -> Target
+{
+    .executableTarget(
+        name: name, dependencies: dependencies, path: "\(folder)/\(name)", swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: strict)
+}
+
+let system: [Target] = [
+    cTarget("CLinux", path: "Sources/System/CLinux"),
+    systemLibrary("COpenSSL", pkgConfig: "libssl", apt: "libssl-dev"),
+    systemLibrary("CSeccomp", pkgConfig: "libseccomp", apt: "libseccomp-dev"),
+    systemLibrary("CCapability", pkgConfig: "libcap", apt: "libcap-dev"),
+    systemLibrary("CBPF", pkgConfig: "libbpf", apt: "libbpf-dev"),
+    cTarget(
+        "COpenSSLShims", path: "Sources/System/COpenSSLShims", dependencies: ["COpenSSL"],
+        linking: ["ssl", "crypto"]),
+    cTarget(
+        "CBPFPrograms", path: "Sources/System/CBPFPrograms", dependencies: ["CBPF"],
+        linking: ["bpf", "elf", "z"]),
+    library("SecretMemory", in: "Sources/System", ["CLinux"]),
+]
+
+let core: [Target] = [
+    library("HTTPFormat", in: "Sources/Core"),
+    library("JSONFormat", in: "Sources/Core", ["SecretMemory"]),
+    library("Delivery", in: "Sources/Core", ["SecretMemory"]),
+    library("WrapperConfiguration", in: "Sources/Core", ["Delivery", "SecretMemory"]),
+    library("Compliance", in: "Sources/Core"),
+]
+
+let ports: [Target] = [
+    .target(
+        name: "Ports", dependencies: ["Delivery", "SecretMemory", "WrapperConfiguration"],
+        path: "Sources/Ports", swiftSettings: strict)
+]
+
+let components: [Target] = [
+    library(
+        "Wrapper", in: "Sources/Components",
+        ["Ports", "Delivery", "SecretMemory", "WrapperConfiguration"])
+]
+
+let adapters: [Target] = [
+    library(
+        "VaultSecretStore", in: "Sources/Adapters",
+        [
+            "Ports", "HTTPFormat", "JSONFormat", "Delivery", "SecretMemory",
+            "WrapperConfiguration", "CLinux", "COpenSSL", "COpenSSLShims",
+        ]),
+    library(
+        "LinuxProcessHost", in: "Sources/Adapters",
+        [
+            "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "CLinux", "CSeccomp",
+            "CCapability",
+        ]),
+]
+
+let executables: [Target] = [
+    program(
+        "cloudtaser-wrapper", in: "Sources/Executables",
+        [
+            "Wrapper", "VaultSecretStore", "LinuxProcessHost", "Ports", "Delivery",
+            "SecretMemory", "WrapperConfiguration", "CLinux",
+        ]),
+    program(
+        "cloudtaser", in: "Sources/Executables",
+        [
+            "Compliance", "WrapperConfiguration",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]),
+]
+
+let simulation: [Target] = [
+    .target(
+        name: "Simulation",
+        dependencies: ["Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "Wrapper"],
+        path: "Simulation", swiftSettings: strict)
+]
+
+let virtualMachine: [Target] = [
+    library("AttackPrograms", in: "vm-tests", ["CLinux"]),
+    program("attack", in: "vm-tests", ["AttackPrograms", "CLinux"]),
+    program(
+        "guest-init", in: "vm-tests",
+        [
+            "AttackPrograms", "VaultListener", "LoopbackPKI", "Simulation", "SecretMemory",
+            "CLinux", "CBPF", "CBPFPrograms",
+        ]),
+]
+
+let testSupport: [Target] = [
+    library("LoopbackPKI", in: "Tests/Support", ["COpenSSL", "COpenSSLShims"]),
+    library(
+        "VaultListener", in: "Tests/Support",
+        ["Simulation", "LoopbackPKI", "COpenSSL", "COpenSSLShims", "CLinux"]),
+    library("TestKit", in: "Tests/Support", ["Compliance", "CLinux"]),
+    program(
+        "delivery-harness", in: "Tests/Support",
+        [
+            "LinuxProcessHost", "Ports", "Delivery", "SecretMemory", "WrapperConfiguration",
+            "CLinux",
+        ]),
+]
+
+let testTargets: [Target] = [
+    tests("SecretMemoryTests", ["SecretMemory", "TestKit", "CLinux"]),
+    tests("HTTPFormatTests", ["HTTPFormat"]),
+    tests("JSONFormatTests", ["JSONFormat", "SecretMemory"]),
+    tests("DeliveryTests", ["Delivery", "SecretMemory"]),
+    tests("WrapperConfigurationTests", ["WrapperConfiguration", "Delivery", "SecretMemory"]),
+    tests("ComplianceTests", ["Compliance", "TestKit"]),
+    tests(
+        "WrapperTests",
+        ["Wrapper", "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "Simulation"]),
+    tests(
+        "VaultSecretStoreTests",
+        [
+            "VaultSecretStore", "Ports", "Delivery", "SecretMemory", "WrapperConfiguration",
+            "VaultListener", "LoopbackPKI", "Simulation", "TestKit", "CLinux",
+        ]),
+    tests(
+        "LinuxProcessHostTests",
+        ["LinuxProcessHost", "Ports", "Delivery", "SecretMemory", "TestKit", "CLinux"]),
+    tests("DeliverySuiteTests", ["TestKit", "CLinux", "delivery-harness"]),
+    tests(
+        "PortConformanceTests",
+        [
+            "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "Simulation",
+            "VaultSecretStore", "VaultListener", "LoopbackPKI", "TestKit",
+        ]),
+    tests("SimulationTests", ["Simulation", "Ports", "Delivery", "SecretMemory", "Wrapper"]),
+    tests("ArchitectureTests", []),
+    tests(
+        "EndToEndTests",
+        [
+            "VaultListener", "LoopbackPKI", "Simulation", "TestKit", "WrapperConfiguration",
+            "CLinux", "cloudtaser-wrapper", "attack",
+        ]),
+]
+
+let package = Package(
+    name: "cloudtaser",
+    products: [
+        .executable(name: "cloudtaser-wrapper", targets: ["cloudtaser-wrapper"]),
+        .executable(name: "cloudtaser", targets: ["cloudtaser"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: system + core + ports + components + adapters + executables + simulation
+        + virtualMachine + testSupport + testTargets
+)

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+package import SecretMemory
+
+/// How a secret reaches the program, strongest first.
+package enum DeliveryMode: String, Sendable, CaseIterable {
+    /// A memfd_secret region whose strings the environment array points at.
+    case splice
+    /// The classic environment block: readable through /proc/PID/environ.
+    case environ
+}
+
+/// How `splice` follows the program's later execs.
+package enum FollowStrategy: String, Sendable, CaseIterable {
+    /// The tree stays traced; every fork, thread creation and delivered signal stops once.
+    case attached
+    /// seccomp notifies of each exec; between execs nothing is traced.
+    case notified
+    /// Only the first image gets the values; later execs see empty placeholders.
+    case none
+}
+
+/// Why the values could not be laid out.
+package enum DeliveryFailure: Error, Equatable {
+    /// `name` is not a valid environment name (POSIX: letters, digits, `_`, not starting with
+    /// a digit; here also `.` and `-`, as container runtimes accept them).
+    case nameInvalid(String)
+    case nameRepeated(String)
+    /// An environment value cannot hold a NUL byte.
+    case valueContainsNUL(name: String)
+    case valueTooLarge(name: String, limitBytes: Int)
+    case imageTooLarge(limitBytes: Int)
+    case memory(SecretMemoryFailure)
+}
+
+/// The master copy of what is delivered: `NAME=value\0`, an 8-byte canary, then the next entry,
+/// in the order added, each entry starting on an 8-byte boundary.
+///
+/// Kept in secret memory for the later execs of the tree.
+package struct DeliveryImage: ~Copyable {
+    /// Largest single value (bytes). Linux limits one environment string to 128 KiB
+    /// (MAX_ARG_STRLEN, execve(2)); spliced values are not bound by it, classic ones are.
+    package static let secretValueBytesMax = 1 << 20
+    /// Largest image (bytes).
+    package static let deliveryBytesMax = 4 << 20
+
+    /// One entry's place.
+    package struct Entry: Sendable, Equatable {
+        package let name: String
+        /// Of the first byte of `NAME=` from the image's start.
+        package let offset: Int
+        /// Of `NAME=value` without the NUL.
+        package let byteCount: Int
+    }
+
+    package private(set) var entries: [Entry] = []
+    private var buffer: SecretBuffer
+
+    package init(capacity: Int, minimumTier: MemoryTier) throws(DeliveryFailure) {
+        guard capacity <= Self.deliveryBytesMax else {
+            throw .imageTooLarge(limitBytes: Self.deliveryBytesMax)
+        }
+        do throws(SecretMemoryFailure) {
+            buffer = try SecretBuffer(capacity: capacity, minimumTier: minimumTier)
+        } catch { throw .memory(error) }
+    }
+
+    package var tier: MemoryTier { buffer.tier }
+    /// Bytes laid out so far.
+    package var byteCount: Int { buffer.count }
+
+    /// The whole image.
+    package func withBytes<Result, Failure: Error>(
+        _ body: (RawSpan) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try buffer.withBytes(body)
+    }
+
+    /// Appends one entry.
+    package mutating func append(name: String, value: RawSpan) throws(DeliveryFailure) {
+        guard EnvironmentName.isValid(name) else { throw .nameInvalid(name) }
+        guard !entries.contains(where: { $0.name == name }) else { throw .nameRepeated(name) }
+        guard value.byteCount <= Self.secretValueBytesMax else {
+            throw .valueTooLarge(name: name, limitBytes: Self.secretValueBytesMax)
+        }
+        let hasNUL = value.withUnsafeBytes { $0.contains(0) }
+        guard !hasNUL else { throw .valueContainsNUL(name: name) }
+        let start = buffer.count
+        do throws(SecretMemoryFailure) {
+            try buffer.append(text: name)
+            try buffer.append(byte: UInt8(ascii: "="))
+            try buffer.append(value)
+            entries.append(
+                Entry(name: name, offset: start, byteCount: buffer.count - start))
+            try buffer.append(byte: 0)
+            try buffer.append(text: Self.canary)
+            while buffer.count % 8 != 0 { try buffer.append(byte: 0) }
+        } catch {
+            buffer.truncate(to: start)
+            if entries.last?.offset == start { entries.removeLast() }
+            if case .capacityExceeded = error {
+                throw .imageTooLarge(limitBytes: buffer.capacity)
+            }
+            throw .memory(error)
+        }
+    }
+
+    /// Follows every value, so that an overrun of a value in place is seen.
+    static let canary: StaticString = "\u{01}ctcnry\u{02}"
+}
+
+/// What may be the name of an environment entry.
+package enum EnvironmentName {
+    package static let byteCountMax = 256
+
+    package static func isValid(_ name: String) -> Bool {
+        guard let first = name.utf8.first, name.utf8.count <= byteCountMax else { return false }
+        guard !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else { return false }
+        return name.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."),
+                UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+    }
+}

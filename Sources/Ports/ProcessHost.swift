@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Delivery
+
+/// What to start, and how.
+package struct Launch: Sendable, Equatable {
+    /// The program and its arguments; the first is resolved through PATH as execvp(3) does.
+    package var arguments: [String]
+    /// `NAME=value` entries without any secret and without any control variable.
+    package var environment: [String]
+    package var delivery: DeliveryMode
+    package var follow: FollowStrategy
+    package var child: ChildPolicy
+
+    package init(
+        arguments: [String], environment: [String], delivery: DeliveryMode,
+        follow: FollowStrategy, child: ChildPolicy = ChildPolicy()
+    ) {
+        self.arguments = arguments
+        self.environment = environment
+        self.delivery = delivery
+        self.follow = follow
+        self.child = child
+    }
+}
+
+/// What the program is allowed.
+package struct ChildPolicy: Sendable, Equatable {
+    /// Set `PR_SET_DUMPABLE` 0 in every image (wrapper rule 8).
+    package var undumpable = false
+    /// Map the delivered values read-only.
+    package var readOnlyValues = false
+    /// Install the filter that denies ptrace, process_vm_*, pidfd_getfd, io_uring, userfaultfd,
+    /// perf_event_open, kcmp, bpf and module calls (wrapper rule 13).
+    package var restrictSystemCalls = true
+    /// Empty the bounding and ambient capability sets of the program.
+    package var dropCapabilities = false
+
+    package init() {}
+}
+
+/// How the program ended.
+package enum ChildExit: Sendable, Equatable {
+    case exited(code: Int32)
+    case signalled(signal: Int32)
+
+    /// As a shell reports it: the code, or 128 + the signal's number.
+    package var statusCode: Int32 {
+        switch self {
+        case .exited(let code): code
+        case .signalled(let signal): 128 + signal
+        }
+    }
+}
+
+/// Why a program could not be started or kept under delivery.
+package enum ProcessHostFailure: Error, Sendable, Equatable {
+    /// Not found on PATH, or the path does not exist.
+    case notFound(program: String)
+    /// Found, and the kernel refuses to run it.
+    case notExecutable(program: String, errorNumber: Int32)
+    /// The host refuses a call that the delivery mode needs (ptrace, seccomp, memfd_secret).
+    case refused(call: String, errorNumber: Int32)
+    /// A step of the delivery failed; the image was killed before its first instruction.
+    case deliveryFailed(step: String, errorNumber: Int32)
+    /// Any other system call of the supervisor failed.
+    case systemCall(String, errorNumber: Int32)
+}
+
+/// Starts one program, delivers the values to it and to every program it executes, and stays
+/// with the tree until the program ends.
+///
+/// Contract:
+/// - No secret byte is in `Launch`; values travel only in the image.
+/// - Fail closed: an image that could not be given its values is killed before its first
+///   instruction. An image never runs with an unfilled placeholder.
+/// - Signals that can be forwarded are forwarded to the program; orphans are reaped.
+/// - When the caller dies, the whole tree dies.
+/// - Returns only after the program has ended.
+package protocol ProcessHost {
+    mutating func run(
+        _ launch: Launch, image: borrowing DeliveryImage
+    ) throws(ProcessHostFailure) -> ChildExit
+}

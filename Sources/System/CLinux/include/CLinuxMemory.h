@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/// memfd_secret(2). `flags` is 0 or O_CLOEXEC. Returns a descriptor or -errno.
+int clinux_memfd_secret(unsigned flags);
+
+/// Overwrites `count` bytes with zeros in a way the compiler may not remove (explicit_bzero(3)).
+void clinux_zero(void *address, size_t count);
+
+/// Writes one byte to the first byte of each page in `address ..< address + count`, with SIGBUS
+/// caught for the calling thread. Returns 0, or -EFAULT when a page could not be charged: on
+/// Linux 6.1.192 and 7.2 an exhausted RLIMIT_MEMLOCK shows as SIGBUS at first touch.
+int clinux_touch_pages(void *address, size_t count);
+
+/// Fills `count` bytes from getrandom(2), at most 256, waiting for the pool when the system has
+/// just booted. Returns 0 or -errno.
+int clinux_random(void *address, size_t count);

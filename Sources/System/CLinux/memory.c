@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "CLinuxMemory.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447
+#endif
+
+int clinux_memfd_secret(unsigned flags) {
+    long descriptor = syscall(SYS_memfd_secret, flags);
+    return descriptor < 0 ? -errno : (int)descriptor;
+}
+
+void clinux_zero(void *address, size_t count) { explicit_bzero(address, count); }
+
+int clinux_random(void *address, size_t count) {
+    ssize_t got = getrandom(address, count, 0);
+    return got == (ssize_t)count ? 0 : got < 0 ? -errno : -EIO;
+}
+
+static pthread_mutex_t touch_lock = PTHREAD_MUTEX_INITIALIZER;
+static _Thread_local sigjmp_buf *touch_escape;
+
+static void on_sigbus(int signal_number) {
+    if (touch_escape != NULL) siglongjmp(*touch_escape, 1);
+    // Not ours: fall back to the default action at the next fault.
+    signal(signal_number, SIG_DFL);
+}
+
+int clinux_touch_pages(void *address, size_t count) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    struct sigaction guard = {.sa_handler = on_sigbus, .sa_flags = SA_NODEFER}, before;
+    sigjmp_buf escape;
+    volatile int result = 0;
+    pthread_mutex_lock(&touch_lock);
+    sigaction(SIGBUS, &guard, &before);
+    touch_escape = &escape;
+    if (sigsetjmp(escape, 1) == 0) {
+        for (size_t offset = 0; offset < count; offset += page)
+            ((volatile char *)address)[offset] = 0;
+    } else {
+        result = -EFAULT;
+    }
+    touch_escape = NULL;
+    sigaction(SIGBUS, &before, NULL);
+    pthread_mutex_unlock(&touch_lock);
+    return result;
+}
