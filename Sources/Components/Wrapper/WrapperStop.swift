@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Delivery
+package import Ports
+package import SecretMemory
+package import WrapperConfiguration
+
+/// How a run of the wrapper ends.
+package enum WrapperStop: Error, Sendable, Equatable {
+    /// The program ran; its status is passed on.
+    case programEnded(ChildExit)
+    /// No program runs. `detail` says what, to what; it never holds a value.
+    case refused(WrapperExit, detail: String)
+
+    package var statusCode: Int32 {
+        switch self {
+        case .programEnded(let exit): exit.statusCode
+        case .refused(let exit, _): exit.rawValue
+        }
+    }
+
+    package init(_ failure: ConfigurationFailure) {
+        self = .refused(.configurationInvalid, detail: failure.message)
+    }
+
+    package init(_ failure: ProcessHostFailure) {
+        self =
+            switch failure {
+            case .notFound(let program): .refused(.notFound, detail: program)
+            case .notExecutable(let program, let number):
+                .refused(.notExecutable, detail: "\(program) (errno \(number))")
+            case .refused(let call, let number):
+                .refused(.hostRefusesDelivery, detail: "\(call) (errno \(number))")
+            case .deliveryFailed(let step, let number):
+                .refused(.deliveryFailed, detail: "step \(step) (errno \(number))")
+            case .systemCall(let call, let number):
+                .refused(.internalFailure, detail: "\(call) (errno \(number))")
+            }
+    }
+
+    package init(_ failure: SecretMemoryFailure) {
+        let detail =
+            switch failure {
+            case .sizeOutOfRange(let requested, let limit):
+                "\(requested) bytes asked for, the limit is \(limit)"
+            case .tierUnavailable(let required, let best, let number):
+                "\(required.name) required, \(best.name) is the best to be had "
+                    + "(errno \(number))"
+            case .capacityExceeded(let capacity): "\(capacity) bytes are used up"
+            case .systemCall(let call, let number): "\(call) (errno \(number))"
+            }
+        self = .refused(.secretMemoryUnavailable, detail: detail)
+    }
+
+    package init(_ failure: DeliveryFailure) {
+        self =
+            switch failure {
+            case .nameInvalid(let name):
+                .refused(.configurationInvalid, detail: "'\(name)' is not a valid name")
+            case .nameRepeated(let name):
+                .refused(.configurationInvalid, detail: "'\(name)' is there twice")
+            case .valueContainsNUL(let name): .refused(.valueContainsNUL, detail: name)
+            case .valueTooLarge(let name, let limit):
+                .refused(.valueTooLarge, detail: "\(name): more than \(limit) bytes")
+            case .imageTooLarge(let limit):
+                .refused(.valueTooLarge, detail: "all values together: more than \(limit) bytes")
+            case .memory(let failure): WrapperStop(failure)
+            }
+    }
+}
+
+extension WrapperStop {
+    package init(_ failure: SecretStoreFailure) {
+        let (exit, detail) = Self.explain(failure)
+        self = .refused(exit, detail: detail)
+    }
+
+    private static func explain(_ failure: SecretStoreFailure) -> (WrapperExit, String) {
+        switch failure {
+        case .nameNotResolved(let host): (.vaultUnreachable, "\(host) does not resolve")
+        case .connectionFailed(let host, let port, let number):
+            (.vaultUnreachable, "\(host):\(port) (errno \(number))")
+        case .timedOut(let host, let seconds): (.vaultTimedOut, "\(host), \(seconds) s")
+        case .certificateUntrusted(let host, let detail):
+            (.certificateUntrusted, "\(host): \(detail)")
+        case .certificateNameMismatch(let host): (.certificateNameMismatch, host)
+        case .certificateExpired(let host, let detail): (.certificateExpired, "\(host): \(detail)")
+        case .tlsFailed(let host, let detail): (.tlsFailed, "\(host): \(detail)")
+        case .trustAnchorsUnreadable(let path): (.credentialUnreadable, "VAULT_CACERT \(path)")
+        case .clientCertificateRejected(let path, let detail):
+            (.credentialUnreadable, "\(path): \(detail)")
+        case .sealed(let host): (.vaultSealed, host)
+        case .uninitialized(let host): (.vaultUninitialized, host)
+        case .standby(let host): (.vaultStandby, host)
+        case .rateLimited(let host, let seconds):
+            (.rateLimited, seconds.map { "\(host), retry after \($0) s" } ?? host)
+        case .serverError(let host, let status): (.vaultError, "\(host): status \(status)")
+        case .originForbidden(let origin): (.originForbidden, origin)
+        case .redirectForbidden(let from, let target):
+            (.redirectForbidden, "from \(from) to \(target)")
+        default: explainLogin(failure)
+        }
+    }
+
+    private static func explainLogin(_ failure: SecretStoreFailure) -> (WrapperExit, String) {
+        switch failure {
+        case .credentialUnreadable(let path, let number):
+            (.credentialUnreadable, "\(path) (errno \(number))")
+        case .credentialMissing(let method): (.credentialUnreadable, "none given for \(method)")
+        case .loginRefused(let method, let role, let status):
+            (.loginRefused, "method \(method), role '\(role)', status \(status)")
+        case .tokenInvalid: (.tokenInvalid, "expired, revoked or unknown")
+        case .permissionDenied(let path): (.permissionDenied, path)
+        case .notFound(let path): (.secretNotFound, path)
+        case .mountUnknown(let path): (.secretNotFound, "\(path): no secrets engine there")
+        case .versionDeleted(let path): (.versionDeleted, path)
+        case .versionDestroyed(let path): (.versionDestroyed, path)
+        case .fieldMissing(let path, let field): (.fieldMissing, "\(path), field '\(field)'")
+        case .fieldNotText(let path, let field): (.fieldNotText, "\(path), field '\(field)'")
+        case .responseMalformed(let path, let detail): (.responseMalformed, "\(path): \(detail)")
+        case .responseTruncated(let path): (.responseTruncated, path)
+        case .responseTooLarge(let path, let limit):
+            (.responseTooLarge, "\(path): more than \(limit) bytes")
+        case .unexpectedStatus(let path, let status): (.vaultError, "\(path): status \(status)")
+        case .valueContainsNUL(let path, let field):
+            (.valueContainsNUL, "\(path), field '\(field)'")
+        case .valueTooLarge(let path, let field, let limit):
+            (.valueTooLarge, "\(path), field '\(field)': more than \(limit) bytes")
+        case .memory(let failure):
+            switch WrapperStop(failure) {
+            case .refused(let exit, let detail): (exit, detail)
+            case .programEnded: (.internalFailure, "")
+            }
+        default: (.internalFailure, "\(failure)")
+        }
+    }
+}

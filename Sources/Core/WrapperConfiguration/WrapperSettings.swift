@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Delivery
+
+/// One path to read and where its fields go.
+package struct SecretRequest: Sendable, Equatable {
+    /// One field of the secret and the environment name it is delivered under.
+    package struct Mapping: Sendable, Equatable {
+        package let field: String
+        package let name: String
+
+        package init(field: String, name: String) {
+            self.field = field
+            self.name = name
+        }
+    }
+
+    package let path: String
+    package let mappings: [Mapping]
+
+    package init(path: String, mappings: [Mapping]) {
+        self.path = path
+        self.mappings = mappings
+    }
+}
+
+/// What an empty value means.
+package enum EmptyValues: String, Sendable, CaseIterable {
+    /// Delivered as `NAME=`.
+    case allow
+    case refuse
+}
+
+/// Everything the wrapper was told. Holds no secret.
+package struct WrapperSettings: Sendable, Equatable {
+    package var vault: VaultSettings
+    /// At least one; distinct paths.
+    package var requests: [SecretRequest]
+    package var delivery = DeliveryMode.splice
+    package var follow: FollowStrategy
+    package var emptyValues = EmptyValues.allow
+    package var undumpable = false
+    package var readOnlyValues = false
+    package var dropCapabilities = false
+
+    package init(vault: VaultSettings, requests: [SecretRequest], follow: FollowStrategy) {
+        self.vault = vault
+        self.requests = requests
+        self.follow = follow
+    }
+}
+
+/// A control variable that cannot be used. The text names the variable and the fix, never a value
+/// that could be secret.
+package struct ConfigurationFailure: Error, Equatable {
+    package let variable: String
+    package let reason: String
+
+    package init(_ variable: String, _ reason: String) {
+        self.variable = variable
+        self.reason = reason
+    }
+
+    package var message: String { "\(variable): \(reason)" }
+}
+
+/// The environment variables that steer the wrapper.
+package enum ControlVariable: String, Sendable, CaseIterable {
+    case address = "VAULT_ADDR"
+    case trustAnchors = "VAULT_CACERT"
+    case clientCertificate = "VAULT_CLIENT_CERT"
+    case clientKey = "VAULT_CLIENT_KEY"
+    case namespace = "VAULT_NAMESPACE"
+    case authMethod = "VAULT_AUTH_METHOD"
+    case authRole = "VAULT_AUTH_ROLE"
+    case authMount = "VAULT_AUTH_MOUNT_PATH"
+    case token = "VAULT_TOKEN"
+    case tokenFile = "VAULT_TOKEN_FILE"
+    case jwtFile = "VAULT_JWT_FILE"
+    case secretID = "VAULT_SECRET_ID"
+    case secretIDFile = "VAULT_SECRET_ID_FILE"
+    case secretPaths = "CLOUDTASER_SECRET_PATHS"
+    case environmentMap = "CLOUDTASER_ENV_MAP"
+    case delivery = "CLOUDTASER_DELIVERY"
+    case follow = "CLOUDTASER_FOLLOW"
+    case allowedOrigins = "CLOUDTASER_ALLOWED_ORIGINS"
+    case minimumTier = "CLOUDTASER_MINIMUM_TIER"
+    case emptyValues = "CLOUDTASER_EMPTY_VALUES"
+    case undumpable = "CLOUDTASER_UNDUMPABLE"
+    case readOnlyValues = "CLOUDTASER_READ_ONLY_VALUES"
+    case dropCapabilities = "CLOUDTASER_DROP_CAPABILITIES"
+
+    /// Its bytes are a credential: moved to secret memory and overwritten in place at start.
+    package var isCredential: Bool { self == .token || self == .secretID }
+
+    /// One line for `--help` and the reference page.
+    package var summary: String {
+        switch self {
+        case .address: "https URL of the vault (required)"
+        case .trustAnchors: "PEM file of the CA that issued the vault's certificate"
+        case .clientCertificate: "PEM file of the client certificate (mTLS)"
+        case .clientKey: "PEM file of the client certificate's key"
+        case .namespace: "vault namespace"
+        case .authMethod: "token | approle | kubernetes | jwt (default token)"
+        case .authRole: "role to log in as (approle: the role id)"
+        case .authMount: "mount of the auth method (default: the method's name)"
+        case .token: "the token itself; overwritten in place at start; prefer VAULT_TOKEN_FILE"
+        case .tokenFile: "file that holds the token"
+        case .jwtFile: "file that holds the JWT (kubernetes: the projected token)"
+        case .secretID: "AppRole secret id; overwritten at start; prefer VAULT_SECRET_ID_FILE"
+        case .secretIDFile: "file that holds the AppRole secret id"
+        case .secretPaths: "paths to read, separated by commas: secret/app,kv/db (required)"
+        case .environmentMap: "field=ENV,field=ENV;field=ENV, a group for each path (required)"
+        case .delivery: "splice | environ (default splice)"
+        case .follow: "attached | notified | none: how splice follows later execs"
+        case .allowedOrigins: "https origins that may be contacted, separated by commas"
+        case .minimumTier: "memfd_secret | locked | ordinary (default memfd_secret)"
+        case .emptyValues: "allow | refuse (default allow)"
+        case .undumpable: "true sets PR_SET_DUMPABLE 0 in the program (default false)"
+        case .readOnlyValues: "true maps the delivered values read-only (default false)"
+        case .dropCapabilities: "true empties the program's capabilities (default false)"
+        }
+    }
+
+    /// Whether an environment entry's name steers the wrapper or its libraries, and is therefore
+    /// kept from the program: every variable above and anything else under the two prefixes.
+    package static func isControl(_ name: String) -> Bool {
+        ControlVariable(rawValue: name) != nil || name.hasPrefix("CLOUDTASER_")
+            || name.hasPrefix("VAULT_")
+    }
+}
