@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+# CloudTaser. `make help` lists the targets; CI calls the same ones.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/cloudtaser
+OPENBAO := $(CACHE)/openbao/bao
+KERNELS := $(CACHE)/kernels
+STATIC := .build/static
+STATIC_FLAGS := -c release --scratch-path $(STATIC) -Xswiftc -static-executable \
+	-Xlinker --gc-sections -Xlinker -s
+STATIC_PROGRAMS := cloudtaser-wrapper attack guest-init vault-listener guest-application
+PROGRAMS := cloudtaser-wrapper cloudtaser
+SOURCES := $(shell find Sources Simulation vm-tests Tests bpf -type f 2>/dev/null) Package.swift
+SWIFT_FOLDERS := Package.swift Sources Simulation Tests vm-tests
+EVIDENCE := build/evidence
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z][a-zA-Z/-]*:.*## ' $(MAKEFILE_LIST) | sort | \
+		awk -F ':.*## ' '{ printf "  make %-22s %s\n", $$1, $$2 }'
+
+.PHONY: setup
+setup: ## Install what building and testing needs (Debian packages; needs root once)
+	@.ci/setup build
+
+.PHONY: build
+build: $(addprefix build/,$(PROGRAMS)) ## Build every release program into build/
+
+build/cloudtaser: $(SOURCES)
+	swift build -c release --product cloudtaser
+	@mkdir -p build && cp "$$(swift build -c release --show-bin-path)/cloudtaser" $@.new && mv $@.new $@
+
+$(addprefix build/,$(STATIC_PROGRAMS)): build/%: $(SOURCES)
+	swift build $(STATIC_FLAGS) --product $*
+	@mkdir -p build && cp "$$(swift build $(STATIC_FLAGS) --show-bin-path)/$*" $@.new && mv $@.new $@
+	@touch $@
+
+.PHONY: demo
+demo: setup $(OPENBAO) ## The main job: a secret from a real vault, then attacked as root
+	@.ci/setup demo
+	@$(MAKE) --no-print-directory build/cloudtaser-wrapper build/attack
+	@python3 vm-tests/demo.py --wrapper build/cloudtaser-wrapper --attack build/attack \
+		--openbao $(OPENBAO) --expected Fixtures/demo/expected.json
+
+.PHONY: test
+test: setup $(OPENBAO) ## All tests that need no virtual machine, with the real servers
+	@mkdir -p $(EVIDENCE)
+	CLOUDTASER_OPENBAO=$(OPENBAO) CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE)) swift test
+
+$(OPENBAO):
+	@.ci/fetch-openbao $@
+
+.PHONY: vm-test
+vm-test: ## Boot real kernels in QEMU; run the wrapper and attacks there
+	@.ci/setup vm
+	@python3 vm-tests/kernels.py --cache $(KERNELS)
+	@$(MAKE) --no-print-directory $(addprefix build/,$(STATIC_PROGRAMS))
+	@python3 vm-tests/run.py --kernels $(KERNELS) --evidence $(EVIDENCE)
+
+.PHONY: check
+check: setup format-check generated-check ## Format, architecture, docs, generated files
+	swift test --filter ArchitectureTests
+
+.PHONY: format
+format: ## Format the Swift sources in place
+	swift format -i -r $(SWIFT_FOLDERS)
+
+.PHONY: format-check
+format-check:
+	swift format lint -r --strict $(SWIFT_FOLDERS)
+
+.PHONY: generate
+generate: build/cloudtaser bpf-generate ## Regenerate every committed generated file
+	build/cloudtaser evidence build --catalogue Fixtures/compliance --out docs/compliance
+	build/cloudtaser reference exit-codes --out docs/reference/exit-codes.md
+
+.PHONY: bench
+bench: setup $(OPENBAO) build/cloudtaser-wrapper ## Ratios against named alternatives
+	python3 Tests/Benchmarks/bench.py
+
+.PHONY: clean
+clean: ## Remove build products (caches stay)
+	rm -rf build .build
