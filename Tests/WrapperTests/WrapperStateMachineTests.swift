@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Ports
+import SecretMemory
 import Testing
 import Wrapper
 import WrapperConfiguration
