@@ -118,6 +118,7 @@ let simulation: [Target] = [
 let virtualMachine: [Target] = [
     library("AttackPrograms", in: "vm-tests", ["CLinux"]),
     program("attack", in: "vm-tests", ["AttackPrograms", "CLinux"]),
+    program("demo-application", in: "vm-tests"),
     program(
         "guest-init", in: "vm-tests",
         [
