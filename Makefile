@@ -11,7 +11,7 @@ KERNELS := $(CACHE)/kernels
 STATIC := .build/static
 STATIC_FLAGS := -c release --scratch-path $(STATIC) -Xswiftc -static-executable \
 	-Xlinker --gc-sections -Xlinker -s
-STATIC_PROGRAMS := cloudtaser-wrapper attack guest-init vault-listener guest-application
+STATIC_PROGRAMS := cloudtaser-wrapper attack demo-application guest-init
 PROGRAMS := cloudtaser-wrapper cloudtaser
 SOURCES := $(shell find Sources Simulation vm-tests Tests bpf -type f 2>/dev/null) Package.swift
 SWIFT_FOLDERS := Package.swift Sources Simulation Tests vm-tests
@@ -41,9 +41,10 @@ $(addprefix build/,$(STATIC_PROGRAMS)): build/%: $(SOURCES)
 .PHONY: demo
 demo: setup $(OPENBAO) ## The main job: a secret from a real vault, then attacked as root
 	@.ci/setup demo
-	@$(MAKE) --no-print-directory build/cloudtaser-wrapper build/attack
+	@$(MAKE) --no-print-directory build/cloudtaser-wrapper build/attack build/demo-application
 	@python3 vm-tests/demo.py --wrapper build/cloudtaser-wrapper --attack build/attack \
-		--openbao $(OPENBAO) --expected Fixtures/demo/expected.json
+		--application build/demo-application --openbao $(OPENBAO) \
+		--expected Fixtures/demo/expected.json
 
 .PHONY: test
 test: setup $(OPENBAO) ## All tests that need no virtual machine, with the real servers
