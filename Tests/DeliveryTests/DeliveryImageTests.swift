@@ -55,6 +55,19 @@ import Testing
         #expect(image.entries.count == 1)
     }
 
+    @Test func `grows past its first page and keeps what it held`() throws {
+        var image = try DeliveryImage(minimumTier: .ordinary)
+        for index in 0..<300 {
+            #expect(Self.append("N\(index)", "value-\(index)", to: &image) == nil)
+        }
+        let laidOut = Self.text(image)
+        for (index, entry) in image.entries.enumerated() {
+            let end = entry.offset + entry.byteCount
+            #expect(Array(laidOut[entry.offset..<end]) == Array("N\(index)=value-\(index)".utf8))
+        }
+        #expect(image.byteCount > 4096)
+    }
+
     @Test func `limits one value at the edge`() throws {
         let limit = DeliveryImage.secretValueBytesMax
         var image = try DeliveryImage(

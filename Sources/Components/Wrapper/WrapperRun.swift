@@ -17,13 +17,12 @@ package struct WrapperRun<Store: SecretStore & ~Copyable, Host: ProcessHost>: ~C
     ///   - environment: the wrapper's own, `NAME=value` each; control variables are removed here.
     package init(
         settings: WrapperSettings, arguments: [String], environment: [String],
-        imageBytes: Int, store: consuming Store, host: consuming Host
+        store: consuming Store, host: consuming Host
     ) throws(DeliveryFailure) {
         self.settings = settings
         self.store = store
         self.host = host
-        image = try DeliveryImage(
-            capacity: imageBytes, minimumTier: MemoryTier(settings.vault.minimumTier))
+        image = try DeliveryImage(minimumTier: MemoryTier(settings.vault.minimumTier))
         var child = ChildPolicy()
         child.undumpable = settings.undumpable
         child.readOnlyValues = settings.readOnlyValues

@@ -54,13 +54,30 @@ package struct DeliveryImage: ~Copyable {
 
     package private(set) var entries: [Entry] = []
     private var buffer: SecretBuffer
+    private let capacityMax: Int
+    private let minimumTier: MemoryTier
+    /// One page less the buffer's own canary: locked memory may be as little as 64 KiB.
+    private static let firstCapacity = 4096 - 8
 
-    package init(capacity: Int, minimumTier: MemoryTier) throws(DeliveryFailure) {
+    /// - Parameter capacity: most bytes the image may grow to, up to `deliveryBytesMax`. It starts
+    ///   with one page and grows by doubling.
+    package init(
+        capacity: Int = Self.deliveryBytesMax, minimumTier: MemoryTier
+    ) throws(DeliveryFailure) {
         guard capacity <= Self.deliveryBytesMax else {
             throw .imageTooLarge(limitBytes: Self.deliveryBytesMax)
         }
+        capacityMax = capacity
+        self.minimumTier = minimumTier
+        buffer = try Self.makeBuffer(
+            capacity: min(capacity, Self.firstCapacity), minimumTier: minimumTier)
+    }
+
+    private static func makeBuffer(
+        capacity: Int, minimumTier: MemoryTier
+    ) throws(DeliveryFailure) -> SecretBuffer {
         do throws(SecretMemoryFailure) {
-            buffer = try SecretBuffer(capacity: capacity, minimumTier: minimumTier)
+            return try SecretBuffer(capacity: capacity, minimumTier: minimumTier)
         } catch { throw .memory(error) }
     }
 
@@ -84,8 +101,9 @@ package struct DeliveryImage: ~Copyable {
         }
         let hasNUL = value.withUnsafeBytes { $0.contains(0) }
         guard !hasNUL else { throw .valueContainsNUL(name: name) }
-        let start = buffer.count
         do throws(SecretMemoryFailure) {
+            try reserve(Self.entryBytes(name: name, valueBytes: value.byteCount))
+            let start = buffer.count
             try buffer.append(text: name)
             try buffer.append(byte: UInt8(ascii: "="))
             try buffer.append(value)
@@ -95,13 +113,26 @@ package struct DeliveryImage: ~Copyable {
             try buffer.append(text: Self.canary)
             while buffer.count % 8 != 0 { try buffer.append(byte: 0) }
         } catch {
-            buffer.truncate(to: start)
-            if entries.last?.offset == start { entries.removeLast() }
-            if case .capacityExceeded = error {
-                throw .imageTooLarge(limitBytes: buffer.capacity)
-            }
+            if case .capacityExceeded = error { throw .imageTooLarge(limitBytes: capacityMax) }
             throw .memory(error)
         }
+    }
+
+    /// Bytes one entry takes: `NAME=value`, NUL, canary, padding to 8.
+    private static func entryBytes(name: String, valueBytes: Int) -> Int {
+        (name.utf8.count + 1 + valueBytes + 1 + canary.utf8CodeUnitCount + 7) & ~7
+    }
+
+    /// Makes room for `byteCount` more bytes, so that an append cannot stop half-way.
+    private mutating func reserve(_ byteCount: Int) throws(SecretMemoryFailure) {
+        let needed = buffer.count + byteCount
+        guard needed > buffer.capacity else { return }
+        guard needed <= capacityMax else { throw .capacityExceeded(capacityBytes: capacityMax) }
+        let doubled = (2 * (buffer.capacity + 8)) - 8
+        var larger = try SecretBuffer(
+            capacity: min(max(needed, doubled), capacityMax), minimumTier: minimumTier)
+        try buffer.withBytes { bytes throws(SecretMemoryFailure) in try larger.append(bytes) }
+        buffer = larger
     }
 
     /// Follows every value, so that an overrun of a value in place is seen.
