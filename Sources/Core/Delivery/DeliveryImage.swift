@@ -67,10 +67,15 @@ package struct DeliveryImage: ~Copyable {
         guard capacity <= Self.deliveryBytesMax else {
             throw .imageTooLarge(limitBytes: Self.deliveryBytesMax)
         }
-        capacityMax = capacity
-        self.minimumTier = minimumTier
-        buffer = try Self.makeBuffer(
+        let first = try Self.makeBuffer(
             capacity: min(capacity, Self.firstCapacity), minimumTier: minimumTier)
+        self.init(buffer: first, capacityMax: capacity, minimumTier: minimumTier)
+    }
+
+    private init(buffer: consuming SecretBuffer, capacityMax: Int, minimumTier: MemoryTier) {
+        self.buffer = buffer
+        self.capacityMax = capacityMax
+        self.minimumTier = minimumTier
     }
 
     private static func makeBuffer(
