@@ -15,14 +15,17 @@ enum Folder {
         }
         var files: [String: Data] = [:]
         for name in names where name.hasSuffix(suffix) {
-            do {
-                files[name] = try Data(contentsOf: URL(filePath: "\(path)/\(name)"))
-            } catch {
-                throw OperationalError(
-                    description: "\(path)/\(name): cannot be read (\(reason(error)))")
-            }
+            files[name] = try data(at: "\(path)/\(name)")
         }
         return files
+    }
+
+    static func data(at path: String) throws -> Data {
+        do {
+            return try Data(contentsOf: URL(filePath: path))
+        } catch {
+            throw OperationalError(description: "\(path): cannot be read (\(reason(error)))")
+        }
     }
 
     /// Writes `text`, making the folder when it is not there.
