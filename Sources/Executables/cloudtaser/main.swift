@@ -1,1 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Foundation
+
+// ArgumentParser ends with sysexits' codes; this program documents its own.
+do {
+    var command = try CloudTaser.parseAsRoot()
+    try command.run()
+} catch let finding as Findings {
+    Terminal.error(finding.description)
+    exit(Exit.findings.rawValue)
+} catch {
+    let code = CloudTaser.exitCode(for: error)
+    let message = CloudTaser.fullMessage(for: error)
+    if code.isSuccess {
+        print(message)
+        exit(Exit.clean.rawValue)
+    }
+    Terminal.error(message)
+    exit(code == .validationFailure ? Exit.usage.rawValue : Exit.operational.rawValue)
+}

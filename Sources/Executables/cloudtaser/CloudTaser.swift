@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Foundation
+
+/// How this program ends.
+enum Exit: Int32, CaseIterable {
+    case clean = 0
+    case operational = 1
+    case usage = 2
+    case findings = 3
+
+    static let help = """
+        Exit codes: 0 clean · 1 something could not be read or written · 2 wrong usage ·
+        3 findings.
+        """
+}
+
+/// What was looked for was found: the answer is printed, and the program ends with 3.
+struct Findings: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// An operational error: what happened, to what, and what to do.
+struct OperationalError: Error, CustomStringConvertible {
+    let description: String
+}
+
+enum Terminal {
+    static func error(_ text: String) {
+        FileHandle.standardError.write(Data("\(text)\n".utf8))
+    }
+}
+
+struct CloudTaser: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cloudtaser",
+        abstract: "Evidence and reference pages of CloudTaser.",
+        discussion: """
+            Examples:
+              cloudtaser evidence build
+              cloudtaser evidence check
+              cloudtaser evidence report --records build/evidence
+              cloudtaser reference exit-codes --out docs/reference/exit-codes.md
+
+            \(Exit.help)
+            """,
+        subcommands: [Evidence.self, Reference.self, Version.self])
+}
+
+struct Version: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Print the version.", discussion: "Example:\n  cloudtaser version")
+
+    /// Raised with each release; nothing is released yet.
+    static let current = "0.1.0-dev"
+
+    func run() {
+        print("cloudtaser \(Self.current)")
+    }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Compliance
+import Foundation
+
+struct Evidence: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make and check the compliance pages, and print a run's records.",
+        subcommands: [EvidenceBuild.self, EvidenceCheck.self, EvidenceReporting.self])
+}
+
+struct CatalogueOption: ParsableArguments {
+    @Option(help: "Folder of the catalogue's JSON files.")
+    var catalogue = "Fixtures/compliance"
+
+    /// The catalogue, after every refusal was looked for.
+    func checked() throws -> Catalogue {
+        let files = try Folder.contents(of: catalogue, ending: ".json")
+        let read = try CatalogueReader.catalogue(from: files)
+        let refusals = read.refusals()
+        guard refusals.isEmpty else {
+            throw Findings(
+                description: refusals.map { "\(catalogue): \($0)" }.joined(separator: "\n"))
+        }
+        return read
+    }
+}
+
+struct EvidenceBuild: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "build", abstract: "Write the pages from the catalogue.",
+        discussion: """
+            Example:
+              cloudtaser evidence build --catalogue Fixtures/compliance --out docs/compliance
+
+            Refuses a catalogue that claims more than its tests show. \(Exit.help)
+            """)
+
+    @OptionGroup var source: CatalogueOption
+    @Option(help: "Folder to write; its other files are left alone.")
+    var out = "docs/compliance"
+
+    func run() throws {
+        let pages = CompliancePages(try source.checked()).files
+        for (name, text) in pages.sorted(by: { $0.key < $1.key }) {
+            try Folder.write(text, to: "\(out)/\(name)")
+            print("wrote \(out)/\(name)")
+        }
+    }
+}
+
+struct EvidenceCheck: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Compare the committed pages with the catalogue.",
+        discussion: """
+            Example:
+              cloudtaser evidence check --catalogue Fixtures/compliance --pages docs/compliance
+
+            Writes nothing. \(Exit.help)
+            """)
+
+    @OptionGroup var source: CatalogueOption
+    @Option(help: "Folder of the committed pages.")
+    var pages = "docs/compliance"
+
+    func run() throws {
+        let expected = CompliancePages(try source.checked()).files
+        let committed = try Folder.contents(of: pages, ending: ".md")
+        let names = Set(expected.keys).union(committed.keys).sorted()
+        let findings = names.compactMap { name -> String? in
+            guard let text = expected[name] else { return "\(pages)/\(name): not a page any more" }
+            guard let found = committed[name] else { return "\(pages)/\(name): missing" }
+            return found == Data(text.utf8) ? nil : "\(pages)/\(name): differs"
+        }
+        guard findings.isEmpty else {
+            throw Findings(
+                description: (findings + ["run: cloudtaser evidence build --out \(pages)"])
+                    .joined(separator: "\n"))
+        }
+        print("\(expected.count) pages are as the catalogue says")
+    }
+}
+
+struct EvidenceReporting: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "report", abstract: "Print what a run's records say about each test.",
+        discussion: """
+            Example:
+              cloudtaser evidence report --records build/evidence
+
+            Ends with 3 when a test has no passing record or its control did not pass.
+            \(Exit.help)
+            """)
+
+    @OptionGroup var source: CatalogueOption
+    @Option(help: "Folder of records (*.json), one file for each test and kernel.")
+    var records = "build/evidence"
+    @Option(help: "Accept records of this commit from an unchanged tree only.")
+    var commit: String?
+
+    func run() throws {
+        let catalogue = try source.checked()
+        let files = try Folder.contents(of: records, ending: ".json")
+        let read = try files.sorted { $0.key < $1.key }.map { name, data in
+            try EvidenceRecord(json: data, file: "\(records)/\(name)")
+        }
+        let report = EvidenceReport(catalogue: catalogue, records: read, commit: commit)
+        print(report.table)
+        guard report.isComplete else {
+            throw Findings(description: "\(records): not every test of the catalogue is backed")
+        }
+    }
+}
