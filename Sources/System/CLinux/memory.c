@@ -3,6 +3,7 @@
 #include "CLinuxMemory.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -21,6 +22,8 @@ int clinux_memfd_secret(unsigned flags) {
 }
 
 void clinux_zero(void *address, size_t count) { explicit_bzero(address, count); }
+
+size_t clinux_usable_size(void *address) { return malloc_usable_size(address); }
 
 int clinux_random(void *address, size_t count) {
     ssize_t got = getrandom(address, count, 0);

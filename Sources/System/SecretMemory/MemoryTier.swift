@@ -20,6 +20,12 @@ package enum MemoryTier: Int, Sendable, Comparable, CaseIterable {
         }
     }
 
+    /// The tier a report or a configuration names, nil for any other text.
+    package init?(name: String) {
+        guard let tier = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = tier
+    }
+
     package static func < (left: MemoryTier, right: MemoryTier) -> Bool {
         left.rawValue < right.rawValue
     }
@@ -29,7 +35,8 @@ package enum MemoryTier: Int, Sendable, Comparable, CaseIterable {
 package enum SecretMemoryFailure: Error, Equatable {
     /// The size asked for is zero or above the type's limit (bytes).
     case sizeOutOfRange(requestedBytes: Int, limitBytes: Int)
-    /// The best tier to be had is below the one required. `errorNumber` is the refusing call's.
+    /// The best tier to be had (tried, not assumed) is below the one required. `errorNumber` is
+    /// that of the call which refused the required tier; 0 when the caller ruled it out.
     case tierUnavailable(required: MemoryTier, best: MemoryTier, errorNumber: Int32)
     /// The buffer's capacity (bytes) is used up.
     case capacityExceeded(capacityBytes: Int)

@@ -4,9 +4,10 @@ import CLinux
 /// Bytes that must not be copied, printed, encoded, swapped, dumped or read from outside.
 ///
 /// Shape: one mapping of whole pages between two inaccessible guard pages, `capacity` usable
-/// bytes, then an 8-byte canary checked on release. Backed by memfd_secret(2) where the kernel
-/// offers it, its descriptor closed right after mmap, since the descriptor is the authority.
-/// Otherwise mlock(2) + MADV_DONTDUMP, which `tier` reports. Zeroed on release.
+/// bytes, then a canary of at least 8 bytes up to the end of the last page, checked on release.
+/// Backed by memfd_secret(2) where the kernel offers it, its descriptor closed right after mmap,
+/// since the descriptor is the authority. Otherwise mlock(2) + MADV_DONTDUMP, which `tier`
+/// reports. Zeroed on release. Not copyable, not Codable; printing it shows its type's name.
 package struct SecretBuffer: ~Copyable {
     /// Largest capacity of one buffer (bytes).
     package static let capacityBytesMax = 16 << 20
@@ -20,23 +21,35 @@ package struct SecretBuffer: ~Copyable {
     /// - Parameters:
     ///   - capacity: usable bytes, 1 ... `capacityBytesMax`.
     ///   - minimumTier: refuse rather than use memory of a lower tier.
-    package init(capacity: Int, minimumTier: MemoryTier = .locked) throws(SecretMemoryFailure) {
+    ///   - maximumTier: do not ask for a higher tier; for tests of the fallback.
+    ///   - inheritedByChildren: false keeps the pages out of forked children (MADV_DONTFORK).
+    package init(
+        capacity: Int, minimumTier: MemoryTier = .locked, maximumTier: MemoryTier = .secret,
+        inheritedByChildren: Bool = true
+    ) throws(SecretMemoryFailure) {
         guard (1...Self.capacityBytesMax).contains(capacity) else {
             throw .sizeOutOfRange(requestedBytes: capacity, limitBytes: Self.capacityBytesMax)
         }
         region = try SecretRegion(
-            payloadBytes: capacity + SecretRegion.canaryBytes, minimumTier: minimumTier)
+            payloadBytes: capacity + SecretRegion.canaryBytes, minimumTier: minimumTier,
+            maximumTier: maximumTier, inheritedByChildren: inheritedByChildren)
         self.capacity = capacity
-        region.writeCanary(at: capacity)
+        region.writeCanary(from: capacity)
     }
 
     deinit {
-        region.checkCanary(at: capacity)
+        region.checkCanary(from: capacity)
         region.release()
     }
 
     /// What kind of memory this buffer got.
     package var tier: MemoryTier { region.tier }
+
+    /// Bytes of locked memory that a buffer of this capacity takes: whole pages, canary included.
+    package static func lockedBytes(forCapacity capacity: Int) -> Int {
+        let page = SecretRegion.pageBytes
+        return (capacity + SecretRegion.canaryBytes + page - 1) / page * page
+    }
 
     /// Reads the bytes in use. The span may not leave `body`.
     package func withBytes<Result: ~Copyable, Failure: Error>(

@@ -5,8 +5,16 @@ import Glibc
 /// A mapping of whole pages with an inaccessible guard page on each side.
 ///
 /// A plain value: whoever holds it decides when to `release` it (SecretBuffer in its deinit,
-/// an arena never).
+/// an arena when it is retired).
+///
+/// Facts it builds on, each with a test in SecretMemoryTests:
+/// - The mapping is shared in every tier. A forked child therefore sees the same pages, never a
+///   copy-on-write duplicate that nobody would zero; what a child zeroes is zero for the parent.
+///   `inheritedByChildren: false` keeps the pages out of children altogether (MADV_DONTFORK).
+/// - execve(2) drops the mapping.
+/// - memfd_secret pages count against RLIMIT_MEMLOCK unless the process has CAP_IPC_LOCK.
 package struct SecretRegion: Sendable {
+    /// At least this many bytes behind the usable ones hold the canary.
     static let canaryBytes = 8
     static let pageBytes = Int(sysconf(Int32(_SC_PAGESIZE)))
 
@@ -16,14 +24,28 @@ package struct SecretRegion: Sendable {
     /// Usable bytes: whole pages.
     package let payloadBytes: Int
 
-    package init(payloadBytes: Int, minimumTier: MemoryTier) throws(SecretMemoryFailure) {
+    /// - Parameters:
+    ///   - payloadBytes: usable bytes, rounded up to whole pages.
+    ///   - minimumTier: refuse rather than use memory of a lower tier.
+    ///   - maximumTier: do not ask for a higher tier. Never raises what `minimumTier` allows:
+    ///     it serves the tests of the fallback.
+    ///   - inheritedByChildren: whether a forked child has the pages too.
+    package init(
+        payloadBytes: Int, minimumTier: MemoryTier, maximumTier: MemoryTier = .secret,
+        inheritedByChildren: Bool = true
+    ) throws(SecretMemoryFailure) {
         let page = Self.pageBytes
         let pages = (payloadBytes + page - 1) / page
         self.payloadBytes = pages * page
         let base = try Self.reserve(bytes: self.payloadBytes + 2 * page)
         payload = base + page
         do throws(SecretMemoryFailure) {
-            tier = try Self.back(payload, bytes: self.payloadBytes, minimumTier: minimumTier)
+            tier = try Self.back(
+                payload, bytes: self.payloadBytes, minimumTier: minimumTier,
+                maximumTier: maximumTier)
+            if !inheritedByChildren {
+                try Self.advise(payload, bytes: self.payloadBytes, MADV_DONTFORK)
+            }
         } catch {
             munmap(base, self.payloadBytes + 2 * page)
             throw error
@@ -36,13 +58,26 @@ package struct SecretRegion: Sendable {
         munmap(payload - Self.pageBytes, payloadBytes + 2 * Self.pageBytes)
     }
 
-    func writeCanary(at offset: Int) {
-        payload.storeBytes(of: Self.canary, toByteOffset: offset, as: UInt64.self)
+    /// Fills everything from `offset` to the end of the pages with the canary.
+    func writeCanary(from offset: Int) {
+        for index in offset..<payloadBytes {
+            payload.storeBytes(of: Self.canaryByte(index), toByteOffset: index, as: UInt8.self)
+        }
     }
 
-    func checkCanary(at offset: Int) {
-        let found = payload.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-        precondition(found == Self.canary, "a write ran past the end of secret memory")
+    /// Ends the process when a byte from `offset` on is not the canary's: whoever overran may
+    /// have overwritten more than this, so nothing may go on.
+    func checkCanary(from offset: Int) {
+        var difference: UInt8 = 0
+        for index in offset..<payloadBytes {
+            difference |=
+                payload.load(fromByteOffset: index, as: UInt8.self) ^ Self.canaryByte(index)
+        }
+        precondition(difference == 0, "a write ran past the end of secret memory")
+    }
+
+    private static func canaryByte(_ index: Int) -> UInt8 {
+        UInt8(truncatingIfNeeded: canary >> UInt64((index & 7) * 8))
     }
 
     /// Drawn once per process from the kernel (getrandom(2)).
@@ -52,7 +87,8 @@ package struct SecretRegion: Sendable {
             clinux_random(bytes.baseAddress, bytes.count)
         }
         precondition(result == 0, "the kernel has no randomness to give")
-        return value | 1
+        // No zero byte: an overrun by zeros, the commonest kind, must show in every position.
+        return value | 0x0101_0101_0101_0101
     }()
 
     private static func reserve(
@@ -67,26 +103,38 @@ package struct SecretRegion: Sendable {
 
     /// Puts the best memory to be had behind the reserved pages.
     private static func back(
-        _ payload: UnsafeMutableRawPointer, bytes: Int, minimumTier: MemoryTier
+        _ payload: UnsafeMutableRawPointer, bytes: Int, minimumTier: MemoryTier,
+        maximumTier: MemoryTier
     ) throws(SecretMemoryFailure) -> MemoryTier {
-        let secretError = mapSecret(payload, bytes: bytes)
-        if secretError == 0 { return .secret }
-        guard minimumTier < .secret else {
-            throw .tierUnavailable(required: .secret, best: .locked, errorNumber: secretError)
+        var secretError: Int32 = 0
+        if maximumTier >= .secret {
+            secretError = mapSecret(payload, bytes: bytes)
+            if secretError == 0 { return .secret }
         }
-        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED
+        let flags = MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED
         guard mmap(payload, bytes, PROT_READ | PROT_WRITE, flags, -1, 0) != MAP_FAILED else {
             throw .systemCall("mmap", errorNumber: errno)
         }
-        guard madvise(payload, bytes, Int32(MADV_DONTDUMP)) == 0 else {
+        try advise(payload, bytes: bytes, MADV_DONTDUMP)
+        var lockError: Int32 = 0
+        var best = MemoryTier.ordinary
+        if maximumTier >= .locked {
+            if mlock(payload, bytes) == 0 { best = .locked } else { lockError = errno }
+        }
+        guard best >= minimumTier else {
+            throw .tierUnavailable(
+                required: minimumTier, best: best,
+                errorNumber: minimumTier == .secret ? secretError : lockError)
+        }
+        return best
+    }
+
+    private static func advise(
+        _ payload: UnsafeMutableRawPointer, bytes: Int, _ advice: Int32
+    ) throws(SecretMemoryFailure) {
+        guard madvise(payload, bytes, advice) == 0 else {
             throw .systemCall("madvise", errorNumber: errno)
         }
-        if mlock(payload, bytes) == 0 { return .locked }
-        let lockError = errno
-        guard minimumTier <= .ordinary else {
-            throw .tierUnavailable(required: minimumTier, best: .ordinary, errorNumber: lockError)
-        }
-        return .ordinary
     }
 
     /// Returns 0, or the error number that refused.

@@ -18,3 +18,6 @@ int clinux_touch_pages(void *address, size_t count);
 /// Fills `count` bytes from getrandom(2), at most 256, waiting for the pool when the system has
 /// just booted. Returns 0 or -errno.
 int clinux_random(void *address, size_t count);
+
+/// Bytes usable at an address that malloc(3) gave (malloc_usable_size(3)).
+size_t clinux_usable_size(void *address);
