@@ -1,3 +1,189 @@
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
 #include "CLinuxAttack.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/swap.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
+#ifndef SECCOMP_ADDFD_FLAG_SEND
+#define SECCOMP_ADDFD_FLAG_SEND (1UL << 1)
+#endif
+
+#define OR_ERRNO(call) ((call) < 0 ? -errno : 0)
+
+int64_t clinux_process_vm_readv(pid_t pid, uint64_t address, void *destination, size_t count) {
+    struct iovec local = {destination, count}, remote = {(void *)(uintptr_t)address, count};
+    ssize_t got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+    return got < 0 ? -errno : got;
+}
+
+int64_t clinux_read_at(int descriptor, uint64_t offset, void *destination, size_t count) {
+    ssize_t got = pread(descriptor, destination, count, (off_t)offset);
+    return got < 0 ? -errno : got;
+}
+
+int clinux_ptrace_attach(pid_t pid) { return OR_ERRNO(ptrace(PTRACE_ATTACH, pid, 0, 0)); }
+
+int clinux_wait_stop(pid_t pid) {
+    int status = 0;
+    return waitpid(pid, &status, __WALL) < 0 ? -errno : status;
+}
+
+int clinux_ptrace_detach(pid_t pid) { return OR_ERRNO(ptrace(PTRACE_DETACH, pid, 0, 0)); }
+
+int clinux_ptrace_peek(pid_t pid, uint64_t address, uint64_t *word) {
+    // The raw call stores the word; glibc's wrapper returns it and overloads errno.
+    return OR_ERRNO(syscall(SYS_ptrace, PTRACE_PEEKDATA, pid, address, word));
+}
+
+int clinux_ptrace_poke(pid_t pid, uint64_t address, uint64_t word) {
+    return OR_ERRNO(ptrace(PTRACE_POKEDATA, pid, address, word));
+}
+
+#if defined(__x86_64__)
+_Static_assert(sizeof(struct clinux_registers) == sizeof(struct user_regs_struct), "registers");
+
+static struct user_regs_struct unpacked(const struct clinux_registers *registers) {
+    struct user_regs_struct user;
+    memcpy(&user, registers, sizeof user);
+    return user;
+}
+
+int clinux_get_registers(pid_t pid, struct clinux_registers *registers) {
+    return OR_ERRNO(ptrace(PTRACE_GETREGS, pid, 0, registers));
+}
+
+int clinux_set_registers(pid_t pid, const struct clinux_registers *registers) {
+    return OR_ERRNO(ptrace(PTRACE_SETREGS, pid, 0, registers));
+}
+
+uint64_t clinux_stack_pointer(const struct clinux_registers *registers) {
+    return unpacked(registers).rsp;
+}
+
+uint64_t clinux_instruction_pointer(const struct clinux_registers *registers) {
+    return unpacked(registers).rip;
+}
+
+struct clinux_registers clinux_system_call_registers(
+    const struct clinux_registers *registers, uint64_t instruction, uint64_t number,
+    uint64_t first, uint64_t second, uint64_t third) {
+    struct user_regs_struct user = unpacked(registers);
+    struct clinux_registers packed;
+    user.rip = instruction;
+    user.rax = number;
+    // -1: the kernel must not restart the call the task was stopped in on top of ours.
+    user.orig_rax = (unsigned long long)-1;
+    user.rdi = first;
+    user.rsi = second;
+    user.rdx = third;
+    memcpy(&packed, &user, sizeof packed);
+    return packed;
+}
+
+int64_t clinux_system_call_result(const struct clinux_registers *registers) {
+    return (int64_t)unpacked(registers).rax;
+}
+#else
+int clinux_get_registers(pid_t pid, struct clinux_registers *registers) { return -ENOSYS; }
+int clinux_set_registers(pid_t pid, const struct clinux_registers *registers) { return -ENOSYS; }
+uint64_t clinux_stack_pointer(const struct clinux_registers *registers) { return 0; }
+uint64_t clinux_instruction_pointer(const struct clinux_registers *registers) { return 0; }
+struct clinux_registers clinux_system_call_registers(
+    const struct clinux_registers *registers, uint64_t instruction, uint64_t number,
+    uint64_t first, uint64_t second, uint64_t third) {
+    return *registers;
+}
+int64_t clinux_system_call_result(const struct clinux_registers *registers) { return -ENOSYS; }
+#endif
+
+int clinux_ptrace_step(pid_t pid) { return OR_ERRNO(ptrace(PTRACE_SINGLESTEP, pid, 0, 0)); }
+
+int clinux_pidfd_open(pid_t pid) {
+    long descriptor = syscall(SYS_pidfd_open, pid, 0);
+    return descriptor < 0 ? -errno : (int)descriptor;
+}
+
+int clinux_pidfd_getfd(int pidfd, int descriptor) {
+    long copy = syscall(SYS_pidfd_getfd, pidfd, descriptor, 0);
+    return copy < 0 ? -errno : (int)copy;
+}
+
+int clinux_set_core_limit(pid_t pid, uint64_t bytes) {
+    struct rlimit limit = {.rlim_cur = bytes, .rlim_max = bytes};
+    return OR_ERRNO(prlimit(pid, RLIMIT_CORE, &limit, NULL));
+}
+
+int clinux_memfd_create(const char *name) {
+    int descriptor = memfd_create(name, MFD_CLOEXEC);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int clinux_mount(const char *source, const char *target, const char *type) {
+    return OR_ERRNO(mount(source, target, type, 0, NULL));
+}
+
+int clinux_power_off(void) {
+    sync();
+    return OR_ERRNO(reboot(RB_POWER_OFF));
+}
+
+int clinux_swapon(const char *path) { return OR_ERRNO(swapon(path, 0)); }
+
+int clinux_swapoff(const char *path) { return OR_ERRNO(swapoff(path)); }
+
+int clinux_page_out(void *address, size_t count) {
+    return OR_ERRNO(madvise(address, count, MADV_PAGEOUT));
+}
+
+int clinux_loopback_up(void) {
+    struct ifreq request = {.ifr_flags = IFF_UP | IFF_RUNNING};
+    int socket_descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (socket_descriptor < 0) return -errno;
+    strcpy(request.ifr_name, "lo");
+    int result = OR_ERRNO(ioctl(socket_descriptor, SIOCSIFFLAGS, &request));
+    close(socket_descriptor);
+    return result;
+}
+
+int clinux_seccomp_action_available(uint32_t action) {
+    return OR_ERRNO(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action));
+}
+
+int clinux_seccomp_listener(void) {
+    struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog program = {.len = 1, .filter = &allow};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return -errno;
+    long listener = syscall(
+        SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+    return listener < 0 ? -errno : (int)listener;
+}
+
+int clinux_seccomp_addfd_send(int listener) {
+    struct seccomp_notif_addfd request = {
+        .id = UINT64_MAX, .flags = SECCOMP_ADDFD_FLAG_SEND, .srcfd = (uint32_t)listener};
+    return OR_ERRNO(ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &request));
+}

@@ -1,5 +1,93 @@
 // SPDX-License-Identifier: Apache-2.0
+// System calls of the attack programs and of the VM tests. Each returns what the call returned,
+// or -errno.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/// process_vm_readv(2) of one remote range into `destination`. Bytes read or -errno.
+int64_t clinux_process_vm_readv(pid_t pid, uint64_t address, void *destination, size_t count);
+
+/// pread(2) at an offset that may lie above INT64_MAX (kernel addresses). Bytes read or -errno.
+int64_t clinux_read_at(int descriptor, uint64_t offset, void *destination, size_t count);
+
+/// ptrace(PTRACE_ATTACH). 0 or -errno; the target then stops: see clinux_wait_stop.
+int clinux_ptrace_attach(pid_t pid);
+
+/// waitpid(2) with __WALL. Returns the raw wait status (>= 0) or -errno.
+int clinux_wait_stop(pid_t pid);
+
+/// ptrace(PTRACE_DETACH). 0 or -errno.
+int clinux_ptrace_detach(pid_t pid);
+
+/// ptrace(PTRACE_PEEKDATA) of one 8-byte word. 0 or -errno.
+int clinux_ptrace_peek(pid_t pid, uint64_t address, uint64_t *word);
+
+/// ptrace(PTRACE_POKEDATA) of one 8-byte word. 0 or -errno.
+int clinux_ptrace_poke(pid_t pid, uint64_t address, uint64_t word);
+
+/// Registers of a stopped task, as far as system-call injection needs them (x86-64).
+struct clinux_registers {
+    uint64_t words[27];  ///< struct user_regs_struct, kept whole so that it can be put back.
+};
+
+/// PTRACE_GETREGS. 0 or -errno; -ENOSYS on another architecture than x86-64.
+int clinux_get_registers(pid_t pid, struct clinux_registers *registers);
+
+/// PTRACE_SETREGS. 0 or -errno.
+int clinux_set_registers(pid_t pid, const struct clinux_registers *registers);
+
+/// The stack pointer and the instruction pointer held in `registers`.
+uint64_t clinux_stack_pointer(const struct clinux_registers *registers);
+uint64_t clinux_instruction_pointer(const struct clinux_registers *registers);
+
+/// A copy of `registers` set up to run system call `number` at `instruction`.
+struct clinux_registers clinux_system_call_registers(
+    const struct clinux_registers *registers, uint64_t instruction, uint64_t number,
+    uint64_t first, uint64_t second, uint64_t third);
+
+/// What the system call left in the result register (negative: -errno of the target).
+int64_t clinux_system_call_result(const struct clinux_registers *registers);
+
+/// PTRACE_SINGLESTEP with no signal. 0 or -errno.
+int clinux_ptrace_step(pid_t pid);
+
+/// pidfd_open(2). Descriptor or -errno.
+int clinux_pidfd_open(pid_t pid);
+
+/// pidfd_getfd(2). Descriptor or -errno.
+int clinux_pidfd_getfd(int pidfd, int descriptor);
+
+/// prlimit(2) of RLIMIT_CORE, soft and hard, to `bytes` (UINT64_MAX: no limit). 0 or -errno.
+int clinux_set_core_limit(pid_t pid, uint64_t bytes);
+
+/// memfd_create(2) with close-on-exec. Descriptor or -errno.
+int clinux_memfd_create(const char *name);
+
+/// mount(2) without data. 0 or -errno.
+int clinux_mount(const char *source, const char *target, const char *type);
+
+/// reboot(2) with LINUX_REBOOT_CMD_POWER_OFF after sync(2). Returns only on failure: -errno.
+int clinux_power_off(void);
+
+/// swapon(2) / swapoff(2). 0 or -errno.
+int clinux_swapon(const char *path);
+int clinux_swapoff(const char *path);
+
+/// madvise(MADV_PAGEOUT). 0 or -errno.
+int clinux_page_out(void *address, size_t count);
+
+/// Brings the loopback interface up (SIOCSIFFLAGS). 0 or -errno.
+int clinux_loopback_up(void);
+
+/// seccomp(SECCOMP_GET_ACTION_AVAIL). 0 or -errno.
+int clinux_seccomp_action_available(uint32_t action);
+
+/// Installs an allow-everything filter with a listener on the calling process, for ever.
+/// Returns the listener or -errno.
+int clinux_seccomp_listener(void);
+
+/// SECCOMP_IOCTL_NOTIF_ADDFD with SECCOMP_ADDFD_FLAG_SEND for a notification that does not exist:
+/// -ENOENT where the kernel knows the flag, -EINVAL where it does not.
+int clinux_seccomp_addfd_send(int listener);

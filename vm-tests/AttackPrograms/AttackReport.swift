@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A way to take a secret out of another process. The raw value is the name on the command line.
+package enum AttackVector: String, CaseIterable, Sendable {
+    /// `/proc/PID/environ`.
+    case environ = "environ"
+    /// Every readable mapping through `/proc/PID/mem`.
+    case memory = "mem"
+    /// Every readable mapping through process_vm_readv(2).
+    case processVMReadv = "process-vm-readv"
+    /// PTRACE_PEEKDATA over secret memory, stack and heap.
+    case ptracePeek = "ptrace-peek"
+    /// System-call injection: the stopped victim is made to write(2) its own memory to a file.
+    case ptraceInject = "ptrace-inject"
+    /// Opening `/proc/PID/fd/N` of descriptors that stand for memory.
+    case descriptorOpen = "fd-open"
+    /// Opening `/proc/PID/map_files/…` of mappings that stand for memory.
+    case mapFiles = "map-files"
+    /// Taking descriptors with pidfd_getfd(2) and mapping them.
+    case descriptorTheft = "pidfd-getfd"
+    /// Physical memory through `/dev/mem`.
+    case physicalMemory = "dev-mem"
+    /// The kernel's direct map through `/proc/kcore`.
+    case kernelCore = "kcore"
+    /// A forced core dump, searched afterwards. Kills the victim, so it is last.
+    case coreDump = "core-dump"
+}
+
+/// What an attack came to.
+package enum AttackOutcome: String, Sendable {
+    /// The secret was found.
+    case leaked
+    /// The kernel refused the access that would have shown it.
+    case refused
+    /// The access worked and the secret was not in what it showed.
+    case absent
+    /// The interface does not exist here, or the attack could not be set up.
+    case unavailable
+}
+
+/// Result of one attack.
+package struct AttackReport: Sendable {
+    package let vector: AttackVector
+    package let outcome: AttackOutcome
+    /// The refusing call's error number, 0 when none refused.
+    package let errorNumber: Int32
+    /// Bytes of the secret obtained: its length when leaked, else 0.
+    package let bytes: Int
+    /// One sentence for people. Never holds the secret.
+    package let detail: String
+
+    package init(
+        _ vector: AttackVector, _ outcome: AttackOutcome, errorNumber: Int32 = 0, bytes: Int = 0,
+        detail: String
+    ) {
+        self.vector = vector
+        self.outcome = outcome
+        self.errorNumber = errorNumber
+        self.bytes = bytes
+        self.detail = detail
+    }
+
+    /// The report as one JSON object without a line break.
+    package var jsonLine: String {
+        JSONLine.object([
+            ("vector", .text(vector.rawValue)), ("outcome", .text(outcome.rawValue)),
+            ("errno", .number(Int(errorNumber))), ("bytes", .number(bytes)),
+            ("detail", .text(detail)),
+        ])
+    }
+}
+
+/// One-line JSON objects, enough for reports: no Foundation in static guests.
+package enum JSONLine {
+    /// A member's value.
+    package enum Value {
+        case text(String)
+        case number(Int)
+        case boolean(Bool)
+        /// JSON already rendered.
+        case raw(String)
+    }
+
+    /// Renders members in the order given.
+    package static func object(_ members: [(String, Value)]) -> String {
+        "{" + members.map { "\(quoted($0.0)):\(rendered($0.1))" }.joined(separator: ",") + "}"
+    }
+
+    static func rendered(_ value: Value) -> String {
+        switch value {
+        case .text(let text): quoted(text)
+        case .number(let number): String(number)
+        case .boolean(let flag): flag ? "true" : "false"
+        case .raw(let json): json
+        }
+    }
+
+    static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case _ where scalar.value < 0x20: result += " "
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}
