@@ -59,8 +59,8 @@ let system: [Target] = [
 ]
 
 let core: [Target] = [
-    library("HTTPFormat", in: "Sources/Core"),
-    library("JSONFormat", in: "Sources/Core", ["SecretMemory"]),
+    library("HTTPFormat", in: "Sources/Core", ["SecretMemory"]),
+    library("JSONFormat", in: "Sources/Core"),
     library("Delivery", in: "Sources/Core", ["SecretMemory"]),
     library("WrapperConfiguration", in: "Sources/Core", ["Delivery", "SecretMemory"]),
     library("Compliance", in: "Sources/Core"),
@@ -111,7 +111,9 @@ let executables: [Target] = [
 let simulation: [Target] = [
     .target(
         name: "Simulation",
-        dependencies: ["Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "Wrapper"],
+        dependencies: [
+            "Ports", "Delivery", "JSONFormat", "SecretMemory", "WrapperConfiguration", "Wrapper",
+        ],
         path: "Simulation", swiftSettings: strict)
 ]
 
@@ -132,6 +134,8 @@ let testSupport: [Target] = [
     library(
         "VaultListener", in: "Tests/Support",
         ["Simulation", "LoopbackPKI", "COpenSSL", "COpenSSLShims", "CLinux"]),
+    program(
+        "vault-listener", in: "Tests/Support", ["VaultListener", "LoopbackPKI", "Simulation"]),
     library("TestKit", in: "Tests/Support", ["Compliance", "CLinux"]),
     program(
         "delivery-harness", in: "Tests/Support",

@@ -1,2 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
+// OpenSSL's macros and inline functions that Swift cannot import. Each function is one call.
 #pragma once
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+
+/// Lowest and highest protocol version (TLS1_2_VERSION, …); 0 leaves the bound open.
+/// Returns 1 for success.
+int openssl_context_set_versions(SSL_CTX *context, int lowest, int highest);
+
+/// SSL_CTX_set_mode: adds mode bits; returns the new mask.
+long openssl_context_set_mode(SSL_CTX *context, long mode);
+
+/// SSL_CTX_set_session_cache_mode: returns the mode before.
+long openssl_context_set_session_cache_mode(SSL_CTX *context, long mode);
+
+/// SSL_set_tlsext_host_name: the server name sent in the hello. Returns 1 for success.
+int openssl_set_server_name(SSL *ssl, const char *name);
+
+/// EVP_EC_gen for the curve named P-256. Returns NULL on failure.
+EVP_PKEY *openssl_generate_p256(void);
+
+/// EVP_RSA_gen: an RSA key of `bits`. Returns NULL on failure.
+EVP_PKEY *openssl_generate_rsa(unsigned bits);
+
+/// BIO_get_mem_data: the bytes a memory BIO holds. Returns their count.
+long openssl_memory_bio_bytes(BIO *bio, char **bytes);
+
+/// ERR_GET_REASON of a packed error code.
+int openssl_error_reason(unsigned long code);
+
+/// ERR_SYSTEM_ERROR of a packed error code: 1 when it carries an errno.
+int openssl_error_is_system(unsigned long code);
