@@ -6,6 +6,7 @@ The mirror is the one this machine's apt is configured with. apt keeps its state
 directory of the cache, so nothing is installed and /etc/apt is only read. When the mirror no
 longer has a pinned version, the newest package of the same series is taken and reported.
 """
+import argparse
 import glob
 import hashlib
 import json
@@ -135,9 +136,9 @@ def cached(pin, directory):
     return None
 
 
-def fetch(pin, say):
+def fetch(pin, say, cache=None):
     """Returns {series, package, version, pinned, note, vmlinuz}; downloads when needed."""
-    directory = os.path.join(cache_directory(), pin["series"])
+    directory = os.path.join(cache or cache_directory(), pin["series"])
     record = cached(pin, directory)
     if record is None or record["packageSha256"] != pin["sha256"]:
         record = download(pin, directory, record, say)
@@ -190,8 +191,12 @@ def download(pin, directory, previous, say):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--cache", default=cache_directory(), help="where kernels are kept")
+    options = parser.parse_args()
     for pin in pins():
-        kernel = fetch(pin, lambda line: print(line, flush=True))
+        kernel = fetch(pin, lambda line: print(line, flush=True),
+                       options.cache)
         print(f"{kernel['series']}: {kernel['package']} {kernel['version']} "
               f"{kernel['vmlinuz']}", flush=True)
 

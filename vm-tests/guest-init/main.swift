@@ -1,1 +1,77 @@
 // SPDX-License-Identifier: Apache-2.0
+import AttackPrograms
+import CLinux
+@preconcurrency import Glibc
+
+/// Process 1 of the test guests. In other roles it is the victims the tests start.
+enum Guest {
+    private static let mounts = [
+        ("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"),
+        ("securityfs", "/sys/kernel/security"), ("bpf", "/sys/fs/bpf"), ("tmpfs", "/tmp"),
+    ]
+
+    static func boot() {
+        for (type, target) in mounts {
+            mkdir(target, 0o755)
+            _ = clinux_mount(type, target, type)
+        }
+        let console = open("/dev/console", O_RDWR)
+        if console >= 0 {
+            for number in 0..<Int32(3) { dup2(console, number) }
+            if console > 2 { close(console) }
+        }
+        _ = clinux_loopback_up()
+    }
+
+    /// Value of `name=` on the kernel command line, or nil.
+    static func parameter(_ name: String) -> String? {
+        let words = (TargetProcess.text("/proc/cmdline") ?? "").split(separator: " ")
+        return words.first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }
+    }
+
+    static func run() {
+        boot()
+        guard let host = Host() else {
+            print("guest-init: no second serial port")
+            return
+        }
+        host.console("guest-init: started")
+        host.send([("type", .text("started"))])
+        guard let seed = parameter("ct.seed").flatMap({ UInt64($0, radix: 16) }) else {
+            return host.console("guest-init: ct.seed is missing on the kernel command line")
+        }
+        let profile = KernelProfile()
+        profile.report(to: host)
+        let memory = MemorySuite(host: host, seed: seed, profile: profile)
+        let machine = MachineSuite(host: host, seed: seed, profile: profile)
+        for suite in (parameter("ct.suites") ?? "").split(separator: ",") {
+            host.console("suite \(suite)")
+            switch suite {
+            case "tier": memory.tierOnly()
+            case "hibernation": machine.hibernation()
+            case "images": machine.images()
+            case "memory": memory.run()
+            case "core": machine.coreDump()
+            case "swap": machine.swap()
+            default: host.console("guest-init: unknown suite \(suite)")
+            }
+            host.send([("type", .text("suite")), ("name", .text(String(suite)))])
+        }
+        host.send([("type", .text("finished"))])
+    }
+}
+
+if getpid() == 1 {
+    Guest.run()
+    let failure = clinux_power_off()
+    print("guest-init: power off: \(SystemError.name(of: -failure))")
+    while true { pause() }
+}
+switch CommandLine.arguments.dropFirst().first {
+case "victim": VictimProgram.run(Array(CommandLine.arguments.dropFirst(2)))
+case "pressure": PressureProgram.run()
+case "probe-seccomp": SeccompProbe.run()
+default:
+    fputs("guest-init: process 1 of the VM tests; see docs/reference/vm-tests.md\n", stderr)
+    exit(64)
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+import AttackPrograms
+import CLinux
+@preconcurrency import Glibc
+
+/// A copy of this program in another role, with its standard input and output on pipes.
+struct ChildProcess {
+    static let programPath = "/init"
+    private static let lineBytesMax = 4096
+
+    let pid: pid_t
+    private let input: Int32
+    private let output: Int32
+
+    /// - Parameters:
+    ///   - words: arguments after the program's name.
+    ///   - secretVariable: given as `CANARY=…` in the environment, the classic way; the plain
+    ///     bytes are in this process only while the kernel copies them.
+    init?(_ words: [String], secretVariable: Needle? = nil, path: String = programPath) {
+        var toChild: [Int32] = [-1, -1]
+        var fromChild: [Int32] = [-1, -1]
+        guard pipe(&toChild) == 0, pipe(&fromChild) == 0 else { return nil }
+        // One thread: nothing else can fork between the two calls.
+        for descriptor in toChild + fromChild { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, toChild[0], 0)
+        posix_spawn_file_actions_adddup2(&actions, fromChild[1], 1)
+        var arguments = ([path] + words).map { strdup($0) } + [nil]
+        defer { for argument in arguments { free(argument) } }
+        let variable = UnsafeMutableRawBufferPointer.allocate(byteCount: 256, alignment: 16)
+        defer {
+            clinux_zero(variable.baseAddress, variable.count)
+            variable.deallocate()
+        }
+        var environment: [UnsafeMutablePointer<CChar>?] = [strdup("SWIFT_ROOT=/"), nil]
+        defer { free(environment.first ?? nil) }
+        if let secretVariable, let base = variable.baseAddress {
+            clinux_zero(base, variable.count)
+            base.copyMemory(from: "CANARY=", byteCount: 7)
+            secretVariable.unmask(into: base + 7)
+            environment.insert(base.assumingMemoryBound(to: CChar.self), at: 1)
+        }
+        var child: pid_t = 0
+        let result = posix_spawn(&child, path, &actions, nil, &arguments, &environment)
+        close(toChild[0])
+        close(fromChild[1])
+        guard result == 0 else { return nil }
+        pid = child
+        input = toChild[1]
+        output = fromChild[0]
+    }
+
+    /// The next line of the child's output, or nil at its end.
+    func readLine() -> String? {
+        var bytes: [UInt8] = []
+        var byte: UInt8 = 0
+        while bytes.count < Self.lineBytesMax, read(output, &byte, 1) == 1 {
+            if byte == UInt8(ascii: "\n") { return String(decoding: bytes, as: UTF8.self) }
+            bytes.append(byte)
+        }
+        return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+    }
+
+    func send(_ word: String) {
+        let bytes = Array((word + "\n").utf8)
+        _ = write(input, bytes, bytes.count)
+    }
+
+    /// Waits for the child's end and closes the pipes. The raw wait status.
+    @discardableResult
+    func reap() -> Int32 {
+        var status: Int32 = 0
+        close(input)
+        waitpid(pid, &status, 0)
+        close(output)
+        return status
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+import AttackPrograms
+import CBPFPrograms
+import CLinux
+@preconcurrency import Glibc
+
+/// What this kernel really offers, found by asking it, never by its version.
+struct KernelProfile {
+    let memfdSecretError: Int32
+    let bpfLSMError: Int32
+    private let facts: [(String, JSONLine.Value)]
+
+    var hasSecretMemory: Bool { memfdSecretError == 0 }
+    var hasBPFLSM: Bool { bpfLSMError == 0 }
+
+    /// Runs the probes. Needs root and mounted /proc, /sys and securityfs.
+    init() {
+        memfdSecretError = Self.error(closing: clinux_memfd_secret(UInt32(O_CLOEXEC)))
+        bpfLSMError = Self.probeBPF()
+        let seccomp = Self.probeSeccomp()
+        let selfHandle = clinux_pidfd_open(getpid())
+        defer { close(selfHandle) }
+        func name(_ number: Int32) -> JSONLine.Value {
+            .text(number == 0 ? "available" : SystemError.name(of: number))
+        }
+        func file(_ path: String) -> JSONLine.Value {
+            .text(TargetProcess.text(path) ?? "none")
+        }
+        func openable(_ path: String) -> JSONLine.Value {
+            let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+            return name(descriptor < 0 ? errno : Self.error(closing: descriptor))
+        }
+        facts = [
+            ("bpfLSM", name(bpfLSMError)),
+            ("btf", openable("/sys/kernel/btf/vmlinux")),
+            ("devMem", openable("/dev/mem")),
+            ("hibernation", file("/sys/power/disk")),
+            ("kcore", openable("/proc/kcore")),
+            ("lockdown", file("/sys/kernel/security/lockdown")),
+            ("lsm", file("/sys/kernel/security/lsm")),
+            ("memfdSecret", name(memfdSecretError)),
+            ("pidfdGetfd", name(Self.error(closing: clinux_pidfd_getfd(selfHandle, 0)))),
+            ("release", file("/proc/sys/kernel/osrelease")),
+            ("seccompUserNotification", name(seccomp.userNotification)),
+            ("seccompAddDescriptorSend", name(seccomp.addDescriptorSend)),
+            ("unprivilegedBPFDisabled", file("/proc/sys/kernel/unprivileged_bpf_disabled")),
+            ("yamaPtraceScope", file("/proc/sys/kernel/yama/ptrace_scope")),
+        ]
+    }
+
+    func report(to host: Host) {
+        host.send([("type", .text("profile")), ("facts", .raw(JSONLine.object(facts)))])
+    }
+
+    private static func error(closing result: Int32) -> Int32 {
+        guard result >= 0 else { return -result }
+        close(result)
+        return 0
+    }
+
+    private static func probeBPF() -> Int32 {
+        switch DenyPtrace.load() {
+        case .success(let program):
+            program.unload()
+            return activeLSMs().contains("bpf") ? 0 : EOPNOTSUPP
+        case .failure(let error): return error.number
+        }
+    }
+
+    /// An LSM program attaches without error where "bpf" is not among the active modules, and is
+    /// then never called: the list decides.
+    private static func activeLSMs() -> [Substring] {
+        (TargetProcess.text("/sys/kernel/security/lsm") ?? "").split(separator: ",")
+    }
+
+    /// In a child: a filter with a listener stays on its process for ever.
+    private static func probeSeccomp() -> (userNotification: Int32, addDescriptorSend: Int32) {
+        guard let child = ChildProcess(["probe-seccomp"]) else { return (ECHILD, ECHILD) }
+        let first = child.readLine().flatMap { Int32($0) } ?? ECHILD
+        let second = child.readLine().flatMap { Int32($0) } ?? ECHILD
+        child.reap()
+        return (first, second)
+    }
+}
+
+/// `/init probe-seccomp`: prints two error numbers, 0 where the kernel can do it.
+enum SeccompProbe {
+    /// SECCOMP_RET_USER_NOTIF (linux/seccomp.h).
+    private static let userNotificationAction: UInt32 = 0x7FC0_0000
+
+    static func run() -> Never {
+        print(-clinux_seccomp_action_available(userNotificationAction))
+        let listener = clinux_seccomp_listener()
+        let answer = listener < 0 ? -listener : -clinux_seccomp_addfd_send(listener)
+        // No such notification: the kernel understood the request.
+        print(answer == ENOENT ? 0 : answer)
+        fflush(stdout)
+        exit(0)
+    }
+}
+
+/// bpf/deny_ptrace.bpf.c, loaded and attached: stands in for the agent.
+struct DenyPtrace {
+    private let program: OpaquePointer
+
+    static func load() -> Result<DenyPtrace, SystemError> {
+        var loaded: OpaquePointer?
+        let result = cbpf_deny_ptrace_load(&loaded)
+        guard result == 0, let loaded else { return .failure(SystemError(-result)) }
+        let attached = cbpf_attach(loaded)
+        guard attached == 0 else {
+            cbpf_unload(loaded)
+            return .failure(SystemError(-attached))
+        }
+        return .success(DenyPtrace(program: loaded))
+    }
+
+    func protect(_ pid: pid_t, tracer: pid_t = 0) -> Bool {
+        cbpf_deny_ptrace_protect(program, pid, tracer) == 0
+    }
+
+    var denied: Int64 { cbpf_deny_ptrace_denied(program) }
+
+    func unload() { cbpf_unload(program) }
+}

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the host sees of a guest: how often needles occur in its memory and on its swap device.
+
+The needles' numbers are those of vm-tests/guest-init/MachineSuite.swift.
+"""
+import os
+
+MASK64 = (1 << 64) - 1
+LETTERS = (b"ABCDEFGHIJKLMNOPQRSTUVWXYZ" b"abcdefghijklmnopqrstuvwxyz" b"0123456789-_")
+
+IMAGE_SECRET, IMAGE_ENVIRONMENT, IMAGE_TWICE = 11, 12, 13
+SWAP_SECRET, SWAP_PLAIN = 21, 22
+# One SecretBuffer holds one copy.
+DECLARED_COPIES = 1
+
+
+def needle(seed, index, count=40):
+    """The same bytes as Needle(seed:index:) of AttackPrograms."""
+    state = (seed + index * 0xD1B54A32D192ED03) & MASK64
+    letters = bytearray()
+    for _ in range(count):
+        state = (state + 0x9E3779B97F4A7C15) & MASK64
+        mixed = state
+        mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & MASK64
+        mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & MASK64
+        letters.append(LETTERS[(mixed ^ (mixed >> 31)) >> 58])
+    return bytes(letters)
+
+
+def places(image, pattern):
+    """Offsets of every occurrence."""
+    found, start = [], image.find(pattern)
+    while start >= 0:
+        found.append(start)
+        start = image.find(pattern, start + 1)
+    return found
+
+
+class MachineChecks:
+    """Looks at the machine when the guest has stopped at a marker, and reports cases."""
+
+    def __init__(self, machine, seed, report):
+        self.machine, self.seed, self.report = machine, seed, report
+        self.held = 0
+
+    def at(self, marker):
+        {"held": self.at_held, "gone": self.at_gone, "swap": self.at_swap}[marker]()
+
+    def look(self, image, index):
+        return places(image, needle(self.seed, index))
+
+    def at_held(self):
+        image = self.machine.memory_image()
+        secret = self.look(image, IMAGE_SECRET)
+        twice = self.look(image, IMAGE_TWICE)
+        self.held = len(secret)
+        located = ", ".join(f"{place:#x}" for place in secret)
+        self.report(
+            "VM-MEM-13", len(secret) == DECLARED_COPIES,
+            f"{len(secret)} copies in the guest's memory, at {located or 'no place'}; "
+            f"declared: {DECLARED_COPIES}",
+            f"a needle planted twice is located {len(twice)} times", len(twice) == 2,
+            name="copies while held")
+        never = places(image, os.urandom(40))
+        self.report(
+            "LIM-HV-01", len(secret) > 0, f"the host finds it {len(secret)} times",
+            f"a random pattern: {len(never)}", not never, name="memory image while held")
+
+    def at_gone(self):
+        image = self.machine.memory_image()
+        secret = self.look(image, IMAGE_SECRET)
+        environment = self.look(image, IMAGE_ENVIRONMENT)
+        self.report(
+            "VM-MEM-08", not secret, f"{len(secret)} copies after the process has gone",
+            f"while it ran: {self.held}; its environment's needle is still found "
+            f"{len(environment)} times", self.held > 0 and bool(environment),
+            name="memory image after the end")
+        self.report(
+            "LIM-HV-01", not secret, f"the host finds it {len(secret)} times",
+            f"while held: {self.held}", self.held > 0, name="memory image after the end")
+
+    def at_swap(self):
+        with open(self.machine.swap_path, "rb") as file:
+            image = file.read()
+        secret = self.look(image, SWAP_SECRET)
+        plain = self.look(image, SWAP_PLAIN)
+        written = sum(1 for page in range(0, len(image), 1 << 20) if any(image[page:page + 4096]))
+        self.report(
+            "VM-MEM-10", not secret,
+            f"{len(secret)} copies on the swap device ({written} of {len(image) >> 20} MiB used)",
+            f"an ordinary page of the same process: {len(plain)}", bool(plain),
+            name="swap device after memory pressure")

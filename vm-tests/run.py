@@ -1,0 +1,263 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Boots pinned Debian kernels in QEMU, has the guest attack secrets there, and judges.
+
+Takes static binaries that are already built. The guest (vm-tests/guest-init) reports cases as JSON
+lines on its second serial port; where the host has to look (memory image, swap device) it stops at
+a marker and this program looks. Writes evidence records and kernel profiles, and ends with the line
+`N passed, N failed`.
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import kernels
+from guest_image import initramfs
+from machine import BootFailure, Machine
+from machine_checks import MachineChecks
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ALL_SUITES = "hibernation,images,memory,core,wrapper,swap"
+
+# Each boot: kernel series, what is added to the kernel command line and why, suites to run.
+BOOTS = [
+    # No bpf in Debian 11's default list of security modules; no memfd_secret in this kernel.
+    {"name": "5.10", "series": "5.10", "suites": ALL_SUITES,
+     "parameters": ["lsm=lockdown,yama,loadpin,safesetid,integrity,apparmor,bpf"]},
+    # memfd_secret is compiled in and off by default before Linux 6.5.
+    {"name": "6.1", "series": "6.1", "suites": ALL_SUITES, "parameters": ["secretmem.enable=1"]},
+    {"name": "6.12", "series": "6.12", "suites": ALL_SUITES, "parameters": []},
+    {"name": "7.2", "series": "7.2", "suites": ALL_SUITES, "parameters": []},
+    {"name": "6.1-default", "series": "6.1", "suites": "tier", "parameters": []},
+]
+
+print_lock = threading.Lock()
+started_at = time.monotonic()
+
+
+def say(text):
+    with print_lock:
+        print(f"[{time.monotonic() - started_at:6.1f} s] {text}", flush=True)
+
+
+class BootRun:
+    """One boot from start to power-off, with what the guest reported."""
+
+    def __init__(self, boot, kernel, options):
+        self.boot, self.kernel, self.options = boot, kernel, options
+        self.cases, self.suites = [], []
+        self.facts = {}
+        self.finished, self.retries, self.seconds = False, 0, 0.0
+        self.failure = ""
+
+    def run(self):
+        begin = time.monotonic()
+        for attempt in (0, 1):
+            self.cases, self.suites, self.facts, self.finished = [], [], {}, False
+            said_hello = self.once()
+            if said_hello or attempt == 1:
+                break
+            # Software emulation dies of random corruption now and then: once more, and counted.
+            self.retries += 1
+            say(f"{self.boot['name']}: died before init's first line, booting once more")
+        self.seconds = time.monotonic() - begin
+        if not self.finished:
+            self.add("boot", False, self.failure or "the guest stopped before its end", "", True)
+        missing = [name for name in self.boot["suites"].split(",") if name not in self.suites]
+        if self.finished and missing:
+            self.add("boot", False, f"suites not run: {missing}", "", True)
+        return self
+
+    def add(self, identifier, passed, observation, control, control_passed, name="host"):
+        self.cases.append({
+            "id": identifier, "name": name, "passed": passed and control_passed,
+            "observation": observation, "control": control, "controlPassed": control_passed})
+        case = self.cases[-1]
+        say(f"{self.boot['name']}: {'pass' if case['passed'] else 'FAIL'} {identifier} {name}: "
+            f"{observation}" + (f"; control: {control}" if control else ""))
+
+    def once(self):
+        """Boots; True when init said its first line."""
+        seed = int.from_bytes(os.urandom(8), "big")
+        words = [*self.boot["parameters"], f"ct.seed={seed:016x}",
+                 f"ct.suites={self.boot['suites']}"]
+        hello = False
+        with tempfile.TemporaryDirectory(prefix="cloudtaser-vm-") as folder:
+            machine = Machine(self.kernel["vmlinuz"], self.options.initramfs, words, folder,
+                              memory_mib=self.options.memory, seconds=self.options.timeout)
+            checks = MachineChecks(machine, seed, self.add)
+            try:
+                for message in machine.messages():
+                    hello = True
+                    self.handle(message, machine, checks)
+            except BootFailure as error:
+                self.failure = str(error)
+                say(f"{self.boot['name']}: {error}")
+            finally:
+                machine.stop()
+            if not self.finished and hello or self.options.console:
+                for line in machine.console_tail(self.options.console_lines):
+                    say(f"{self.boot['name']} console: {line}")
+        return hello
+
+    def handle(self, message, machine, checks):
+        kind = message.get("type")
+        if kind == "case":
+            self.cases.append(message)
+            say(f"{self.boot['name']}: {'pass' if message['passed'] else 'FAIL'} "
+                f"{message['id']} {message['name']}: {message['observation']}; "
+                f"control: {message['control']}")
+        elif kind == "profile":
+            self.facts = message["facts"]
+        elif kind == "suite":
+            self.suites.append(message["name"])
+        elif kind == "marker":
+            checks.at(message["name"])
+            machine.answer()
+        elif kind == "finished":
+            self.finished = True
+
+
+def git(*words):
+    result = subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True,
+                            check=False)
+    return result.stdout.strip() if result.returncode == 0 else ""
+
+
+def write_json(path, value):
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2, sort_keys=True)
+        file.write("\n")
+
+
+def write_evidence(runs, folder):
+    """One record per test id and kernel release: the shape of Sources/Core/Compliance."""
+    os.makedirs(folder, exist_ok=True)
+    commit = git("rev-parse", "HEAD") or "unknown"
+    # Profiles are this run's own output: rewriting one must not mark the code as changed.
+    dirty = bool(git("status", "--porcelain", "--", ":!Fixtures/kernel-profiles"))
+    groups = {}
+    for run in runs:
+        release = run.facts.get("release") or run.kernel["version"]
+        for case in run.cases:
+            if case["id"] != "boot":
+                groups.setdefault((case["id"], release), []).append((run, case))
+    for (identifier, release), entries in sorted(groups.items()):
+        cases = [case for _, case in entries]
+        observation = "; ".join(
+            f"{case['name']}: {case['observation']}" + boot_note(run) for run, case in entries)
+        write_json(os.path.join(folder, f"{identifier}@{release}.json"), {
+            "id": identifier, "kernel": release, "commit": commit, "dirty": dirty,
+            "result": "pass" if all(case["passed"] for case in cases) else "fail",
+            "observation": observation,
+            "positiveControl": {
+                "description": "; ".join(dict.fromkeys(case["control"] for case in cases)),
+                "result": "pass" if all(case["controlPassed"] for case in cases) else "fail"}})
+    return len(groups)
+
+
+def boot_note(run):
+    words = " ".join(run.boot["parameters"])
+    return f" (booted with {words})" if words else ""
+
+
+def write_profiles(runs, folder):
+    """One file per series. The content follows from the kernel alone, so a diff shows drift."""
+    os.makedirs(folder, exist_ok=True)
+    for series in dict.fromkeys(run.boot["series"] for run in runs):
+        members = [run for run in runs if run.boot["series"] == series and run.facts]
+        if not members:
+            continue
+        members.sort(key=lambda run: run.boot["name"])
+        write_json(os.path.join(folder, f"{series}.json"), {
+            "series": series, "package": members[0].kernel["package"],
+            "packageVersion": members[0].kernel["version"],
+            "boots": [{"parameters": run.boot["parameters"], "facts": run.facts}
+                      for run in members]})
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    build = os.path.join(ROOT, "build")
+    parser.add_argument("--kernels", help="cache of kernels.py (default: its own)")
+    parser.add_argument("--guest-init", default=os.path.join(build, "guest-init"))
+    parser.add_argument("--attack", default=os.path.join(build, "attack"))
+    parser.add_argument("--wrapper", default=os.path.join(build, "cloudtaser-wrapper"))
+    parser.add_argument("--application", default=os.path.join(build, "demo-application"))
+    parser.add_argument("--evidence", default=os.path.join(build, "evidence"))
+    parser.add_argument("--profiles", default=os.path.join(ROOT, "Fixtures", "kernel-profiles"))
+    parser.add_argument("--only", action="append", metavar="BOOT", help="run this boot only")
+    parser.add_argument("--suites", help="run these suites only (comma-separated)")
+    parser.add_argument("--jobs", type=int, default=2, help="boots at a time")
+    parser.add_argument("--memory", type=int, default=256, help="guest memory (MiB)")
+    parser.add_argument("--timeout", type=int, default=300, help="seconds for one boot")
+    parser.add_argument("--console", action="store_true", help="print the guests' consoles")
+    parser.add_argument("--console-lines", type=int, default=40)
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    boots = [dict(boot) for boot in BOOTS if not options.only or boot["name"] in options.only]
+    if options.suites:
+        for boot in boots:
+            boot["suites"] = options.suites
+    programs = {"init": options.guest_init, "bin/attack": options.attack,
+                "bin/cloudtaser-wrapper": options.wrapper,
+                "bin/demo-application": options.application}
+    missing = [path for path in programs.values() if not os.path.exists(path)]
+    if missing:
+        sys.exit(f"run.py: not built: {', '.join(missing)} (make vm-test builds them)")
+    pins = {pin["series"]: pin for pin in kernels.pins()}
+    found = {series: kernels.fetch(pins[series], say, options.kernels)
+             for series in dict.fromkeys(boot["series"] for boot in boots)}
+    with tempfile.TemporaryDirectory(prefix="cloudtaser-vm-") as folder:
+        options.initramfs = os.path.join(folder, "initramfs.gz")
+        size = initramfs(programs, options.initramfs)
+        say(f"initramfs: {size >> 10} KiB; {len(boots)} boots, {options.jobs} at a time, "
+            "software emulation")
+        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+            jobs = [pool.submit(BootRun(boot, found[boot["series"]], options).run)
+                    for boot in boots]
+            runs = [job.result() for job in jobs]
+    records = write_evidence(runs, options.evidence)
+    if not options.only and not options.suites:
+        write_profiles(runs, options.profiles)
+    return summary(runs, found, records, options)
+
+
+def summary(runs, found, records, options):
+    print()
+    for run in runs:
+        good = sum(case["passed"] for case in run.cases)
+        retried = f", retried {run.retries} time" if run.retries else ""
+        print(f"{run.boot['name']:<12} {run.facts.get('release', '?'):<30} {run.seconds:5.1f} s  "
+              f"{good} passed, {len(run.cases) - good} failed{retried}")
+    for kernel in found.values():
+        if kernel["note"]:
+            print(kernel["note"])
+    for run in runs:
+        for case in run.cases:
+            if not case["passed"]:
+                print(f"FAILED {run.boot['name']} {case['id']} {case['name']}: "
+                      f"{case['observation']}; control: {case['control']}")
+    print(f"{records} evidence records in {options.evidence}; "
+          f"{sum(run.retries for run in runs)} boots retried; "
+          f"{time.monotonic() - started_at:.0f} s")
+    cases = [case for run in runs for case in run.cases]
+    good = sum(case["passed"] for case in cases)
+    print(f"{good} passed, {len(cases) - good} failed")
+    return 0 if good == len(cases) and cases else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except kernels.KernelError as error:
+        sys.exit(f"run.py: {error}")
