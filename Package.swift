@@ -168,7 +168,7 @@ let testTargets: [Target] = [
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "TestKit",
         ]),
     tests("SimulationTests", ["Simulation", "Ports", "Delivery", "SecretMemory", "Wrapper"]),
-    tests("ArchitectureTests", []),
+    tests("ArchitectureTests", ["Compliance"]),
     tests(
         "EndToEndTests",
         [
