@@ -167,7 +167,7 @@ let testTargets: [Target] = [
             "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "Simulation",
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "TestKit",
         ]),
-    tests("SimulationTests", ["Simulation", "Ports", "Delivery", "SecretMemory", "Wrapper"]),
+    tests("SimulationTests", ["Simulation", "AttackPrograms"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests(
         "EndToEndTests",
