@@ -171,8 +171,8 @@ let testTargets: [Target] = [
             "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "Simulation",
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "TestKit",
         ]),
-    tests("SimulationTests", ["Simulation", "Ports", "Delivery", "SecretMemory", "Wrapper"]),
-    tests("ArchitectureTests", []),
+    tests("SimulationTests", ["Simulation", "AttackPrograms"]),
+    tests("ArchitectureTests", ["Compliance"]),
     tests(
         "EndToEndTests",
         [

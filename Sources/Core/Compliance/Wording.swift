@@ -9,7 +9,7 @@ package enum Wording {
     package static let bannedPhrases = [
         "physically unable", "guarantee", "eliminates", "eliminate the risk",
         "cannot be read by", "military grade", "military-grade", "fully compliant",
-        "is compliant", "are compliant", "unhackable", "unbreakable", "100%",
+        "is compliant", "are compliant", "unhackable", "unbreakable", "100% secure",
     ]
 
     /// The first banned phrase in `text`, in any case.
