@@ -38,6 +38,13 @@ func program(_ name: String, in folder: String, _ dependencies: [Target.Dependen
         name: name, dependencies: dependencies, path: "\(folder)/\(name)", swiftSettings: strict)
 }
 
+/// A small C program that tests run, without the Swift run-time as a shared library.
+func testProgram(_ name: String) -> Target {
+    .executableTarget(
+        name: name, path: "Tests/Programs/\(name)",
+        linkerSettings: [.unsafeFlags(["-static-stdlib"])])
+}
+
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(
         name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: strict)
@@ -145,6 +152,11 @@ let testSupport: [Target] = [
         ]),
 ]
 
+let testPrograms: [Target] = [
+    testProgram("delivery-victim"),
+    testProgram("bench-workload"),
+]
+
 let testTargets: [Target] = [
     tests("SecretMemoryTests", ["SecretMemory", "TestKit", "CLinux"]),
     tests("HTTPFormatTests", ["HTTPFormat"]),
@@ -164,7 +176,7 @@ let testTargets: [Target] = [
     tests(
         "LinuxProcessHostTests",
         ["LinuxProcessHost", "Ports", "Delivery", "SecretMemory", "TestKit", "CLinux"]),
-    tests("DeliverySuiteTests", ["TestKit", "CLinux", "delivery-harness"]),
+    tests("DeliverySuiteTests", ["delivery-harness", "delivery-victim"]),
     tests(
         "PortConformanceTests",
         [
@@ -191,5 +203,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: system + core + ports + components + adapters + executables + simulation
-        + virtualMachine + testSupport + testTargets
+        + virtualMachine + testSupport + testPrograms
+        + testTargets
 )
