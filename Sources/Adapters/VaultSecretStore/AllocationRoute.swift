@@ -42,6 +42,8 @@ enum AllocationFile: UInt8, Equatable {
         "crypto/evp/evp_pbe.c", "crypto/evp/names.c",
         // Names, identifiers and signature algorithms of the groups that both sides may use.
         "ssl/t1_lib.c", "ssl/ssl_ciph.c",
+        // CERT: which certificates and keys are configured, as pointers.
+        "ssl/ssl_cert.c",
         // What leaves the record layer, encrypted, or the handshake before keys exist.
         "crypto/bio/bf_buff.c",
     ]

@@ -10,6 +10,8 @@
 struct BlockTable: ~Copyable {
     private static let exactClasses = 32
     private static let classes = 64
+    /// 4 KiB of 16-byte granules.
+    private static let largeGranules = 256
     private static let none: Int32 = -1
 
     let granules: Int
@@ -53,9 +55,14 @@ struct BlockTable: ~Copyable {
         guard let block = bestFit(count) else { return nil }
         let available = -Int(length[block])
         remove(block, count: available)
-        mark(block, count: count)
-        if available > count { insert(block + count, count: available - count) }
-        return block
+        // Large blocks come from the far end, small ones from the near one: a small block that
+        // stays would otherwise split the room that the next large one needs.
+        let rest = available - count
+        let isLarge = count >= Self.largeGranules
+        let taken = isLarge ? block + rest : block
+        mark(taken, count: count)
+        if rest > 0 { insert(isLarge ? block : block + count, count: rest) }
+        return taken
     }
 
     /// Length (granules) of the taken block that starts at `block`; nil when none does.
