@@ -67,7 +67,7 @@ let system: [Target] = [
 
 let core: [Target] = [
     library("HTTPFormat", in: "Sources/Core", ["SecretMemory"]),
-    library("JSONFormat", in: "Sources/Core"),
+    library("JSONFormat", in: "Sources/Core", ["SecretMemory"]),
     library("Delivery", in: "Sources/Core", ["SecretMemory"]),
     library("WrapperConfiguration", in: "Sources/Core", ["Delivery", "SecretMemory"]),
     library("Compliance", in: "Sources/Core"),

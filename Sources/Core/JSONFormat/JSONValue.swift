@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Where a value stands in a document, and what it is. Holds no content.
-package struct JSONValue: Sendable, Equatable {
+package struct JSONValue: Sendable, Hashable {
     package enum Kind: Sendable, Equatable {
         case object, array, string, number, bool, null
     }

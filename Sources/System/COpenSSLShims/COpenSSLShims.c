@@ -31,3 +31,13 @@ long openssl_memory_bio_bytes(BIO *bio, char **bytes) { return BIO_get_mem_data(
 int openssl_error_reason(unsigned long code) { return ERR_GET_REASON(code); }
 
 int openssl_error_is_system(unsigned long code) { return ERR_SYSTEM_ERROR(code); }
+
+uint64_t openssl_context_set_client_options(SSL_CTX *context) {
+    return SSL_CTX_set_options(
+        context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+}
+
+int openssl_is_unexpected_eof(unsigned long code) {
+    return ERR_GET_LIB(code) == ERR_LIB_SSL &&
+           ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+}

@@ -32,3 +32,10 @@ int openssl_error_reason(unsigned long code);
 
 /// ERR_SYSTEM_ERROR of a packed error code: 1 when it carries an errno.
 int openssl_error_is_system(unsigned long code);
+
+/// SSL_CTX_set_options(SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION):
+/// returns the new options.
+uint64_t openssl_context_set_client_options(SSL_CTX *context);
+
+/// Reason code SSL_R_UNEXPECTED_EOF_WHILE_READING of the ssl library.
+int openssl_is_unexpected_eof(unsigned long code);
