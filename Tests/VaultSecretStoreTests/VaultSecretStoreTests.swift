@@ -27,7 +27,8 @@ extension LoopbackVault {
     ) throws -> [String] {
         var given: SecretBuffer?
         if let credential { given = try .testing(credential) }
-        var store = try VaultSecretStore(settings: settings, credential: given)
+        var store = try VaultSecretStore(
+            settings: settings, credential: given, openSSLMemory: .unchanged)
         try store.logIn()
         var values: [String] = []
         try store.read(path: path, fields: fields) { index, value in

@@ -9,6 +9,9 @@ internal import WrapperConfiguration
 final class TLSContext {
     let pointer: OpaquePointer
 
+    /// Largest record sent (bytes): the smallest that OpenSSL allows.
+    private static let sendFragmentBytes = 512
+
     /// Where distributions keep their bundle of trust anchors, tried in this order.
     static let systemBundles = [
         "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
@@ -30,6 +33,8 @@ final class TLSContext {
         _ = openssl_context_set_client_options(made)
         let modes = SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE
         _ = openssl_context_set_mode(made, Int(modes | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER))
+        // Small fragments: the write buffer is part of the arena, and requests are short.
+        SSL_CTX_ctrl(made, SSL_CTRL_SET_MAX_SEND_FRAGMENT, Self.sendFragmentBytes, nil)
         _ = openssl_context_set_session_cache_mode(made, Int(SSL_SESS_CACHE_OFF))
         SSL_CTX_set_verify(made, SSL_VERIFY_PEER, nil)
         try loadTrustAnchors(settings.trustAnchorsFile)
@@ -43,7 +48,10 @@ final class TLSContext {
 
     private func loadTrustAnchors(_ file: String?) throws(SecretStoreFailure) {
         for path in file.map({ [$0] }) ?? Self.systemBundles {
-            if SSL_CTX_load_verify_file(pointer, path) == 1 { return }
+            let isLoaded = OpenSSLAllocator.withAllocations(of: .public) {
+                SSL_CTX_load_verify_file(pointer, path) == 1
+            }
+            if isLoaded { return }
             ERR_clear_error()
         }
         throw .trustAnchorsUnreadable(path: file ?? Self.systemBundles[0])
@@ -58,7 +66,9 @@ final class TLSContext {
         // Read with read(2): OpenSSL's own file reader would leave the key in stdio's buffer.
         let bytes = try CredentialFile.read(keyFile, minimumTier: minimumTier)
         let isUsed = bytes.withBytes { span in
-            span.withUnsafeBytes { raw in usePrivateKey(raw) }
+            span.withUnsafeBytes { raw in
+                OpenSSLAllocator.withAllocations(of: .secret) { usePrivateKey(raw) }
+            }
         }
         guard isUsed, SSL_CTX_check_private_key(pointer) == 1 else {
             throw .clientCertificateRejected(path: keyFile, detail: OpenSSLErrors.take().text)

@@ -26,16 +26,18 @@ package struct VaultSecretStore: SecretStore, ~Copyable {
     ///
     /// - Parameters:
     ///   - credential: the token or secret id, for methods whose settings name no file.
+    ///   - openSSLMemory: where OpenSSL keeps what it works on.
     ///   - resolver: how host names become addresses.
     package init(
         settings: VaultSettings, credential: consuming SecretBuffer?,
-        resolver: NameResolver = NameResolver()
+        openSSLMemory: OpenSSLMemory = .arena, resolver: NameResolver = NameResolver()
     ) throws(SecretStoreFailure) {
         guard settings.origin.scheme == "https",
             settings.allowedOrigins.contains(settings.origin)
         else { throw .originForbidden(origin: settings.origin.description) }
         // A value type that owns memory is made in one step: everything that may fail comes first.
         let tier = settings.minimumTier.tier
+        try openSSLMemory.prepare(minimumTier: tier)
         let transport = try VaultTransport(
             settings: settings, resolver: resolver, minimumTier: tier)
         let token = try SecretBuffer.make(capacity: Self.tokenBytesMax, minimumTier: tier)
