@@ -160,6 +160,7 @@ let testPrograms: [Target] = [
 
 let testTargets: [Target] = [
     tests("SecretMemoryTests", ["SecretMemory", "MemoryScan", "CLinux"]),
+    tests("HeapScanTests", ["SecretMemory", "MemoryScan", "CLinux"]),
     tests("HTTPFormatTests", ["HTTPFormat"]),
     tests("JSONFormatTests", ["JSONFormat", "SecretMemory"]),
     tests("DeliveryTests", ["Delivery", "SecretMemory"]),
