@@ -144,6 +144,7 @@ let testSupport: [Target] = [
     program(
         "vault-listener", in: "Tests/Support", ["VaultListener", "LoopbackPKI", "Simulation"]),
     library("TestKit", in: "Tests/Support", ["Compliance", "CLinux"]),
+    library("MemoryScan", in: "Tests/Support", ["SecretMemory", "CLinux"]),
     program(
         "delivery-harness", in: "Tests/Support",
         [
@@ -158,7 +159,8 @@ let testPrograms: [Target] = [
 ]
 
 let testTargets: [Target] = [
-    tests("SecretMemoryTests", ["SecretMemory", "TestKit", "CLinux"]),
+    tests("SecretMemoryTests", ["SecretMemory", "MemoryScan", "CLinux"]),
+    tests("HeapScanTests", ["SecretMemory", "MemoryScan", "CLinux"]),
     tests("HTTPFormatTests", ["HTTPFormat"]),
     tests("JSONFormatTests", ["JSONFormat", "SecretMemory"]),
     tests("DeliveryTests", ["Delivery", "SecretMemory"]),

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,6 +25,16 @@ int clinux_memfd_secret(unsigned flags) {
 void clinux_zero(void *address, size_t count) { explicit_bzero(address, count); }
 
 size_t clinux_usable_size(void *address) { return malloc_usable_size(address); }
+
+ssize_t clinux_find(const void *memory, size_t count, const void *needle, size_t needle_count) {
+    const char *found = memmem(memory, count, needle, needle_count);
+    return found == NULL ? -1 : found - (const char *)memory;
+}
+
+void *clinux_second_view(void *address, size_t count) {
+    void *view = mremap(address, 0, count, MREMAP_MAYMOVE);
+    return view == MAP_FAILED ? NULL : view;
+}
 
 int clinux_random(void *address, size_t count) {
     ssize_t got = getrandom(address, count, 0);

@@ -21,3 +21,10 @@ int clinux_random(void *address, size_t count);
 
 /// Bytes usable at an address that malloc(3) gave (malloc_usable_size(3)).
 size_t clinux_usable_size(void *address);
+
+/// Offset of the first occurrence of `needle` in `memory` (memmem(3)), or -1.
+ssize_t clinux_find(const void *memory, size_t count, const void *needle, size_t needle_count);
+
+/// Maps the shared pages at `address` a second time (mremap(2) with an old size of 0); for tests
+/// that look at pages after their first mapping is gone. Returns the address or NULL.
+void *clinux_second_view(void *address, size_t count);
