@@ -24,6 +24,10 @@ package struct SecretRegion: Sendable {
         payload = base + page
         do throws(SecretMemoryFailure) {
             tier = try Self.back(payload, bytes: self.payloadBytes, minimumTier: minimumTier)
+            // A forked child (the program before its execve, a keeper) has no business with it.
+            guard madvise(payload, self.payloadBytes, Int32(MADV_DONTFORK)) == 0 else {
+                throw .systemCall("madvise", errorNumber: errno)
+            }
         } catch {
             munmap(base, self.payloadBytes + 2 * page)
             throw error
