@@ -25,7 +25,7 @@ package struct SecretBuffer: ~Copyable {
     ///   - inheritedByChildren: false keeps the pages out of forked children (MADV_DONTFORK).
     package init(
         capacity: Int, minimumTier: MemoryTier = .locked, maximumTier: MemoryTier = .secret,
-        inheritedByChildren: Bool = true
+        inheritedByChildren: Bool = false
     ) throws(SecretMemoryFailure) {
         guard (1...Self.capacityBytesMax).contains(capacity) else {
             throw .sizeOutOfRange(requestedBytes: capacity, limitBytes: Self.capacityBytesMax)

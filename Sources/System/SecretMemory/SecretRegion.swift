@@ -8,9 +8,9 @@ import Glibc
 /// an arena when it is retired).
 ///
 /// Facts it builds on, each with a test in SecretMemoryTests:
-/// - The mapping is shared in every tier. A forked child therefore sees the same pages, never a
-///   copy-on-write duplicate that nobody would zero; what a child zeroes is zero for the parent.
-///   `inheritedByChildren: false` keeps the pages out of children altogether (MADV_DONTFORK).
+/// - A forked child (a keeper, the program before its execve) does not have the pages
+///   (MADV_DONTFORK), unless `inheritedByChildren`. The mapping is shared in every tier, so even
+///   then the child sees the same pages, never a copy-on-write duplicate that nobody would zero.
 /// - execve(2) drops the mapping.
 /// - memfd_secret pages count against RLIMIT_MEMLOCK unless the process has CAP_IPC_LOCK.
 package struct SecretRegion: Sendable {
@@ -32,7 +32,7 @@ package struct SecretRegion: Sendable {
     ///   - inheritedByChildren: whether a forked child has the pages too.
     package init(
         payloadBytes: Int, minimumTier: MemoryTier, maximumTier: MemoryTier = .secret,
-        inheritedByChildren: Bool = true
+        inheritedByChildren: Bool = false
     ) throws(SecretMemoryFailure) {
         let page = Self.pageBytes
         let pages = (payloadBytes + page - 1) / page

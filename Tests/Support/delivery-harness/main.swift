@@ -1,1 +1,163 @@
 // SPDX-License-Identifier: Apache-2.0
+// Runs one command through LinuxProcessHost with values from a file: what the delivery suite
+// tests. Not a product.
+import CLinux
+import Delivery
+@preconcurrency import Glibc
+import LinuxProcessHost
+import Ports
+import SecretMemory
+
+/// Exit codes of its own; everything else is the command's.
+enum HarnessExit {
+    static let misuse: Int32 = 2
+    static let systemCall: Int32 = 102
+    static let deliveryFailed: Int32 = 103
+    static let refused: Int32 = 104
+    static let notExecutable: Int32 = 126
+    static let notFound: Int32 = 127
+}
+
+func say(_ text: String) {
+    fputs("delivery-harness: \(text)\n", stderr)
+}
+
+func stop(_ text: String, _ code: Int32) -> Never {
+    say(text)
+    exit(code)
+}
+
+func limitMemoryLock(_ bytes: UInt) {
+    var limit = rlimit(rlim_cur: rlim_t(bytes), rlim_max: rlim_t(bytes))
+    guard setrlimit(__rlimit_resource_t(8), &limit) == 0 else {
+        stop("setrlimit(RLIMIT_MEMLOCK): errno \(errno)", HarnessExit.systemCall)
+    }
+}
+
+func becomeUser(_ user: UInt32) {
+    guard setgroups(0, nil) == 0, setgid(user) == 0, setuid(user) == 0 else {
+        stop("cannot become user \(user): errno \(errno)", HarnessExit.systemCall)
+    }
+    // Changing the user clears it; an undumpable parent could not trace its child.
+    _ = clinux_prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+}
+
+func environment() -> [String] {
+    var entries: [String] = []
+    guard let block = clinux_environment() else { return entries }
+    var index = 0
+    while let entry = block[index] {
+        entries.append(String(cString: entry))
+        index += 1
+    }
+    return entries
+}
+
+/// Lines of `NAME=value`, read in secret memory.
+func readImage(_ path: String) throws -> DeliveryImage {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+        stop("\(path): errno \(errno)", HarnessExit.systemCall)
+    }
+    defer { close(descriptor) }
+    let size = Int(lseek(descriptor, 0, SEEK_END))
+    lseek(descriptor, 0, SEEK_SET)
+    var text = try SecretBuffer(capacity: max(size, 1))
+    text.fill { rest in max(read(descriptor, rest.baseAddress, rest.count), 0) }
+    var lines = 1
+    text.withBytes { span in
+        for index in 0..<span.byteCount where newline(span, index) { lines += 1 }
+    }
+    // Per entry: NUL, canary and padding.
+    var image = try DeliveryImage(capacity: size + 32 * lines, minimumTier: .locked)
+    try text.withBytes { span in
+        var start = 0
+        for index in 0...span.byteCount where index == span.byteCount || newline(span, index) {
+            try append(span, start..<index, to: &image)
+            start = index + 1
+        }
+    }
+    return image
+}
+
+func newline(_ span: RawSpan, _ index: Int) -> Bool {
+    span.unsafeLoad(fromByteOffset: index, as: UInt8.self) == UInt8(ascii: "\n")
+}
+
+func append(_ span: RawSpan, _ line: Range<Int>, to image: inout DeliveryImage) throws {
+    var name = ""
+    for index in line {
+        let byte = span.unsafeLoad(fromByteOffset: index, as: UInt8.self)
+        if byte == UInt8(ascii: "=") {
+            try image.append(name: name, value: span.extracting(index + 1..<line.upperBound))
+            return
+        }
+        name.unicodeScalars.append(Unicode.Scalar(byte))
+    }
+}
+
+func writeCounters(_ counters: SupervisorCounters, to path: String) {
+    let stops = counters.stops.sorted { $0.key < $1.key }
+        .map { "\"\($0.key)\":\($0.value)" }.joined(separator: ",")
+    let text = """
+        {"stops":{\(stops)},"stopsBetweenExecs":\(counters.stopsBetweenExecs),\
+        "notifications":\(counters.notifications),"execs":\(counters.execs),\
+        "failedExecs":\(counters.failedExecs),"splices":\(counters.splices),\
+        "forkedRegions":\(counters.forkedRegions),\
+        "killedByFailure":\(counters.killedByFailure),\
+        "spliceMicroseconds":\(counters.spliceMicroseconds),\
+        "orphansReaped":\(counters.orphansReaped),\
+        "signalsForwarded":\(counters.signalsForwarded)}
+
+        """
+    guard let file = fopen(path, "w") else { return say("\(path): errno \(errno)") }
+    fputs(text, file)
+    fclose(file)
+}
+
+func code(for failure: ProcessHostFailure) -> Int32 {
+    switch failure {
+    case .notFound: HarnessExit.notFound
+    case .notExecutable: HarnessExit.notExecutable
+    case .refused: HarnessExit.refused
+    case .deliveryFailed: HarnessExit.deliveryFailed
+    case .systemCall: HarnessExit.systemCall
+    }
+}
+
+func run(_ arguments: HarnessArguments) -> Int32 {
+    do {
+        if let bytes = arguments.memoryLockBytes { limitMemoryLock(bytes) }
+        let secretsFile = arguments.secretsFile ?? ""
+        let image = try readImage(secretsFile)
+        if arguments.unlinksSecrets { unlink(secretsFile) }
+        if let user = arguments.userID { becomeUser(user) }
+        var options = LinuxProcessHost.Options()
+        options.faults = arguments.faults
+        options.report = { say($0) }
+        var host = LinuxProcessHost(options: options)
+        let launch = Launch(
+            arguments: arguments.command, environment: environment(), delivery: arguments.mode,
+            follow: arguments.follow, child: arguments.child)
+        defer {
+            if let path = arguments.countersFile { writeCounters(host.counters, to: path) }
+        }
+        return try host.run(launch, image: image).statusCode
+    } catch let failure as ProcessHostFailure {
+        say("\(failure)")
+        return code(for: failure)
+    } catch {
+        stop("\(error)", HarnessExit.systemCall)
+    }
+}
+
+do {
+    let arguments = try HarnessArguments(Array(CommandLine.arguments.dropFirst()))
+    if arguments.listsSteps {
+        for step in SpliceStep.allCases { print(step.rawValue) }
+        exit(0)
+    }
+    exit(run(arguments))
+} catch {
+    stop("\(error.message)\n\(HarnessArguments.usage)", HarnessExit.misuse)
+}

@@ -1,8 +1,88 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/types.h>
 
 /// The environment block of this process (environ(7)), NULL-terminated, writable in place.
 char **clinux_environment(void);
+
+/// prctl(2). Returns what the call returned, or -errno.
+int clinux_prctl(int operation, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+
+/// signalfd(2), close-on-exec and non-blocking. Returns a descriptor or -errno.
+int clinux_signal_descriptor(const sigset_t *signals);
+
+/// read(2) of one signalfd_siginfo. Returns the signal's number, 0 when there is none, or -errno.
+int clinux_signal_read(int descriptor);
+
+/// socketpair(2) of connected unix sequenced-packet sockets, close-on-exec. Returns 0 or -errno.
+int clinux_socket_pair(int pair[2]);
+
+/// What the child reports over its channel before it executes the program.
+enum {
+    /// The child waits to be traced, or, after its filter is installed, to be let go.
+    CLINUX_CHILD_READY = 1,
+    /// Comes with the listener of the filter (SCM_RIGHTS).
+    CLINUX_CHILD_FILTERED = 2,
+    /// The step in `detail` failed; `error` is its errno. The child has exited.
+    CLINUX_CHILD_FAILED = 3,
+};
+
+/// The set-up step that failed.
+enum {
+    CLINUX_STEP_PARENT_DIED = 1,
+    CLINUX_STEP_NO_NEW_PRIVILEGES = 2,
+    CLINUX_STEP_DROP_BOUNDING = 3,
+    CLINUX_STEP_DROP_CAPABILITIES = 4,
+    CLINUX_STEP_FILTER = 5,
+    CLINUX_STEP_SEND_LISTENER = 6,
+    CLINUX_STEP_EXECUTE = 7,
+};
+
+/// One message of the child.
+struct clinux_child_message {
+    int kind;
+    int detail;
+    int error;
+};
+
+/// What a child does between fork(2) and execve(2). All pointers stay valid until the call
+/// returns.
+struct clinux_child_plan {
+    const char *path;
+    char *const *arguments;
+    char *const *environment;
+    /// The child's end of the channel.
+    int channel;
+    /// Other descriptors to close, the parent's end of the channel among them.
+    int parent_channel;
+    /// struct sock_filter array (linux/filter.h), NULL for no filter.
+    const void *filter;
+    unsigned short filter_count;
+    /// Flags of seccomp(2); with SECCOMP_FILTER_FLAG_NEW_LISTENER the listener is sent back.
+    unsigned filter_flags;
+    /// Report ready and wait to be let go before the filter is installed.
+    int wait_for_tracer;
+    /// prctl(PR_SET_NO_NEW_PRIVS).
+    int no_new_privileges;
+    /// Empty the bounding and ambient sets, and every other set when the program is run.
+    int drop_capabilities;
+    /// Signals blocked in the program.
+    sigset_t signal_mask;
+    /// Give the program its own process group, in the foreground when there is a terminal.
+    int own_process_group;
+};
+
+/// fork(2), set-up as planned, execve(2). Returns the child or -errno.
+pid_t clinux_start_child(const struct clinux_child_plan *plan);
+
+/// recvmsg(2) of one message, with a descriptor when one came (else `*descriptor` is -1).
+/// Returns bytes received (0 at the end) or -errno.
+int clinux_child_receive(
+    int channel, struct clinux_child_message *message, int *descriptor);
+
+/// send(2) of one byte that lets the child go on. Returns 0 or -errno.
+int clinux_child_release(int channel);

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+
+/// Where the supervisor's pages lie in an image.
+///
+/// `[guard][region][guard][placeholders][copy code][slots ...][temporary]`, reserved at once. The slots are
+/// scratch for the environment arrays of later execs: one per exec in flight, so that the array
+/// of a vfork child, which shares this memory with its parent, is written where nobody looks.
+struct DeliveryArea: Equatable {
+    static let pageBytes: UInt64 = 4096
+    /// Execs in flight per address space; a further one waits.
+    static let slotCount = 16
+    /// Largest environment array that can be passed on (entries with the closing NULL). The
+    /// kernel's own limit depends on the stack's: a quarter of 8 MiB holds fewer.
+    static let slotEntriesMax = 65_536
+    static let slotBytes = UInt64(slotEntriesMax) * 8
+
+    let base: UInt64
+    let regionBytes: UInt64
+    let placeholderBytes: UInt64
+
+    /// - Parameter placeholderBytes: of all `NAME=\0` strings together.
+    init(base: UInt64, regionBytes: Int, placeholderBytes: Int) {
+        self.base = base
+        self.regionBytes = Self.pages(UInt64(regionBytes))
+        self.placeholderBytes = Self.pages(UInt64(max(placeholderBytes, 1)))
+    }
+
+    var region: UInt64 { base + Self.pageBytes }
+    /// First byte after the inaccessible part.
+    var placeholders: UInt64 { region + regionBytes + Self.pageBytes }
+    var code: UInt64 { placeholders + placeholderBytes }
+    var slots: UInt64 { code + Self.pageBytes }
+    /// Where a forked child's own region is before it replaces the shared one.
+    var temporary: UInt64 { slots + UInt64(Self.slotCount) * Self.slotBytes }
+    /// The whole reservation, with an inaccessible page at its end.
+    var totalBytes: UInt64 { temporary + regionBytes + Self.pageBytes - base }
+
+    func slot(_ index: Int) -> UInt64 { slots + UInt64(index) * Self.slotBytes }
+
+    func isInRegion(_ address: UInt64) -> Bool {
+        address >= region && address < region + regionBytes
+    }
+
+    private static func pages(_ bytes: UInt64) -> UInt64 {
+        (bytes + pageBytes - 1) / pageBytes * pageBytes
+    }
+}
+
+/// The memory that one or more tasks share (threads, vfork and CLONE_VM children).
+final class AddressSpace {
+    /// Nil in the set-up code before the first program.
+    let area: DeliveryArea?
+    /// Whether the region is mapped: not when the environment held none of the names.
+    let hasRegion: Bool
+    /// Address of a `syscall` instruction.
+    let systemCallInstruction: UInt64
+    /// PR_SET_DUMPABLE is 0 by policy.
+    var isUndumpable: Bool
+    var members: Set<pid_t> = []
+    private var freeSlots = Array((0..<DeliveryArea.slotCount).reversed())
+    /// Tasks stopped at an exec until a slot is free.
+    var waiting: [pid_t] = []
+
+    init(
+        area: DeliveryArea?, hasRegion: Bool, systemCallInstruction: UInt64, isUndumpable: Bool
+    ) {
+        self.area = area
+        self.hasRegion = hasRegion
+        self.systemCallInstruction = systemCallInstruction
+        self.isUndumpable = isUndumpable
+    }
+
+    /// What a forked child has: the same addresses, its own slots.
+    func forked() -> AddressSpace {
+        AddressSpace(
+            area: area, hasRegion: hasRegion, systemCallInstruction: systemCallInstruction,
+            isUndumpable: isUndumpable)
+    }
+
+    func takeSlot() -> Int? { freeSlots.popLast() }
+    func giveBack(slot: Int) { freeSlots.append(slot) }
+}

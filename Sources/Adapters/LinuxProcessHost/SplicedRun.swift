@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLinux
+internal import Delivery
+import Glibc
+internal import Ports
+
+/// One run under delivery mode `splice`: start, trace, serve, tell how it ended.
+struct SplicedRun {
+    let launch: Launch
+    let path: String
+    let options: LinuxProcessHost.Options
+    private(set) var counters = SupervisorCounters()
+
+    init(launch: Launch, path: String, options: LinuxProcessHost.Options) {
+        self.launch = launch
+        self.path = path
+        self.options = options
+    }
+
+    private static let newListenerFlag: UInt32 = 1 << 3
+
+    mutating func perform(
+        _ values: DeliveredValues, _ signals: SignalSet
+    ) throws(ProcessHostFailure) -> ChildExit {
+        try Self.requireSecretMemory(bytes: values.regionBytes)
+        let child = try startChild(values, signals)
+        defer { close(child.channel) }
+        let supervisor = try Supervisor(
+            values: values, launch: launch, program: child.process, faults: options.faults,
+            report: options.report)
+        defer { counters = supervisor.counters }
+        do throws(ProcessHostFailure) {
+            try supervisor.attach(child)
+            if options.dropsOwnCapabilities { OwnCapabilities.dropBoundingAndAmbient() }
+            try supervisor.serve(signals: signals.descriptor)
+            close(supervisor.listener)
+        } catch {
+            kill(child.process, SIGKILL)
+            supervisor.reapProgram()
+            throw error
+        }
+        return try outcome(supervisor)
+    }
+
+    /// Asked before anything runs: without it there is no splice.
+    private static func requireSecretMemory(bytes: Int) throws(ProcessHostFailure) {
+        switch DeliveryRegion.make(bytes: bytes, fill: { _ in }) {
+        case .success(let region): close(region.descriptor)
+        case .failure(let failure):
+            throw .refused(call: "memfd_secret", errorNumber: failure.errorNumber)
+        }
+    }
+
+    private func startChild(
+        _ values: DeliveredValues, _ signals: SignalSet
+    ) throws(ProcessHostFailure) -> StartedChild {
+        let names = values.entries.map { String(decoding: $0.placeholder, as: UTF8.self) }
+        let plain = values.plainEntries(of: launch.environment)
+        var start = ChildStart(
+            path: path, arguments: launch.arguments, environment: plain + names,
+            signalMask: signals.before)
+        start.filter = try SystemCallFilter(
+            trap: launch.follow == .attached ? .tracer : .listener,
+            restrict: launch.child.restrictSystemCalls)
+        start.filterFlags = Self.newListenerFlag
+        start.waitsForTracer = true
+        start.noNewPrivileges = true
+        start.dropsCapabilities = launch.child.dropCapabilities
+        return try start.start()
+    }
+
+    private func outcome(_ supervisor: Supervisor) throws(ProcessHostFailure) -> ChildExit {
+        if let number = supervisor.launchError {
+            throw StartedChild.executionFailure(launch.arguments.first ?? "", number)
+        }
+        if let failure = supervisor.programFailure {
+            throw .deliveryFailed(step: failure.step.rawValue, errorNumber: failure.errorNumber)
+        }
+        guard let end = supervisor.programEnd else {
+            throw .systemCall("waitpid", errorNumber: ECHILD)
+        }
+        return end
+    }
+}
+
+extension Supervisor {
+    /// Seizes the waiting child, takes its listener and lets it go to its first exec.
+    func attach(_ child: StartedChild) throws(ProcessHostFailure) {
+        do throws(StepFailure) {
+            try seize(child)
+            try receiveListener(child)
+            try take(.releaseChild) { Int(child.release()) }
+        } catch {
+            if let setUpFailure { throw setUpFailure }
+            if error.step == .seizeChild {
+                throw .refused(call: "ptrace", errorNumber: error.errorNumber)
+            }
+            throw .deliveryFailed(step: error.step.rawValue, errorNumber: error.errorNumber)
+        }
+    }
+
+    private func seize(_ child: StartedChild) throws(StepFailure) {
+        try expect(.ready, from: child, at: .startChild)
+        try take(.seizeChild) {
+            Tracee(task: child.process).seize(options: Self.attachedOptions)
+        }
+        var exec = ExecInFlight(fills: [], entryCount: 0)
+        exec.fills = launchFills
+        exec.entryCount = launchEntryCount
+        setUpSpace.members.insert(child.process)
+        tasks[child.process] = TracedTask(
+            machine: TaskStateMachine(phase: .launching), process: child.process,
+            space: setUpSpace, exec: exec)
+        try take(.releaseChild) { Int(child.release()) }
+    }
+
+    private func receiveListener(_ child: StartedChild) throws(StepFailure) {
+        try reach(.receiveListener)
+        guard case .filtered(let descriptor) = next(child) else {
+            throw StepFailure(step: .receiveListener, errorNumber: EPROTO)
+        }
+        listener = descriptor
+    }
+
+    private func expect(
+        _ expected: StartedChild.Report, from child: StartedChild, at step: SpliceStep
+    ) throws(StepFailure) {
+        try reach(step)
+        guard next(child) == expected else {
+            throw StepFailure(step: step, errorNumber: EPROTO)
+        }
+    }
+
+    /// The child's next message; a failed set-up step is kept for the caller of `run`.
+    private func next(_ child: StartedChild) -> StartedChild.Report {
+        do throws(ProcessHostFailure) {
+            let report = try child.next()
+            if case .failed(let step, let number) = report {
+                setUpFailure = StartedChild.failure(
+                    program: programName, step: step, errorNumber: number)
+            }
+            return report
+        } catch {
+            setUpFailure = error
+            return .closed
+        }
+    }
+
+    /// After a failed start: the child is killed and must not stay a zombie.
+    func reapProgram() {
+        var status: Int32 = 0
+        while waitpid(program, &status, waitAllTasks) == program {
+            if Stop(status: status).isEnd { return }
+            kill(program, SIGKILL)
+        }
+    }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLinux
+import Glibc
+internal import Ports
+
+/// Attached only: what becomes of the tasks that traced tasks create.
+extension Supervisor {
+    /// A traced task created another one.
+    func recordCreation(by creator: pid_t, _ stop: Stop) {
+        let tracee = Tracee(task: creator)
+        var message: UInt = 0
+        defer { _ = tracee.resume(signal: 0, toSystemCall: false) }
+        guard tracee.eventMessage(into: &message) >= 0, let known = tasks[creator] else { return }
+        let child = pid_t(message)
+        let relation = Relation(flags: creationFlags(tracee), stop: stop)
+        tasks[child] = TracedTask(
+            machine: TaskStateMachine(phase: .created),
+            process: relation.isThread ? known.process : child,
+            space: relation.sharesMemory ? known.space : known.space.forked(), exec: nil)
+        tasks[child]?.space.members.insert(child)
+        if early.remove(child) != nil { adopt(child) }
+    }
+
+    /// How a child relates to its creator.
+    struct Relation: Equatable {
+        let sharesMemory: Bool
+        let isThread: Bool
+
+        private static let sharesMemoryFlag: UInt64 = 0x100
+        private static let threadFlag: UInt64 = 0x10000
+
+        /// - Parameter flags: clone(2) flags; nil when the creator's memory cannot be read, and
+        ///   the kind of event has to do.
+        init(flags: UInt64?, stop: Stop) {
+            sharesMemory =
+                flags.map { $0 & Self.sharesMemoryFlag != 0 } ?? (stop != .fork)
+            isThread = flags.map { $0 & Self.threadFlag != 0 } ?? (stop == .clone)
+        }
+    }
+
+    private func creationFlags(_ tracee: Tracee) -> UInt64? {
+        var registers = Registers()
+        guard tracee.registers(into: &registers) >= 0 else { return nil }
+        switch Int32(truncatingIfNeeded: registers.orig_rax) {
+        case SystemCallNumber.fork: return 0
+        case SystemCallNumber.vfork: return 0x4100
+        case SystemCallNumber.clone: return registers.rdi
+        case SystemCallNumber.clone3:
+            var flags: UInt64 = 0
+            let got = withUnsafeMutableBytes(of: &flags) { tracee.read(registers.rdi, into: $0) }
+            return got == 8 ? flags : nil
+        default: return nil
+        }
+    }
+
+    /// A new task is stopped before its first instruction. A forked one gets a region of its
+    /// own: memfd_secret mappings are shared, and fork's meaning is that memory is not.
+    func adopt(_ task: pid_t) {
+        guard let known = tasks[task] else {
+            early.insert(task)
+            return
+        }
+        tasks[task]?.machine.adopted()
+        let tracee = Tracee(task: task)
+        do throws(StepFailure) {
+            if known.process == task, known.space.members == [task], known.space.hasRegion {
+                try separate(known.space, tracee)
+            }
+            try take(.resumeImage) { tracee.resume(signal: 0, toSystemCall: false) }
+        } catch {
+            killProcess(of: task, because: error)
+        }
+    }
+
+    private func separate(_ space: AddressSpace, _ tracee: Tracee) throws(StepFailure) {
+        guard let area = space.area else { return }
+        var mask: UInt64?
+        try hold(.holdSignals, tracee, &mask)
+        var registers = Registers()
+        try take(.forkReadRegisters) { tracee.registers(into: &registers) }
+        let injection = Injection(
+            tracee: tracee, base: registers, instruction: space.systemCallInstruction)
+        try mapEmptyRegion(area, injection)
+        // rep movsb, then mremap over the shared one: one call's stops.
+        try take(.forkCopyValues) { copyRegion(area, injection) }
+        try take(.forkRestoreRegisters) { tracee.setRegisters(registers) }
+        if let mask { try take(.restoreSignals) { tracee.setSignalMask(mask) } }
+        counters.forkedRegions += 1
+    }
+
+    /// A region without contents, at the slots' end for the moment.
+    private func mapEmptyRegion(
+        _ area: DeliveryArea, _ injection: Injection
+    ) throws(StepFailure) {
+        try reach(.forkCreateRegion)
+        switch DeliveryRegion.make(bytes: Int(area.regionBytes), fill: { _ in }) {
+        case .failure(let failure):
+            throw StepFailure(step: .forkCreateRegion, errorNumber: failure.errorNumber)
+        case .success(let region):
+            defer { close(region.descriptor) }
+            let steps = RegionSteps(
+                send: .forkSendDescriptor, map: .forkMapRegion, close: .forkCloseDescriptor)
+            try map(region, at: area.temporary, injection, steps, writable: true)
+        }
+    }
+
+    /// Copies the values in the child, then moves the copy over the shared region.
+    private func copyRegion(_ area: DeliveryArea, _ injection: Injection) -> Int {
+        var registers = injection.base
+        registers.rip = area.code
+        (registers.rsi, registers.rdi) = (area.region, area.temporary)
+        registers.rcx = area.regionBytes
+        // The call after the copy is only there to stop at.
+        registers.rax = UInt64(SystemCallNumber.getpid)
+        registers.orig_rax = UInt64(bitPattern: -1)
+        registers.eflags &= ~Self.directionFlag
+        let set = injection.tracee.setRegisters(registers)
+        guard set >= 0 else { return set }
+        let entered = runToSystemCallStop(injection.tracee)
+        guard entered >= 0 else { return entered }
+        let left = runToSystemCallStop(injection.tracee)
+        guard left >= 0 else { return left }
+        return moveRegion(area, injection)
+    }
+
+    private static let directionFlag: UInt64 = 0x400
+
+    private func moveRegion(_ area: DeliveryArea, _ injection: Injection) -> Int {
+        let mayMoveToFixed: UInt64 = 3
+        let moved = inject(
+            injection, Int(SystemCallNumber.mremap), area.temporary, area.regionBytes,
+            area.regionBytes, mayMoveToFixed, area.region)
+        guard moved >= 0, policy.readOnlyValues else { return moved }
+        return inject(
+            injection, Int(SystemCallNumber.mprotect), area.region, area.regionBytes,
+            UInt64(PROT_READ))
+    }
+
+    /// A vfork or CLONE_VM child made the shared memory dumpable for its exec, which is over:
+    /// whoever stays behind gets the flag back.
+    func restoreUndumpable(_ space: AddressSpace) {
+        guard let member = space.members.first else { return }
+        pendingUndumpable.insert(member)
+        _ = Tracee(task: member).interrupt()
+    }
+
+    /// The interrupted member's stop: PR_SET_DUMPABLE 0, then on as if nothing had been.
+    ///
+    /// Its own call may have been interrupted. Whether that call restarts is the kernel's
+    /// decision and depends on pending signals, so the task passes through a second stop.
+    func makeUndumpable(_ task: pid_t) {
+        guard let known = tasks[task] else { return }
+        let tracee = Tracee(task: task)
+        do throws(StepFailure) {
+            var mask: UInt64?
+            try hold(.holdSignals, tracee, &mask)
+            var registers = Registers()
+            try take(.readRegisters) { tracee.registers(into: &registers) }
+            try lowerDumpable(tracee, known.space, registers)
+            if let mask { try take(.restoreSignals) { tracee.setSignalMask(mask) } }
+            try take(.resumeImage) { tracee.interrupt() }
+            try take(.resumeImage) { tracee.resume(signal: 0, toSystemCall: false) }
+        } catch {
+            killProcess(of: task, because: error)
+        }
+    }
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLinux
+import Glibc
+internal import Ports
+
+/// __WALL: children of every kind.
+let waitAllTasks: Int32 = 0x4000_0000
+
+extension Supervisor {
+    /// Serves the tree until the program has ended.
+    ///
+    /// - Parameter signals: a signalfd of every signal that is forwarded, and SIGCHLD.
+    func serve(signals: Int32) throws(ProcessHostFailure) {
+        while true {
+            servePending()
+            drainStops()
+            guard programEnd == nil else { break }
+            var polls = [
+                pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: listener, events: Int16(POLLIN), revents: 0),
+            ]
+            guard poll(&polls, nfds_t(polls.count), -1) >= 0 || errno == EINTR else {
+                throw .systemCall("poll", errorNumber: errno)
+            }
+            if polls[0].revents != 0 { forwardSignals(signals) }
+            if polls[1].revents & Int16(POLLIN) != 0 { receiveNotification() }
+        }
+        killTree()
+    }
+
+    /// Handles every stop and end that is there.
+    private func drainStops() {
+        while programEnd == nil {
+            var status: Int32 = 0
+            let task = waitpid(-1, &status, WNOHANG | waitAllTasks)
+            guard task > 0 else { return }
+            handle(task, Stop(status: status))
+        }
+    }
+
+    /// Carries out what the task's state machine says.
+    func handle(_ task: pid_t, _ stop: Stop) {
+        counters.stops[stop.kind, default: 0] += 1
+        if stop == .exec { followExec(task) }
+        guard tasks[task] != nil else {
+            handleUnknown(task, stop)
+            return
+        }
+        if stop == .trap, pendingUndumpable.remove(task) != nil {
+            makeUndumpable(task)
+            return
+        }
+        guard let action = tasks[task]?.machine.handle(stop) else { return }
+        perform(action, task)
+    }
+
+    private func perform(_ action: TaskStateMachine.Action, _ task: pid_t) {
+        let tracee = Tracee(task: task)
+        switch action {
+        case .resume(let signal, let toSystemCall):
+            if tasks[task]?.exec == nil { counters.stopsBetweenExecs += 1 }
+            _ = tracee.resume(signal: signal, toSystemCall: toSystemCall)
+        case .listen: _ = tracee.listen()
+        case .adopt: adopt(task)
+        case .recordCreation(let stop): recordCreation(by: task, stop)
+        case .prepareExec: prepareExec(task)
+        case .launch: launch(task)
+        case .deliver: deliver(task)
+        case .execFailed: execFailed(task)
+        case .ended(let stop): taskEnded(task, stop)
+        case .violation:
+            killProcess(
+                of: task, because: StepFailure(step: .continueExec, errorNumber: EPROTO))
+        }
+    }
+
+    /// A thread that execs takes its leader's place; the state belongs to the thread.
+    private func followExec(_ leader: pid_t) {
+        var message: UInt = 0
+        guard Tracee(task: leader).eventMessage(into: &message) >= 0 else { return }
+        let former = pid_t(message)
+        guard former != leader, let state = tasks.removeValue(forKey: former) else { return }
+        if let replaced = tasks[leader] { replaced.space.members.remove(leader) }
+        state.space.members.remove(former)
+        tasks[leader] = state
+    }
+
+    /// Not (yet) a task of ours: a new one whose creator has not told, or an orphan's end.
+    private func handleUnknown(_ task: pid_t, _ stop: Stop) {
+        switch stop {
+        case .exited, .killed:
+            early.remove(task)
+            if task == program { programEnded(stop) } else { counters.orphansReaped += 1 }
+        case .trap: early.insert(task)
+        default:
+            // A group-stop may come first; any other stop of a stranger is let pass.
+            if case .groupStop = stop { early.insert(task) }
+        }
+    }
+
+    /// Books a task's end.
+    func taskEnded(_ task: pid_t, _ stop: Stop) {
+        if task == program { programEnded(stop) }
+        forget(task)
+        guard case .killed = stop else { return }
+        // Its fork may have been interrupted between the child's creation and the report. The
+        // child has executed nothing: to end it is as if the fork had not happened.
+        for child in early where !isChildOfKnownProcess(child) { kill(child, SIGKILL) }
+    }
+
+    private func programEnded(_ stop: Stop) {
+        switch stop {
+        case .exited(let code): programEnd = .exited(code: code)
+        case .killed(let signal): programEnd = .signalled(signal: signal)
+        default: break
+        }
+    }
+
+    /// Removes every trace of the task.
+    func forget(_ task: pid_t) {
+        deferredSignals[task] = nil
+        pendingUndumpable.remove(task)
+        guard let known = tasks.removeValue(forKey: task) else { return }
+        known.space.members.remove(task)
+        known.space.waiting.removeAll { $0 == task }
+        releaseSlot(of: known)
+    }
+
+    private func isChildOfKnownProcess(_ task: pid_t) -> Bool {
+        guard let parent = ProcessStatus.parent(of: task) else { return false }
+        return tasks.values.contains { $0.process == parent }
+    }
+
+    private func forwardSignals(_ descriptor: Int32) {
+        while true {
+            let signal = clinux_signal_read(descriptor)
+            guard signal > 0 else { return }
+            guard signal != SIGCHLD else { continue }
+            if kill(program, signal) == 0 { counters.signalsForwarded += 1 }
+        }
+    }
+
+    /// The program has ended: nothing of its tree outlives the supervisor.
+    private func killTree() {
+        for process in Set(tasks.values.map(\.process)) { kill(process, SIGKILL) }
+        for task in early { kill(task, SIGKILL) }
+    }
+}
+
+extension Supervisor {
+    /// The program's first exec: the environment is the one that was built for it.
+    private func launch(_ task: pid_t) {
+        do throws(StepFailure) {
+            tasks[task]?.machine.execPrepared(restarts: false)
+            try take(.resumeExec) {
+                Tracee(task: task).resume(signal: 0, toSystemCall: true)
+            }
+        } catch {
+            killProcess(of: task, because: error)
+        }
+    }
+
+    /// Takes one notification from the listener.
+    private func receiveNotification() {
+        var notification = clinux_notification()
+        guard clinux_notification_receive(listener, &notification) == 0 else { return }
+        pending.append(notification)
+    }
+
+    private func servePending() {
+        while !pending.isEmpty { serve(pending.removeFirst()) }
+    }
+
+    private func serve(_ notification: clinux_notification) {
+        counters.notifications += 1
+        // Nobody is expected to ask now: as the kernel would answer that address.
+        guard !isHandOver(notification) else {
+            _ = clinux_notification_answer(listener, notification.id, -EFAULT)
+            return
+        }
+        _ = clinux_notification_answer(listener, notification.id, -ENOSYS)
+    }
+}
+
+/// Facts from /proc/PID/status.
+enum ProcessStatus {
+    /// The parent's process id, nil when the process is gone.
+    static func parent(of process: pid_t) -> pid_t? { field("PPid:", of: process) }
+    /// The thread group of a task.
+    static func group(of task: pid_t) -> pid_t? { field("Tgid:", of: task) }
+
+    private static func field(_ name: String, of task: pid_t) -> pid_t? {
+        let descriptor = open("/proc/\(task)/status", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let got = read(descriptor, &bytes, bytes.count)
+        guard got > 0 else { return nil }
+        let lines = String(decoding: bytes[0..<got], as: UTF8.self).split(separator: "\n")
+        let line = lines.first { $0.hasPrefix(name) }
+        return line?.split(separator: "\t").last.flatMap { pid_t($0) }
+    }
+}
