@@ -13,7 +13,7 @@ enum Status {
 /// Expects the run to have ended well, or to have been refused where the host refuses. Returns
 /// whether the program ran.
 func expectDelivered(
-    _ run: Run, _ setup: Setup, on stage: borrowing Stage,
+    _ run: Run, _ setup: Setup, on stage: Stage,
     sourceLocation: SourceLocation = #_sourceLocation
 ) -> Bool {
     let unfilled = stage.markers("unfilled")
@@ -37,7 +37,7 @@ func expectDelivered(
 
 /// What must hold for every process seen under `splice`.
 func expectProtected(
-    _ run: Run, _ setup: Setup, on stage: borrowing Stage,
+    _ run: Run, _ setup: Setup, on stage: Stage,
     sourceLocation: SourceLocation = #_sourceLocation
 ) {
     for seen in run.observations {
