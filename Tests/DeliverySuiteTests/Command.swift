@@ -12,7 +12,7 @@ struct Outcome: Sendable {
     let treeEnded: Bool
 }
 
-/// A program started by the suite, with an empty standard input, its output in one pipe, and no
+/// A program (its absolute path first) started by the suite, with an empty standard input, its output in one pipe, and no
 /// other descriptor.
 final class Command: Sendable {
     let pid: Int32
@@ -27,7 +27,6 @@ final class Command: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
         posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -42,14 +41,15 @@ final class Command: Sendable {
         posix_spawnattr_setflags(
             &attributes,
             Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-        var words = arguments.map { strdup($0) } + [nil]
+        // The victim closes what other tests of this process have open, and executes the rest.
+        var words = ([Host.victim, "clean"] + arguments).map { strdup($0) } + [nil]
         var entries = environment.map { strdup($0) } + [nil]
         defer {
             words.forEach { free($0) }
             entries.forEach { free($0) }
         }
         var child: pid_t = 0
-        let error = posix_spawn(&child, arguments[0], &actions, &attributes, &words, &entries)
+        let error = posix_spawn(&child, Host.victim, &actions, &attributes, &words, &entries)
         close(ends[1])
         guard error == 0 else {
             close(ends[0])

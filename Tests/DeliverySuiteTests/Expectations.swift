@@ -13,7 +13,7 @@ enum Status {
 /// Expects the run to have ended well, or to have been refused where the host refuses. Returns
 /// whether the program ran.
 func expectDelivered(
-    _ run: Run, _ setup: Setup, on stage: borrowing Stage,
+    _ run: Run, _ setup: Setup, on stage: Stage,
     sourceLocation: SourceLocation = #_sourceLocation
 ) -> Bool {
     let unfilled = stage.markers("unfilled")
@@ -35,36 +35,50 @@ func expectDelivered(
     return true
 }
 
-/// What must hold for every process seen under `splice`.
+/// What must hold for every process seen under `splice`; one issue per run names what did not.
 func expectProtected(
-    _ run: Run, _ setup: Setup, on stage: borrowing Stage,
+    _ run: Run, _ setup: Setup, on stage: Stage, mask: UInt64 = 0,
     sourceLocation: SourceLocation = #_sourceLocation
 ) {
-    for seen in run.observations {
-        let who = Comment(rawValue: "\(setup): \(seen.label) pid \(seen.pid)")
-        #expect(seen.values == "ok", who, sourceLocation: sourceLocation)
-        let undumpable = setup.options.contains("--undumpable")
-        // An ordinary user's process that is not dumpable cannot list its own descriptors.
-        let isClean =
-            seen.descriptors == "" || undumpable && seen.descriptors == "refused"
-        #expect(isClean, who, sourceLocation: sourceLocation)
-        #expect(seen.mask == 0, who, sourceLocation: sourceLocation)
-        if undumpable {
-            #expect(seen.dumpable != 1, who, sourceLocation: sourceLocation)
-            #expect(seen.owner == 0 || seen.owner == nil, who, sourceLocation: sourceLocation)
+    let violations = run.observations.flatMap { seen in
+        violations(by: seen, run, setup, on: stage, mask: mask).map {
+            "\(seen.label) pid \(seen.pid): \($0)"
         }
-        if !undumpable || Host.isRoot {
-            #expect(seen.environment != nil, who, sourceLocation: sourceLocation)
-            for secret in stage.secrets {
-                let entry = seen.entry(of: secret.name)
-                #expect(entry == Data(), who, sourceLocation: sourceLocation)
-            }
-        }
-        let leaks =
-            stage.leaks(in: seen.environment) || stage.leaks(in: seen.parentEnvironment)
-            || stage.leaks(in: seen.commandLine)
-        #expect(!leaks, who, sourceLocation: sourceLocation)
-        let tracer = setup.follow == "attached" ? run.wrapper : 0
-        #expect(seen.tracer == tracer, who, sourceLocation: sourceLocation)
     }
+    #expect(
+        violations.isEmpty, "\(setup): \(violations.prefix(8).joined(separator: "; "))",
+        sourceLocation: sourceLocation)
+}
+
+private func violations(
+    by seen: Observation, _ run: Run, _ setup: Setup, on stage: Stage, mask: UInt64
+) -> [String] {
+    var found: [String] = []
+    func check(_ holds: Bool, _ words: String) { if !holds { found.append(words) } }
+    let undumpable = setup.options.contains("--undumpable")
+    check(seen.values == "ok", "values \(seen.values)")
+    // An ordinary user's process that is not dumpable cannot list its own descriptors.
+    check(
+        seen.descriptors == "" || undumpable && seen.descriptors == "refused",
+        "descriptors \(seen.descriptors)")
+    check(seen.mask == mask, "signal mask \(String(seen.mask, radix: 16))")
+    if undumpable {
+        check(seen.dumpable != 1, "dumpable \(seen.dumpable)")
+        check(seen.owner == 0 || seen.owner == nil, "owner \(seen.owner ?? 0)")
+    } else {
+        check(seen.dumpable == 1, "dumpable \(seen.dumpable)")
+    }
+    if !undumpable || Host.isRoot {
+        check(seen.environment != nil, "environ not readable")
+        for secret in stage.secrets {
+            let entry = seen.entry(of: secret.name)
+            check(entry == Data(), "environ: \(secret.name) has \(entry?.count ?? -1) bytes")
+        }
+    }
+    check(!stage.leaks(in: seen.environment), "environ shows a value")
+    check(!stage.leaks(in: seen.parentEnvironment), "the parent's environ shows a value")
+    check(!stage.leaks(in: seen.commandLine), "the command line shows a value")
+    let tracer = setup.follow == "attached" ? run.wrapper : 0
+    check(seen.tracer == tracer, "tracer \(seen.tracer ?? -1), not \(tracer)")
+    return found
 }

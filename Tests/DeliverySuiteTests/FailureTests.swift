@@ -18,7 +18,7 @@ extension DeliverySuite {
             """
         static let treeStatus: Int32 = 5
 
-        private func plant(on stage: borrowing Stage) throws {
+        private func plant(on stage: Stage) throws {
             try TinyProgram.marksItsStart.write(
                 to: stage.folder + "/starter", marker: stage.folder + "/started")
             try TinyProgram.marksAnUnfilledValue.write(

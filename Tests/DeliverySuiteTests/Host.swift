@@ -6,7 +6,10 @@ enum Host {
     /// Where interpreters are looked for: what any user may reach.
     static let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     static let isRoot = geteuid() == 0
-    static let harness = program("delivery-harness")
+    /// Another build of it, such as the static one, may be named.
+    static let harness =
+        ProcessInfo.processInfo.environment["CLOUDTASER_DELIVERY_HARNESS"]
+        ?? program("delivery-harness")
     static let victim = program("delivery-victim")
 
     /// Products lie beside the test runner.
@@ -53,7 +56,10 @@ enum Host {
 
     static let follows = ["attached", "notified"]
 
-    static func find(_ name: String) -> String? {
-        path.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+    /// The compilers may lie where only this user reaches them; what they build does not.
+    static func find(_ name: String, isCompiler: Bool = false) -> String? {
+        let own = isCompiler ? ProcessInfo.processInfo.environment["PATH"] ?? "" : ""
+        return (path + ":" + own).split(separator: ":").map { "\($0)/\(name)" }
+            .first { access($0, X_OK) == 0 }
     }
 }

@@ -160,19 +160,22 @@ struct Interpreter: Sendable, CustomStringConvertible {
                 """, options: ["build", "-o", "built"], isCompiled: true),
     ]
 
-    static let installed = all.filter { Host.find($0.program) != nil }
-    static var missing: [String] { all.filter { Host.find($0.program) == nil }.map(\.name) }
+    var path: String? { Host.find(program, isCompiler: isCompiled) }
+    static let installed = all.filter { $0.path != nil }
+    static var missing: [String] { all.filter { $0.path == nil }.map(\.name) }
 
     /// The command that runs it; compiles first where it is compiled.
-    func command(on stage: borrowing Stage) throws -> [String] {
-        let program = Host.find(self.program) ?? self.program
+    func command(on stage: Stage) throws -> [String] {
+        let program = path ?? program
         let path = stage.folder + "/" + file
         try stage.write(file, source, mode: 0o755)
         guard isCompiled else { return [program] + options + [path] }
         let built = stage.folder + "/built"
         let words = [program] + options.map { $0 == "built" ? built : $0 } + [path]
         let outcome = try Command(
-            words, environment: stage.environment() + ["GOCACHE=\(stage.folder)/cache"]
+            words,
+            environment: ProcessInfo.processInfo.environment
+                .map { "\($0.key)=\($0.value)" } + ["GOCACHE=\(stage.folder)/cache"]
         ).finish(within: 600)
         guard outcome.status == 0 else { throw SuiteFailure("\(name): \(outcome)") }
         chmod(built, 0o755)

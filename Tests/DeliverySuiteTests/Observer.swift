@@ -103,7 +103,7 @@ final class Observer: Sendable {
 
     private func answer(_ link: Int32) {
         // A process that was killed meanwhile has closed its end.
-        _ = send(link, "k", 1, Int32(MSG_NOSIGNAL.rawValue))
+        _ = send(link, "k", 1, Int32(MSG_NOSIGNAL))
         close(link)
     }
 

@@ -2,10 +2,10 @@
 import Foundation
 
 /// One run's folder, secrets and environment.
-struct Stage: ~Copyable {
+final class Stage: Sendable {
     let folder: String
     let secrets: [(name: String, value: String)]
-    /// Who may observe: true when the observer is root or of the same user.
+
     init(prefix: String = "delivery") throws {
         let template = NSTemporaryDirectory() + "cloudtaser-\(prefix)-XXXXXX"
         var path = Array(template.utf8CString)
@@ -106,7 +106,7 @@ struct Run {
     let wrapper: Int32
 
     init(
-        _ setup: Setup, on stage: borrowing Stage, below: [String] = [], crowdCount: Int = 1,
+        _ setup: Setup, on stage: Stage, below: [String] = [], crowdCount: Int = 1,
         killWrapperAtReport: Bool = false, within seconds: Double = 120, _ command: [String]
     ) throws {
         let running = SharedPid()
