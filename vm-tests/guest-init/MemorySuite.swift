@@ -106,6 +106,7 @@ struct MemorySuite {
         let closed = victim.attack(.descriptorTheft, on: nil, needle: Self.secretNeedle)
         let kept = holder.attack(.descriptorTheft, on: nil, needle: Self.heldNeedle)
         report("VM-MEM-06", "descriptor closed, kept as control", closed, .refused, EBADF, kept)
+        reportLimit("LIM-FD-01", "pidfd_getfd while a descriptor is open", kept, closed)
     }
 
     /// VM-MEM-07, and 03 and 06 with the LSM program in the agent's place.
@@ -125,6 +126,10 @@ struct MemorySuite {
             return failed("VM-MEM-07", "the LSM program did not load")
         }
         defer { program.unload() }
+        if program.protect(injected.pid) {
+            let guarded = injected.attack(.ptraceInject, on: .secret, needle: Self.injectedNeedle)
+            reportLimit("LIM-PTRACE-01", "system-call injection without the agent", open, guarded)
+        }
         guard program.protect(victim.pid), program.protect(holder.pid) else {
             return failed("VM-MEM-07", "the LSM program's map refused the entry")
         }
@@ -163,23 +168,44 @@ struct MemorySuite {
         } else {
             failed("LIM-ENV-01", "the victim did not start")
         }
-        let before = fileOccurrences()
-        _ = injected.command("write")
-        let after = fileOccurrences()
-        host.report(
-            CaseResult(
-                id: "LIM-WRITE-01", name: "write(2) from secret memory",
-                observation: "\(after) in the file", expected: after == 1,
-                control: "before the call: \(before)", controlPassed: before == 0))
-        unlink(VictimProgram.outputPath)
+        writeLimit(injected)
     }
 
-    private func fileOccurrences() -> Int {
-        guard case .success(let content) = TargetProcess.read(VictimProgram.outputPath) else {
-            return 0
+    private func writeLimit(_ victim: Victim) {
+        mkfifo(VictimProgram.pipePath, 0o600)
+        let pipe = open(VictimProgram.pipePath, O_RDWR | O_NONBLOCK | O_CLOEXEC)
+        guard pipe >= 0 else { return failed("LIM-WRITE-01", "no pipe") }
+        defer {
+            close(pipe)
+            unlink(VictimProgram.pipePath)
         }
+        _ = victim.command("write")
+        var arrived = [UInt8](repeating: 0, count: 4096)
+        let count = read(pipe, &arrived, arrived.count)
         let needle = Needle(seed: seed, index: Self.injectedNeedle)
-        return content.withUnsafeBytes { needle.occurrences(in: $0) }
+        let found = arrived.withUnsafeBytes { needle.occurrences(in: $0) }
+        let spliced = victim.command("vmsplice").flatMap { Int($0) } ?? 0
+        let refused = spliced == -Int(EFAULT)
+        host.report(
+            CaseResult(
+                id: "LIM-WRITE-01", name: "write(2) from secret memory to a pipe",
+                observation: "\(count) bytes arrived, \(found) needle in them",
+                expected: found == 1,
+                control: "vmsplice of the same page: "
+                    + (spliced < 0 ? SystemError.name(of: Int32(-spliced)) : "spliced")
+                    + (profile.hasSecretMemory ? "" : " (tier locked)"),
+                controlPassed: refused == profile.hasSecretMemory))
+    }
+
+    /// A leak that must show, and the same attack where it is stopped.
+    private func reportLimit(
+        _ id: String, _ name: String, _ seen: AttackReport, _ stopped: AttackReport
+    ) {
+        host.report(
+            CaseResult(
+                id: id, name: name, observation: describe(seen), expected: seen.outcome == .leaked,
+                control: "where it is stopped: \(describe(stopped))",
+                controlPassed: stopped.outcome == .refused))
     }
 
     /// On the fallback tier the attack must be seen to succeed.

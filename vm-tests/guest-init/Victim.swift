@@ -43,10 +43,9 @@ enum VictimProgram {
         while let command = readLine() {
             switch command {
             case "write":
-                let result = secret?.withBytes { bytes in
-                    bytes.withUnsafeBytes { writeOut($0) }
-                }
-                print(result ?? -1)
+                print(secret?.withBytes { $0.withUnsafeBytes { send($0, splicing: false) } } ?? -1)
+            case "vmsplice":
+                print(secret?.withBytes { $0.withUnsafeBytes { send($0, splicing: true) } } ?? -1)
             case "pageout":
                 for page in plainPages { clinux_page_out(page, pageBytes) }
                 print(0)
@@ -60,7 +59,7 @@ enum VictimProgram {
         exit(0)
     }
 
-    static let outputPath = "/tmp/victim-output"
+    static let pipePath = "/tmp/victim-pipe"
     private static let pageBytes = 4096
 
     private static func makeSecret(_ needle: Needle) -> SecretBuffer? {
@@ -101,11 +100,14 @@ enum VictimProgram {
         return page
     }
 
-    private static func writeOut(_ bytes: UnsafeRawBufferPointer) -> Int {
-        let file = open(outputPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard file >= 0 else { return -1 }
-        defer { close(file) }
-        return write(file, bytes.baseAddress, bytes.count)
+    /// Sends the bytes into the pipe at `pipePath`: by write(2), which copies them through the
+    /// process's own mapping, or by vmsplice(2), which takes the page itself.
+    private static func send(_ bytes: UnsafeRawBufferPointer, splicing: Bool) -> Int {
+        let pipe = open(pipePath, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+        guard pipe >= 0 else { return -Int(errno) }
+        defer { close(pipe) }
+        if splicing { return Int(clinux_vmsplice(pipe, bytes.baseAddress, bytes.count)) }
+        return write(pipe, bytes.baseAddress, bytes.count)
     }
 }
 

@@ -3,6 +3,7 @@
 #include "CLinuxAttack.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
@@ -157,6 +158,12 @@ int clinux_swapoff(const char *path) { return OR_ERRNO(swapoff(path)); }
 
 int clinux_page_out(void *address, size_t count) {
     return OR_ERRNO(madvise(address, count, MADV_PAGEOUT));
+}
+
+int64_t clinux_vmsplice(int pipe, const void *address, size_t count) {
+    struct iovec local = {(void *)(uintptr_t)address, count};
+    ssize_t spliced = vmsplice(pipe, &local, 1, SPLICE_F_NONBLOCK);
+    return spliced < 0 ? -errno : spliced;
 }
 
 int clinux_loopback_up(void) {

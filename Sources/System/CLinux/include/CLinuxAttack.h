@@ -78,6 +78,9 @@ int clinux_swapoff(const char *path);
 /// madvise(MADV_PAGEOUT). 0 or -errno.
 int clinux_page_out(void *address, size_t count);
 
+/// vmsplice(2) of one range into a pipe. Bytes spliced or -errno.
+int64_t clinux_vmsplice(int pipe, const void *address, size_t count);
+
 /// Brings the loopback interface up (SIOCSIFFLAGS). 0 or -errno.
 int clinux_loopback_up(void);
 
