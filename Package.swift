@@ -185,6 +185,7 @@ let testTargets: [Target] = [
         ]),
     tests("SimulationTests", ["Simulation", "AttackPrograms"]),
     tests("ArchitectureTests", ["Compliance"]),
+    tests("CommandLineTests", ["cloudtaser"]),
     tests(
         "EndToEndTests",
         [
