@@ -93,10 +93,17 @@ struct CommandLineTests {
         try Self.inTemporaryFolder { folder in
             let source = Self.root.appending(path: "Fixtures/compliance")
             let target = URL(filePath: folder).appending(path: "catalogue")
-            try FileManager.default.copyItem(at: source, to: target)
-            let file = target.appending(path: "requirements.json")
-            let text = String(decoding: try Data(contentsOf: file), as: UTF8.self)
-            try Data(text.replacing("\"partial\"", with: "\"direct\"").utf8).write(to: file)
+            try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
+            // Read and written, not copied: a copy keeps the owner, which only root may give.
+            for name in try FileManager.default.contentsOfDirectory(
+                atPath: source.path(percentEncoded: false))
+            {
+                let data = try Data(contentsOf: source.appending(path: name))
+                let text = String(decoding: data, as: UTF8.self)
+                let raised = text.replacing(
+                    "\"status\": \"partial\"", with: "\"status\": \"direct\"")
+                try Data(raised.utf8).write(to: target.appending(path: name))
+            }
             let path = target.path(percentEncoded: false)
             let run = try Self.run("evidence", "build", "--catalogue", path, "--out", folder)
             #expect(run.status == 3)
