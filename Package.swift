@@ -187,6 +187,7 @@ let testTargets: [Target] = [
         ]),
     tests("SimulationTests", ["Simulation", "AttackPrograms"]),
     tests("ArchitectureTests", ["Compliance"]),
+    tests("CommandLineTests", ["cloudtaser"]),
     tests(
         "EndToEndTests",
         [

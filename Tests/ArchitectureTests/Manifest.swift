@@ -16,7 +16,7 @@ struct ManifestTarget: Sendable {
 /// asking the package manager from inside a test would wait for its own lock.
 ///
 /// Understands the helpers of this manifest (`library`, `program`, `tests`, `cTarget`,
-/// `systemLibrary`) and the plain `.target`, `.executableTarget` and `.testTarget`.
+/// `systemLibrary`, `testProgram`) and the plain `.target`, `.executableTarget` and `.testTarget`.
 struct Manifest: Sendable {
     let targets: [ManifestTarget]
 
@@ -47,7 +47,7 @@ struct Manifest: Sendable {
     }
 
     private static let calls = [
-        "library", "program", "tests", "cTarget", "systemLibrary", ".target",
+        "library", "program", "tests", "cTarget", "systemLibrary", "testProgram", ".target",
         ".executableTarget", ".testTarget",
     ]
 
@@ -60,6 +60,7 @@ struct Manifest: Sendable {
         let path: String
         switch call {
         case "tests": path = "Tests/\(name)"
+        case "testProgram": path = "Tests/Programs/\(name)"
         case "systemLibrary": path = "Sources/System/\(name)"
         default: path = arguments.string("path") ?? folder.map { "\($0)/\(name)" } ?? ""
         }
@@ -67,7 +68,7 @@ struct Manifest: Sendable {
             name: name, path: path,
             dependencies: arguments.list("dependencies") ?? arguments.firstList ?? [],
             line: text[..<range.lowerBound].count { $0 == "\n" } + 1,
-            isProgram: call == "program" || call == ".executableTarget")
+            isProgram: ["program", "testProgram", ".executableTarget"].contains(call))
     }
 }
 

@@ -12,7 +12,8 @@ let manifestRules = [
              library("C", in: "Sources/Core"),
              program("p", in: "Sources/Executables", [
                  "A", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
-             tests("ATests", ["A", "p"]),
+             tests("ATests", ["A", "p", "victim"]),
+             testProgram("victim"),
             ]
             """,
             "Sources/Core/A/A.swift": "import B\n",
