@@ -17,6 +17,10 @@ package enum FollowStrategy: String, Sendable, CaseIterable {
     case notified
     /// Only the first image gets the values; later execs see empty placeholders.
     case none
+
+    /// Unless configured: keeps other tracers out of the tree, which matters as long as no agent
+    /// does; chosen in docs/adr/0002-follow-strategy.md.
+    package static let standard = FollowStrategy.attached
 }
 
 /// Why the values could not be laid out.

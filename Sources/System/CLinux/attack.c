@@ -123,11 +123,6 @@ int64_t clinux_system_call_result(const struct clinux_registers *registers) { re
 
 int clinux_ptrace_step(pid_t pid) { return OR_ERRNO(ptrace(PTRACE_SINGLESTEP, pid, 0, 0)); }
 
-int clinux_pidfd_open(pid_t pid) {
-    long descriptor = syscall(SYS_pidfd_open, pid, 0);
-    return descriptor < 0 ? -errno : (int)descriptor;
-}
-
 int clinux_pidfd_getfd(int pidfd, int descriptor) {
     long copy = syscall(SYS_pidfd_getfd, pidfd, descriptor, 0);
     return copy < 0 ? -errno : (int)copy;

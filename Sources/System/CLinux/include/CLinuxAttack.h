@@ -53,9 +53,6 @@ int64_t clinux_system_call_result(const struct clinux_registers *registers);
 /// PTRACE_SINGLESTEP with no signal. 0 or -errno.
 int clinux_ptrace_step(pid_t pid);
 
-/// pidfd_open(2). Descriptor or -errno.
-int clinux_pidfd_open(pid_t pid);
-
 /// pidfd_getfd(2). Descriptor or -errno.
 int clinux_pidfd_getfd(int pidfd, int descriptor);
 

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLinux
+import Glibc
+package import Ports
+import SecretMemory
+
+/// What the wrapper does to itself before the first byte of a secret arrives.
+package enum ProcessHardening {
+    /// Makes this process undumpable, which keeps core dumps away and other processes of the same
+    /// user out of its memory (PR_SET_DUMPABLE(2const)); gives up every way to gain privileges
+    /// (PR_SET_NO_NEW_PRIVS(2const)); raises the soft limit of locked memory to the hard one.
+    package static func applyBeforeSecrets() throws(ProcessHostFailure) {
+        try control("prctl(PR_SET_DUMPABLE)", PR_SET_DUMPABLE, 0)
+        try control("prctl(PR_SET_NO_NEW_PRIVS)", PR_SET_NO_NEW_PRIVS, 1)
+        do throws(SecretMemoryFailure) {
+            try MemoryLockLimit.raiseSoftToHard()
+        } catch {
+            throw .systemCall("setrlimit(RLIMIT_MEMLOCK)", errorNumber: errno)
+        }
+    }
+
+    private static func control(
+        _ name: String, _ operation: Int32, _ value: UInt
+    ) throws(ProcessHostFailure) {
+        let result = clinux_prctl(operation, value, 0, 0, 0)
+        guard result >= 0 else { throw .systemCall(name, errorNumber: -result) }
+    }
+}

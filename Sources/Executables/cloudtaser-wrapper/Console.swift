@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import WrapperConfiguration
+
+/// Standard output and error, unbuffered.
+enum Console {
+    static func out(_ text: String) { write(text, to: STDOUT_FILENO) }
+    static func error(_ text: String) { write(text, to: STDERR_FILENO) }
+    static func exit(_ code: Int32) -> Never { Glibc.exit(code) }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if written < 0 && errno == EINTR { continue }
+            // Nobody reads: there is nobody to tell either.
+            guard written > 0 else { return }
+            rest = rest.dropFirst(written)
+        }
+    }
+}
+
+/// What the command line asks for.
+enum Invocation: Equatable {
+    case run([String])
+    case help
+    case version
+    case refused(String)
+
+    init(_ arguments: [String]) {
+        switch arguments.first {
+        case nil: self = .refused("no command")
+        case "help", "--help", "-h": self = .help
+        case "version", "--version": self = .version
+        case "run":
+            let rest = arguments.dropFirst()
+            if rest.first == "--help" || rest.first == "-h" {
+                self = .help
+            } else if rest.first != "--" {
+                self = .refused("'run' needs '--' before the program")
+            } else if rest.count < 2 {
+                self = .refused("no program after 'run --'")
+            } else {
+                self = .run(Array(rest.dropFirst()))
+            }
+        case .some(let other): self = .refused("unknown command '\(other)'")
+        }
+    }
+}
+
+/// Texts for people.
+enum Help {
+    static let version = "0.1.0"
+
+    static func message(_ exit: WrapperExit, detail: String) -> String {
+        """
+        cloudtaser-wrapper: error \(exit.rawValue): \(exit.cause)
+          what: \(detail)
+          fix:  \(exit.remedy)
+
+        """
+    }
+
+    static var text: String {
+        let variables = ControlVariable.allCases.map { variable in
+            let name = variable.rawValue
+            let gap = String(repeating: " ", count: max(1, 28 - name.utf8.count))
+            return "  \(name)\(gap)\(variable.summary)"
+        }
+        return """
+            Fetch secrets from a vault and start a program with them in secret memory.
+
+            Usage: cloudtaser-wrapper run -- PROGRAM [ARGUMENT...]
+                   cloudtaser-wrapper help | version
+
+            Example:
+              VAULT_ADDR=https://vault.example.eu:8200 VAULT_TOKEN_FILE=/run/token \\
+              CLOUDTASER_SECRET_PATHS=secret/app CLOUDTASER_ENV_MAP=password=DB_PASSWORD \\
+              cloudtaser-wrapper run -- ./server --port 8080
+
+            Environment (none of it reaches the program):
+            \(variables.joined(separator: "\n"))
+
+            The program's exit code is passed through (128 + n for a signal). Codes 80-112 and 64
+            are the wrapper's own: no program ran. See docs/reference/exit-codes.md.
+
+            """
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLinux
+import Glibc
+import Ports
+import SecretMemory
+import Wrapper
+import WrapperConfiguration
+
+/// Moves credentials out of the environment block, where /proc/PID/environ shows them, into
+/// secret memory, and overwrites them in place. Made before anything else looks at the
+/// environment.
+struct CredentialIntake: ~Copyable {
+    private var token: SecretBuffer?
+    private var secretID: SecretBuffer?
+
+    /// The credential variables that were set.
+    var variables: Set<ControlVariable> {
+        var variables: Set<ControlVariable> = []
+        if token != nil { variables.insert(.token) }
+        if secretID != nil { variables.insert(.secretID) }
+        return variables
+    }
+
+    /// Takes whatever memory can be had, so that the credential leaves the environment in any
+    /// case; `take` refuses when the tier is below what the settings require.
+    init() throws(SecretMemoryFailure) {
+        token = try Self.move(.token)
+        secretID = try Self.move(.secretID)
+    }
+
+    /// The credential that the auth method needs and no file provides; nil when a file does.
+    mutating func take(for vault: VaultSettings) throws(SecretStoreFailure) -> SecretBuffer? {
+        let credential: SecretBuffer?
+        switch vault.auth {
+        case .token(file: nil): credential = token.take()
+        case .appRole(_, secretIDFile: nil): credential = secretID.take()
+        default: credential = nil
+        }
+        token = nil
+        secretID = nil
+        guard let credential else { return nil }
+        let required = MemoryTier(vault.minimumTier)
+        guard credential.tier >= required else {
+            throw .memory(
+                .tierUnavailable(required: required, best: credential.tier, errorNumber: ENOSYS))
+        }
+        return credential
+    }
+
+    private static func move(
+        _ variable: ControlVariable
+    ) throws(SecretMemoryFailure) -> SecretBuffer? {
+        guard let value = getenv(variable.rawValue) else { return nil }
+        let count = strlen(value)
+        guard count > 0 else { return nil }
+        defer { clinux_zero(value, count) }
+        var buffer = try SecretBuffer(capacity: count, minimumTier: .ordinary)
+        try buffer.append(UnsafeRawBufferPointer(start: value, count: count).bytes)
+        return buffer
+    }
+}
+
+/// This process's environment block.
+enum ProcessEnvironment {
+    static func value(of name: String) -> String? {
+        getenv(name).map { String(cString: $0) }
+    }
+
+    /// Every entry, credentials already overwritten.
+    static func entries() -> [String] {
+        var entries: [String] = []
+        guard let block = clinux_environment() else { return entries }
+        var index = 0
+        while let entry = block[index] {
+            entries.append(String(cString: entry))
+            index += 1
+        }
+        return entries
+    }
+}

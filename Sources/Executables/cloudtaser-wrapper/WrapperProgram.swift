@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+import Delivery
+import LinuxProcessHost
+import Ports
+import SecretMemory
+import VaultSecretStore
+import Wrapper
+import WrapperConfiguration
+
+/// Builds the adapters and runs the component.
+///
+/// Order kept here: credentials leave the environment first of all, then hardening, then the
+/// rest of the configuration, then the network.
+enum WrapperProgram {
+    /// Returns the exit code.
+    static func run(_ arguments: [String]) -> Int32 {
+        var credentials: CredentialIntake
+        do throws(SecretMemoryFailure) {
+            credentials = try CredentialIntake()
+        } catch { return report(WrapperStop(error)) }
+        switch Invocation(arguments) {
+        case .help:
+            Console.out(Help.text)
+            return 0
+        case .version:
+            Console.out("cloudtaser-wrapper \(Help.version)\n")
+            return 0
+        case .refused(let reason):
+            return report(.refused(.usage, detail: reason))
+        case .run(let command):
+            return report(start(command, credentials: &credentials))
+        }
+    }
+
+    private static func start(
+        _ command: [String], credentials: inout CredentialIntake
+    ) -> WrapperStop {
+        do throws(ProcessHostFailure) {
+            try ProcessHardening.applyBeforeSecrets()
+        } catch { return WrapperStop(error) }
+        let settings: WrapperSettings
+        let given = credentials.variables
+        do throws(ConfigurationFailure) {
+            settings = try SettingsParser(
+                defaultFollow: FollowStrategy.standard,
+                hasCredential: { given.contains($0) },
+                lookUp: { ProcessEnvironment.value(of: $0.rawValue) }
+            ).parse()
+        } catch { return WrapperStop(error) }
+        do throws(SecretStoreFailure) {
+            let store = try VaultSecretStore(
+                settings: settings.vault, credential: try credentials.take(for: settings.vault))
+            return wrap(command, settings: settings, store: store)
+        } catch { return WrapperStop(error) }
+    }
+
+    private static func wrap(
+        _ command: [String], settings: WrapperSettings, store: consuming VaultSecretStore
+    ) -> WrapperStop {
+        do throws(DeliveryFailure) {
+            var wrapper = try WrapperRun(
+                settings: settings, arguments: command,
+                environment: ProcessEnvironment.entries(), store: store,
+                host: LinuxProcessHost())
+            return wrapper.run()
+        } catch { return WrapperStop(error) }
+    }
+
+    private static func report(_ stop: WrapperStop) -> Int32 {
+        if case .refused(let exit, let detail) = stop {
+            Console.error(Help.message(exit, detail: detail))
+        }
+        return stop.statusCode
+    }
+}
