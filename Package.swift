@@ -159,7 +159,7 @@ let testPrograms: [Target] = [
 
 let testTargets: [Target] = [
     tests("SecretMemoryTests", ["SecretMemory", "TestKit", "CLinux"]),
-    tests("HTTPFormatTests", ["HTTPFormat"]),
+    tests("HTTPFormatTests", ["HTTPFormat", "SecretMemory"]),
     tests("JSONFormatTests", ["JSONFormat", "SecretMemory"]),
     tests("DeliveryTests", ["Delivery", "SecretMemory"]),
     tests("WrapperConfigurationTests", ["WrapperConfiguration", "Delivery", "SecretMemory"]),
