@@ -161,7 +161,7 @@ let testPrograms: [Target] = [
 let testTargets: [Target] = [
     tests("SecretMemoryTests", ["SecretMemory", "MemoryScan", "CLinux"]),
     tests("HeapScanTests", ["SecretMemory", "MemoryScan", "CLinux"]),
-    tests("HTTPFormatTests", ["HTTPFormat"]),
+    tests("HTTPFormatTests", ["HTTPFormat", "SecretMemory"]),
     tests("JSONFormatTests", ["JSONFormat", "SecretMemory"]),
     tests("DeliveryTests", ["Delivery", "SecretMemory"]),
     tests("WrapperConfigurationTests", ["WrapperConfiguration", "Delivery", "SecretMemory"]),
