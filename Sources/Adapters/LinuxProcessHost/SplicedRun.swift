@@ -17,7 +17,15 @@ struct SplicedRun {
         self.options = options
     }
 
+    /// SECCOMP_FILTER_FLAG_NEW_LISTENER.
     private static let newListenerFlag: UInt32 = 1 << 3
+    /// SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (5.19): once its notification is taken, a caller
+    /// is no more interrupted by signals.
+    private static let killableWaitFlag: UInt32 = 1 << 5
+    /// The kernel answers EINVAL to a flag it does not know, EFAULT to the missing program.
+    static var hasKillableWait: Bool {
+        clinux_seccomp_probe(newListenerFlag | killableWaitFlag) == -EFAULT
+    }
 
     mutating func perform(
         _ values: DeliveredValues, _ signals: SignalSet
@@ -33,6 +41,7 @@ struct SplicedRun {
             try supervisor.attach(child)
             if options.dropsOwnCapabilities { OwnCapabilities.dropBoundingAndAmbient() }
             try supervisor.serve(signals: signals.descriptor)
+            supervisor.readLaunchError(child)
             close(supervisor.listener)
         } catch {
             kill(child.process, SIGKILL)
@@ -63,6 +72,9 @@ struct SplicedRun {
             trap: launch.follow == .attached ? .tracer : .listener,
             restrict: launch.child.restrictSystemCalls)
         start.filterFlags = Self.newListenerFlag
+        if launch.follow != .attached, Self.hasKillableWait {
+            start.filterFlags |= Self.killableWaitFlag
+        }
         start.waitsForTracer = true
         start.noNewPrivileges = true
         start.dropsCapabilities = launch.child.dropCapabilities
@@ -102,9 +114,11 @@ extension Supervisor {
     private func seize(_ child: StartedChild) throws(StepFailure) {
         try expect(.ready, from: child, at: .startChild)
         try take(.seizeChild) {
-            Tracee(task: child.process).seize(options: Self.attachedOptions)
+            Tracee(task: child.process).seize(
+                options: follow == .attached ? Self.attachedOptions : Self.notifiedOptions)
         }
         var exec = ExecInFlight(fills: [], entryCount: 0)
+        exec.isLaunch = true
         exec.fills = launchFills
         exec.entryCount = launchEntryCount
         setUpSpace.members.insert(child.process)
@@ -144,6 +158,14 @@ extension Supervisor {
             setUpFailure = error
             return .closed
         }
+    }
+
+    /// The set-up code says so when the kernel refused the program.
+    func readLaunchError(_ child: StartedChild) {
+        // A channel that the program kept from closing does not matter: execve closes it.
+        var channel = pollfd(fd: child.channel, events: Int16(POLLIN), revents: 0)
+        guard poll(&channel, 1, 0) > 0, case .failed(_, let number) = next(child) else { return }
+        launchError = number
     }
 
     /// After a failed start: the child is killed and must not stay a zombie.

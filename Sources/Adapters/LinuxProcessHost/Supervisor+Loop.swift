@@ -50,6 +50,9 @@ extension Supervisor {
             makeUndumpable(task)
             return
         }
+        if tasks[task]?.machine.isBetweenExecs(at: stop) == true {
+            counters.stopsBetweenExecs += 1
+        }
         guard let action = tasks[task]?.machine.handle(stop) else { return }
         perform(action, task)
     }
@@ -58,7 +61,6 @@ extension Supervisor {
         let tracee = Tracee(task: task)
         switch action {
         case .resume(let signal, let toSystemCall):
-            if tasks[task]?.exec == nil { counters.stopsBetweenExecs += 1 }
             _ = tracee.resume(signal: signal, toSystemCall: toSystemCall)
         case .listen: _ = tracee.listen()
         case .adopt: adopt(task)
@@ -122,7 +124,7 @@ extension Supervisor {
         pendingUndumpable.remove(task)
         guard let known = tasks.removeValue(forKey: task) else { return }
         known.space.members.remove(task)
-        known.space.waiting.removeAll { $0 == task }
+        known.space.slots.waiting.removeAll { $0 == task }
         releaseSlot(of: known)
     }
 
@@ -149,7 +151,7 @@ extension Supervisor {
 
 extension Supervisor {
     /// The program's first exec: the environment is the one that was built for it.
-    private func launch(_ task: pid_t) {
+    func launch(_ task: pid_t) {
         do throws(StepFailure) {
             tasks[task]?.machine.execPrepared(restarts: false)
             try take(.resumeExec) {
@@ -158,27 +160,6 @@ extension Supervisor {
         } catch {
             killProcess(of: task, because: error)
         }
-    }
-
-    /// Takes one notification from the listener.
-    private func receiveNotification() {
-        var notification = clinux_notification()
-        guard clinux_notification_receive(listener, &notification) == 0 else { return }
-        pending.append(notification)
-    }
-
-    private func servePending() {
-        while !pending.isEmpty { serve(pending.removeFirst()) }
-    }
-
-    private func serve(_ notification: clinux_notification) {
-        counters.notifications += 1
-        // Nobody is expected to ask now: as the kernel would answer that address.
-        guard !isHandOver(notification) else {
-            _ = clinux_notification_answer(listener, notification.id, -EFAULT)
-            return
-        }
-        _ = clinux_notification_answer(listener, notification.id, -ENOSYS)
     }
 }
 
