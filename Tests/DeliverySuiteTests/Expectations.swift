@@ -40,13 +40,13 @@ func expectProtected(
     _ run: Run, _ setup: Setup, on stage: Stage, mask: UInt64 = 0,
     sourceLocation: SourceLocation = #_sourceLocation
 ) {
-    let violations = run.observations.flatMap { seen in
+    let found = run.observations.flatMap { seen in
         violations(by: seen, run, setup, on: stage, mask: mask).map {
             "\(seen.label) pid \(seen.pid): \($0)"
         }
     }
     #expect(
-        violations.isEmpty, "\(setup): \(violations.prefix(8).joined(separator: "; "))",
+        found.isEmpty, "\(setup): \(found.prefix(8).joined(separator: "; "))",
         sourceLocation: sourceLocation)
 }
 

@@ -67,7 +67,8 @@ extension DeliverySuite {
                     let run = try Run(setup, on: stage, [stage.folder + "/starter"])
                     let ran = stage.markers("started").count == 1
                     #expect(run.outcome.treeEnded, "\(setup)")
-                    if run.outcome.status == Status.deliveryFailed {
+                    // A seize that fails looks like a host that refuses ptrace.
+                    if [Status.deliveryFailed, Status.refusedByHost].contains(run.outcome.status) {
                         failed.insert(step)
                         #expect(!ran, "\(setup): the image had begun")
                     } else {
@@ -93,9 +94,13 @@ extension DeliverySuite {
                 let ran = stage.markers("started").count == 1
                 #expect(run.outcome.treeEnded, "\(setup)")
                 #expect(stage.markers("unfilled").isEmpty, "\(setup)")
-                if run.outcome.status == Status.deliveryFailed {
+                // The image is killed and its parent, which sees that, goes on; a failure in the
+                // first image's own delivery ends everything.
+                let message = run.outcome.output.contains("failed at step \(step)")
+                if message || run.outcome.status == Status.deliveryFailed {
                     failed.insert(step)
                     #expect(!ran, "\(setup): the image had begun")
+                    #expect([5, Status.deliveryFailed].contains(run.outcome.status), "\(setup)")
                 } else {
                     #expect(run.outcome.status == 5 && ran, "\(setup): \(run.outcome)")
                 }
