@@ -35,6 +35,9 @@ BOOTS = [
     {"name": "6.12", "series": "6.12", "suites": ALL_SUITES, "parameters": []},
     {"name": "7.2", "series": "7.2", "suites": ALL_SUITES, "parameters": []},
     {"name": "6.1-default", "series": "6.1", "suites": "tier", "parameters": []},
+    # Pages of dead processes hold nothing, so that every copy found is one that somebody keeps.
+    {"name": "6.12-init-on-free", "series": "6.12", "suites": "copies",
+     "parameters": ["init_on_free=1"]},
 ]
 
 print_lock = threading.Lock()
@@ -117,6 +120,8 @@ class BootRun:
             self.facts = message["facts"]
         elif kind == "suite":
             self.suites.append(message["name"])
+        elif kind == "frames":
+            checks.frames[message["owner"]] = set(message["frames"])
         elif kind == "marker":
             checks.at(message["name"])
             machine.answer()
