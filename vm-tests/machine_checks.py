@@ -41,8 +41,9 @@ def places(image, pattern):
 class MachineChecks:
     """Looks at the machine when the guest has stopped at a marker, and reports cases."""
 
-    def __init__(self, machine, seed, report):
+    def __init__(self, machine, seed, report, zeroes_freed_pages):
         self.machine, self.seed, self.report = machine, seed, report
+        self.zeroes_freed_pages = zeroes_freed_pages
         self.held = 0
         # Physical addresses of secret memory by owner, as the guest declares them.
         self.frames = {}
@@ -75,10 +76,13 @@ class MachineChecks:
         image = self.machine.memory_image()
         secret = self.look(image, IMAGE_SECRET)
         environment = self.look(image, IMAGE_ENVIRONMENT)
+        # A dead process's stack keeps its environment, unless the kernel zeroes freed pages.
+        residue = bool(environment) != self.zeroes_freed_pages
         self.report(
             "VM-MEM-08", not secret, f"{len(secret)} copies after the process has gone",
-            f"while it ran: {self.held}; its environment's needle is still found "
-            f"{len(environment)} times", self.held > 0 and bool(environment),
+            f"while it ran: {self.held}; its environment's needle is found {len(environment)} "
+            "times after the end" + (" (init_on_free=1)" if self.zeroes_freed_pages else ""),
+            self.held > 0 and residue,
             name="memory image after the end")
         self.report(
             "LIM-HV-01", not secret, f"the host finds it {len(secret)} times",

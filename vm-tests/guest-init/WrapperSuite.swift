@@ -212,4 +212,25 @@ struct WrapperSuite {
         let list = "[" + frames.map { String($0) }.joined(separator: ",") + "]"
         host.send([("type", .text("frames")), ("owner", .text(owner)), ("frames", .raw(list))])
     }
+
+    /// The demonstration's attacks on both applications, for the host to print as its table.
+    func demonstration() {
+        guard let vault = GuestVault(seed: seed, needle: Self.wrappedNeedle) else {
+            return failed("VM-MEM-01", "the vault did not start")
+        }
+        let pair = startPair(vault)
+        vault.kill()
+        guard let pair else { return }
+        for vector in AttackVector.allCases {
+            let classic = pair.classic.attack(vector)
+            let wrapped = pair.wrapped.attack(vector)
+            host.send([
+                ("type", .text("attack")), ("vector", .text(vector.rawValue)),
+                ("classic", .text(classic.outcome.rawValue)),
+                ("cloudtaser", .text(wrapped.outcome.rawValue)),
+            ])
+        }
+        pair.wrapped.end()
+        pair.classic.end()
+    }
 }

@@ -55,6 +55,7 @@ enum Guest {
             case "core": machine.coreDump()
             case "wrapper": wrapper.run()
             case "copies": wrapper.copies()
+            case "demo": wrapper.demonstration()
             case "swap": machine.swap()
             default: host.console("guest-init: unknown suite \(suite)")
             }
