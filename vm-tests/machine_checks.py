@@ -12,6 +12,8 @@ IMAGE_SECRET, IMAGE_ENVIRONMENT, IMAGE_TWICE = 11, 12, 13
 SWAP_SECRET, SWAP_PLAIN = 21, 22
 # One SecretBuffer holds one copy.
 DECLARED_COPIES = 1
+WRAPPED = 61
+PAGE_BYTES = 4096
 
 
 def needle(seed, index, count=40):
@@ -39,12 +41,16 @@ def places(image, pattern):
 class MachineChecks:
     """Looks at the machine when the guest has stopped at a marker, and reports cases."""
 
-    def __init__(self, machine, seed, report):
+    def __init__(self, machine, seed, report, zeroes_freed_pages):
         self.machine, self.seed, self.report = machine, seed, report
+        self.zeroes_freed_pages = zeroes_freed_pages
         self.held = 0
+        # Physical addresses of secret memory by owner, as the guest declares them.
+        self.frames = {}
 
     def at(self, marker):
-        {"held": self.at_held, "gone": self.at_gone, "swap": self.at_swap}[marker]()
+        {"held": self.at_held, "gone": self.at_gone, "swap": self.at_swap,
+         "wrapped": self.at_wrapped, "unwrapped": self.at_unwrapped}[marker]()
 
     def look(self, image, index):
         return places(image, needle(self.seed, index))
@@ -70,10 +76,13 @@ class MachineChecks:
         image = self.machine.memory_image()
         secret = self.look(image, IMAGE_SECRET)
         environment = self.look(image, IMAGE_ENVIRONMENT)
+        # A dead process's stack keeps its environment, unless the kernel zeroes freed pages.
+        residue = bool(environment) != self.zeroes_freed_pages
         self.report(
             "VM-MEM-08", not secret, f"{len(secret)} copies after the process has gone",
-            f"while it ran: {self.held}; its environment's needle is still found "
-            f"{len(environment)} times", self.held > 0 and bool(environment),
+            f"while it ran: {self.held}; its environment's needle is found {len(environment)} "
+            "times after the end" + (" (init_on_free=1)" if self.zeroes_freed_pages else ""),
+            self.held > 0 and residue,
             name="memory image after the end")
         self.report(
             "LIM-HV-01", not secret, f"the host finds it {len(secret)} times",
@@ -90,3 +99,24 @@ class MachineChecks:
             f"{len(secret)} copies on the swap device ({written} of {len(image) >> 20} MiB used)",
             f"an ordinary page of the same process: {len(plain)}", bool(plain),
             name="swap device after memory pressure")
+
+    def at_wrapped(self):
+        found = self.look(self.machine.memory_image(), WRAPPED)
+        owners = {owner: sum(place - place % PAGE_BYTES in frames for place in found)
+                  for owner, frames in sorted(self.frames.items())}
+        self.held = len(found)
+        declared = sum(owners.values())
+        kept = ", ".join(f"{count} in secret memory of the {owner}"
+                         for owner, count in owners.items())
+        self.report(
+            "VM-MEM-13", declared == len(found) and owners.get("application") == 1,
+            f"{len(found)} copies in the guest's memory: {kept}, "
+            f"{len(found) - declared} elsewhere",
+            f"the host finds them at all: {len(found)}", bool(found),
+            name="copies under the wrapper")
+
+    def at_unwrapped(self):
+        found = self.look(self.machine.memory_image(), WRAPPED)
+        self.report(
+            "VM-MEM-08", not found, f"{len(found)} copies after wrapper and application have gone",
+            f"while they ran: {self.held}", self.held > 0, name="memory image after the wrapper")
