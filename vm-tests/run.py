@@ -162,7 +162,7 @@ def write_evidence(runs, folder):
     for run in runs:
         release = run.facts.get("release") or run.kernel["version"]
         for case in run.cases:
-            if case["id"] in known:
+            if case["id"] in known and backs_catalogue(run, case["id"]):
                 groups.setdefault((case["id"], release), []).append((run, case))
     for (identifier, release), entries in sorted(groups.items()):
         cases = [case for _, case in entries]
@@ -176,6 +176,16 @@ def write_evidence(runs, folder):
                 "description": "; ".join(dict.fromkeys(case["control"] for case in cases)),
                 "result": "pass" if all(case["controlPassed"] for case in cases) else "fail"}})
     return len(groups)
+
+
+def backs_catalogue(run, identifier):
+    """Whether a case of this boot says what the catalogue's test says.
+
+    Without memfd_secret the attacks are expected to succeed. Such a case passes when it sees the
+    leak, which holds the fallback to its name and backs no claim about secret memory.
+    """
+    return (run.facts.get("memfdSecret") == "available" or identifier == "VM-MEM-12"
+            or identifier.startswith("LIM-"))
 
 
 def boot_note(run):
