@@ -153,6 +153,15 @@ let testSupport: [Target] = [
         ]),
 ]
 
+let heapScanSupport: [Target] = [
+    program(
+        "heap-scan-harness", in: "Tests/Support",
+        [
+            "VaultSecretStore", "Ports", "Delivery", "SecretMemory", "WrapperConfiguration",
+            "MemoryScan", "CLinux",
+        ])
+]
+
 let testPrograms: [Target] = [
     testProgram("delivery-victim"),
     testProgram("bench-workload"),
@@ -160,7 +169,12 @@ let testPrograms: [Target] = [
 
 let testTargets: [Target] = [
     tests("SecretMemoryTests", ["SecretMemory", "MemoryScan", "CLinux"]),
-    tests("HeapScanTests", ["SecretMemory", "MemoryScan", "CLinux"]),
+    tests(
+        "HeapScanTests",
+        [
+            "SecretMemory", "MemoryScan", "CLinux", "TestKit", "VaultListener", "LoopbackPKI",
+            "Simulation", "heap-scan-harness",
+        ]),
     tests("HTTPFormatTests", ["HTTPFormat", "SecretMemory"]),
     tests("JSONFormatTests", ["JSONFormat", "SecretMemory"]),
     tests("DeliveryTests", ["Delivery", "SecretMemory"]),
@@ -206,6 +220,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: system + core + ports + components + adapters + executables + simulation
-        + virtualMachine + testSupport + testPrograms
+        + virtualMachine + testSupport + heapScanSupport + testPrograms
         + testTargets
 )
