@@ -187,7 +187,7 @@ let testTargets: [Target] = [
         "VaultSecretStoreTests",
         [
             "VaultSecretStore", "Ports", "Delivery", "SecretMemory", "WrapperConfiguration",
-            "VaultListener", "LoopbackPKI", "Simulation", "TestKit", "CLinux",
+            "VaultListener", "LoopbackPKI", "Simulation", "TestKit", "CLinux", "COpenSSL",
         ]),
     tests(
         "LinuxProcessHostTests",

@@ -10,14 +10,21 @@ struct Expectations: Codable {
         let minimumTier: String
         let outcome: String
         let lowerTier: Bool
+        let clientCertificate: Bool
 
         var description: String {
             "\(valueBytes) bytes under a limit of \(lockBytes), \(minimumTier) at least"
+                + (clientCertificate ? ", with a client certificate" : "")
         }
     }
 
     let arenaBytes: [String: Int]
-    let arenaPeakBytesMax: Int
+    struct ArenaPeak: Codable {
+        let none: Int
+        let clientCertificate: Int
+    }
+
+    let arenaPeakBytesMax: ArenaPeak
     let cases: [Case]
 
     static func load() throws -> Expectations {
@@ -34,6 +41,7 @@ struct HarnessReport: Codable {
         let bytes: Int?
         let peakBytes: Int?
         let spilledBytes: Int?
+        let refused: Int?
     }
 
     struct Tiers: Codable {

@@ -18,10 +18,13 @@ final class HarnessRun {
 
     private let vault: LoopbackVault
     private let folder: URL
-    private let valueBytes: Int
+    private let hasClientCertificate: Bool
 
-    init(valueBytes: Int) throws {
-        self.valueBytes = valueBytes
+    /// - Parameters:
+    ///   - valueBytes: size of the secret, 40 at least: 40 random characters, then filler.
+    ///   - hasClientCertificate: the vault asks for one, and the harness shows one.
+    init(valueBytes: Int, hasClientCertificate: Bool = false) throws {
+        self.hasClientCertificate = hasClientCertificate
         folder = FileManager.default.temporaryDirectory
             .appending(path: "cloudtaser-heap-scan-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
@@ -44,7 +47,8 @@ final class HarnessRun {
             "kubernetes": .kubernetes([Self.role: SimulatedVault.Role(credentials: [jwt])]),
             "jwt": .jwt([Self.role: SimulatedVault.Role(credentials: [jwt])]),
         ]
-        vault = try LoopbackVault(vault: simulated)
+        vault = try LoopbackVault(
+            vault: simulated, requireClientCertificate: hasClientCertificate)
         try write(
             try String(contentsOfFile: vault.authorityFile, encoding: .utf8), to: "authority.pem")
         for (name, text) in [
@@ -55,6 +59,35 @@ final class HarnessRun {
         }
         try mask(secret, to: "needle.secret")
         try mask(prefix, to: "needle.issued")
+        if hasClientCertificate { try writeClientCertificate() }
+    }
+
+    /// Its private key is looked for as a line of the PEM file, as the number's bytes, and as the
+    /// bytes in the order in which OpenSSL calculates with them.
+    private func writeClientCertificate() throws {
+        let client = try vault.pki.client()
+        try write(client.certificatePEM, to: "client.pem")
+        try write(client.keyPEM, to: "client-key.pem")
+        let lines = client.keyPEM.split(separator: "\n").filter { !$0.hasPrefix("-") }
+        let key = [UInt8](Data(base64Encoded: lines.joined()) ?? Data())
+        // PKCS #8 (RFC 5958): the number is an octet string of 32 bytes.
+        guard let header = key.indices.first(where: { key[$0...].starts(with: [4, 32]) }) else {
+            throw HarnessRunFailure(status: -1)
+        }
+        let number = Array(key[(header + 2)...].prefix(32))
+        try mask(String(lines[0]), to: "needle.key-pem")
+        try mask(number, to: "needle.key-number")
+        try mask(number.reversed(), to: "needle.key-reversed")
+    }
+
+    private var clientArguments: [String] {
+        guard hasClientCertificate else { return [] }
+        return [
+            "client-certificate=\(path("client.pem"))", "client-key=\(path("client-key.pem"))",
+            "needle=key-pem:\(path("needle.key-pem"))",
+            "needle=key-number:\(path("needle.key-number"))",
+            "needle=key-reversed:\(path("needle.key-reversed"))",
+        ]
     }
 
     deinit { try? FileManager.default.removeItem(at: folder) }
@@ -74,6 +107,7 @@ final class HarnessRun {
             "needle=credential:\(path("needle.\(method.rawValue)"))",
             "careless=\(isCareless ? "yes" : "no")",
         ]
+        process.arguments? += clientArguments
         let output = Pipe()
         process.standardOutput = output
         try process.run()
@@ -96,8 +130,12 @@ final class HarnessRun {
 
     /// Random bytes, then the text XORed with them.
     private func mask(_ text: String, to name: String) throws {
-        let pad = text.utf8.map { _ in UInt8.random(in: .min ... .max) }
-        let masked = zip(text.utf8, pad).map { $0 ^ $1 }
+        try mask(Array(text.utf8), to: name)
+    }
+
+    private func mask(_ bytes: [UInt8], to name: String) throws {
+        let pad = bytes.map { _ in UInt8.random(in: .min ... .max) }
+        let masked = zip(bytes, pad).map { $0 ^ $1 }
         try Data(pad + masked).write(to: folder.appending(path: name))
         chmod(path(name), 0o644)
     }

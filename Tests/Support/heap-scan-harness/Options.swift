@@ -14,6 +14,9 @@ struct Options {
     var role = ""
     /// File with the token, secret id or JWT.
     var credential = ""
+    /// PEM files for a listener that asks for a client certificate.
+    var clientCertificate: String?
+    var clientKey: String?
     var path = ""
     var field = ""
     /// RLIMIT_MEMLOCK, soft and hard (bytes); nil: as it is.
@@ -41,6 +44,8 @@ struct Options {
         case "method": method = value
         case "role": role = value
         case "credential": credential = value
+        case "client-certificate": clientCertificate = value
+        case "client-key": clientKey = value
         case "path": path = value
         case "field": field = value
         case "lock": lockBytes = UInt64(value)
@@ -69,6 +74,8 @@ struct Options {
         var settings = VaultSettings(
             origin: Origin(scheme: "https", host: "127.0.0.1", port: port), auth: auth)
         settings.trustAnchorsFile = authority
+        settings.clientCertificateFile = clientCertificate
+        settings.clientKeyFile = clientKey
         settings.minimumTier =
             switch minimumTier {
             case .secret: .secret
