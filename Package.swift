@@ -143,6 +143,7 @@ let testSupport: [Target] = [
         ["Simulation", "LoopbackPKI", "COpenSSL", "COpenSSLShims", "CLinux"]),
     program(
         "vault-listener", in: "Tests/Support", ["VaultListener", "LoopbackPKI", "Simulation"]),
+    library("OpenBaoServer", in: "Tests/Support", ["LoopbackPKI"]),
     library("TestKit", in: "Tests/Support", ["Compliance", "CLinux"]),
     library("MemoryScan", in: "Tests/Support", ["SecretMemory", "CLinux"]),
     program(
@@ -197,7 +198,7 @@ let testTargets: [Target] = [
         "PortConformanceTests",
         [
             "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "Simulation",
-            "VaultSecretStore", "VaultListener", "LoopbackPKI", "TestKit",
+            "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer", "TestKit",
         ]),
     tests("SimulationTests", ["Simulation", "AttackPrograms"]),
     tests("ArchitectureTests", ["Compliance"]),
