@@ -57,6 +57,7 @@ struct WrapperSuite {
         pair.wrapped.end()
         pair.classic.end()
         environDelivery()
+        notified()
     }
 
     func failed(_ id: String, _ reason: String) {
@@ -195,5 +196,49 @@ struct WrapperSuite {
                 expected: seen.outcome == .absent || seen.outcome == .refused,
                 control: "classic application: \(MemorySuite.describe(control))",
                 controlPassed: control.outcome == .leaked))
+    }
+
+    /// Follow strategy notified: nothing traces the application, so system-call injection works
+    /// on it and on the wrapper until the agent (here the LSM program) denies the attach.
+    private func notified() {
+        guard let vault = GuestVault(seed: seed, needle: Self.tracedNeedle) else {
+            return failed("LIM-PTRACE-01", "the vault did not start")
+        }
+        defer { vault.kill() }
+        let needle = Needle(seed: seed, index: Self.tracedNeedle)
+        guard
+            let application = Application(
+                wrapped: needle, vault: vault, delivery: "splice",
+                more: ["CLOUDTASER_FOLLOW=notified"]),
+            application.holdsNeedle
+        else { return failed("LIM-PTRACE-01", "strategy notified did not start") }
+        defer { application.end() }
+        let targets = [
+            ("wrapped, notified", application.pid), ("wrapper itself", application.wrapperPID),
+        ]
+        let open = targets.map { Attack(pid: $0.1, needle: needle).run(.ptraceInject) }
+        guard case .success(let program) = DenyPtrace.load() else {
+            return failed("VM-MEM-07", "the LSM program did not load")
+        }
+        defer { program.unload() }
+        guard program.protect(application.pid, tracer: application.wrapperPID),
+            program.protect(application.wrapperPID)
+        else { return failed("VM-MEM-07", "the LSM program's map refused the entry") }
+        for (target, without) in zip(targets, open) {
+            let guarded = Attack(pid: target.1, needle: needle).run(.ptraceInject)
+            let stopped = guarded.outcome == .refused && guarded.errorNumber == EPERM
+            let leak = MemorySuite.describe(without)
+            let denial = MemorySuite.describe(guarded)
+            host.report(
+                CaseResult(
+                    id: "LIM-PTRACE-01", name: "\(target.0): injection without the agent",
+                    observation: leak, expected: without.outcome == .leaked,
+                    control: "with the LSM program: \(denial)", controlPassed: stopped))
+            host.report(
+                CaseResult(
+                    id: "VM-MEM-07", name: "\(target.0): injection with the LSM program",
+                    observation: denial, expected: stopped, control: "without it: \(leak)",
+                    controlPassed: without.outcome == .leaked))
+        }
     }
 }
