@@ -35,7 +35,7 @@ BOOTS = [
     {"name": "6.1", "series": "6.1", "suites": ALL_SUITES, "parameters": ["secretmem.enable=1"]},
     {"name": "6.12", "series": "6.12", "suites": ALL_SUITES, "parameters": []},
     {"name": "7.2", "series": "7.2", "suites": ALL_SUITES, "parameters": []},
-    {"name": "6.1-default", "series": "6.1", "suites": "tier", "parameters": []},
+    {"name": "6.1-default", "series": "6.1", "suites": "tier,wrapper", "parameters": []},
     # Pages of dead processes hold nothing, so that every copy found is one that somebody keeps.
     {"name": "6.12-init-on-free", "series": "6.12", "suites": "images,copies",
      "parameters": ["init_on_free=1"]},

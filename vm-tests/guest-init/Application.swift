@@ -28,8 +28,9 @@ struct Application {
     }
 
     /// Under the wrapper, from the vault.
-    init?(wrapped needle: Needle, vault: GuestVault, delivery: String) {
-        let variables = vault.controlVariables(delivering: Self.variable, delivery: delivery)
+    init?(wrapped needle: Needle, vault: GuestVault, delivery: String, more: [String] = []) {
+        let variables =
+            vault.controlVariables(delivering: Self.variable, delivery: delivery) + more
         guard
             let child = ChildProcess(
                 ["run", "--", Self.programPath, Self.variable], environment: variables,

@@ -15,11 +15,13 @@ struct ChildProcess {
     /// - Parameters:
     ///   - words: arguments after the program's name.
     ///   - environment: more of it, `NAME=value` each.
+    ///   - joiningErrors: standard error goes where standard output goes.
     ///   - secretVariable: a needle in the environment, the classic way; its plain bytes are in
     ///     this process only while the kernel copies them.
     init?(
         _ words: [String], environment more: [String] = [],
-        secretVariable: (name: String, needle: Needle)? = nil, path: String = programPath
+        secretVariable: (name: String, needle: Needle)? = nil, path: String = programPath,
+        joiningErrors: Bool = false
     ) {
         var toChild: [Int32] = [-1, -1]
         var fromChild: [Int32] = [-1, -1]
@@ -31,6 +33,7 @@ struct ChildProcess {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, toChild[0], 0)
         posix_spawn_file_actions_adddup2(&actions, fromChild[1], 1)
+        if joiningErrors { posix_spawn_file_actions_adddup2(&actions, fromChild[1], 2) }
         var arguments = ([path] + words).map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
         var environment = (["SWIFT_ROOT=/"] + more).map { strdup($0) }

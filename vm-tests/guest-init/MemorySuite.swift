@@ -189,8 +189,9 @@ struct MemorySuite {
         host.report(
             CaseResult(
                 id: "LIM-WRITE-01", name: "write(2) from secret memory to a pipe",
-                observation: "\(count) bytes arrived, \(found) needle in them",
-                expected: found == 1,
+                observation:
+                    "\(count) bytes arrived, the needle \(found > 0 ? "is" : "is not") in them",
+                expected: found > 0,
                 control: "vmsplice of the same page: "
                     + (spliced < 0 ? SystemError.name(of: Int32(-spliced)) : "spliced")
                     + (profile.hasSecretMemory ? "" : " (tier locked)"),

@@ -6,11 +6,11 @@ import CLinux
 /// The real wrapper against the simulated vault behind a real TLS listener, attacked next to the
 /// same application started the classic way.
 struct WrapperSuite {
-    private static let wrappedNeedle: UInt64 = 51
-    private static let classicNeedle: UInt64 = 52
+    static let wrappedNeedle: UInt64 = 51
+    static let classicNeedle: UInt64 = 52
     private static let environNeedle: UInt64 = 53
     private static let tracedNeedle: UInt64 = 54
-    private static let copiesNeedle: UInt64 = 61
+    static let copiesNeedle: UInt64 = 61
 
     let host: Host
     let seed: UInt64
@@ -38,6 +38,7 @@ struct WrapperSuite {
     ]
 
     func run() {
+        guard profile.hasSecretMemory else { return fallback() }
         guard let vault = GuestVault(seed: seed, needle: Self.wrappedNeedle) else {
             return failed("VM-MEM-01", "the vault did not start")
         }
@@ -49,15 +50,17 @@ struct WrapperSuite {
                 expectation, pair.wrapped.attackWrapper(expectation.vector), pair.classic,
                 "wrapper itself")
         }
+        tier(pair)
         environ(pair)
         guarded(pair)
         core(pair)
         pair.wrapped.end()
         pair.classic.end()
         environDelivery()
+        notified()
     }
 
-    private func failed(_ id: String, _ reason: String) {
+    func failed(_ id: String, _ reason: String) {
         host.report(
             CaseResult(
                 id: id, name: "set-up of the wrapper", observation: reason, expected: false,
@@ -65,7 +68,7 @@ struct WrapperSuite {
     }
 
     /// Both applications, once both have shown that they hold their value.
-    private func startPair(_ vault: GuestVault) -> (wrapped: Application, classic: Application)? {
+    func startPair(_ vault: GuestVault) -> (wrapped: Application, classic: Application)? {
         let needle = Needle(seed: seed, index: Self.wrappedNeedle)
         guard let wrapped = Application(wrapped: needle, vault: vault, delivery: "splice"),
             wrapped.holdsNeedle
@@ -98,6 +101,24 @@ struct WrapperSuite {
                 observation: MemorySuite.describe(seen), expected: right,
                 control: "classic application: \(MemorySuite.describe(control))",
                 controlPassed: control.outcome == .leaked))
+    }
+
+    /// VM-MEM-12: with the default settings both processes hold memory of the highest tier.
+    private func tier(_ pair: (wrapped: Application, classic: Application)) {
+        func secretMappings(_ pid: pid_t) -> Int {
+            guard case .success(let mappings) = TargetProcess.mappings(of: pid) else { return -1 }
+            return mappings.filter(\.isSecret).count
+        }
+        let wrapper = secretMappings(pair.wrapped.wrapperPID)
+        let application = secretMappings(pair.wrapped.pid)
+        let classic = secretMappings(pair.classic.pid)
+        host.report(
+            CaseResult(
+                id: "VM-MEM-12", name: "tier under the wrapper",
+                observation: "mappings of memfd_secret: wrapper \(wrapper), application "
+                    + "\(application)",
+                expected: wrapper > 0 && application > 0,
+                control: "classic application: \(classic)", controlPassed: classic == 0))
     }
 
     /// LIM-ENV-01 with its control: splice delivery shows the name without the value.
@@ -147,15 +168,18 @@ struct WrapperSuite {
             program.protect(pair.wrapped.wrapperPID)
         else { return failed("VM-MEM-07", "the LSM program's map refused the entry") }
         let control = pair.classic.attack(.ptraceInject)
-        for (target, seen) in [
-            ("wrapped", pair.wrapped.attack(.ptraceInject)),
-            ("wrapper itself", pair.wrapped.attackWrapper(.ptraceInject)),
+        for (target, pid) in [
+            ("wrapped", pair.wrapped.pid), ("wrapper itself", pair.wrapped.wrapperPID),
         ] {
+            let before = program.denied
+            let seen = Attack(pid: pid, needle: pair.wrapped.needle).run(.ptraceInject)
+            // A traced application refuses a second tracer anyway: the program must have counted.
+            let counted = program.denied > before
             host.report(
                 CaseResult(
                     id: "VM-MEM-07", name: "\(target): ptrace-inject with the LSM program",
                     observation: MemorySuite.describe(seen),
-                    expected: seen.outcome == .refused && seen.errorNumber == EPERM,
+                    expected: seen.outcome == .refused && seen.errorNumber == EPERM && counted,
                     control: "classic application: \(MemorySuite.describe(control))",
                     controlPassed: control.outcome == .leaked))
         }
@@ -174,63 +198,47 @@ struct WrapperSuite {
                 controlPassed: control.outcome == .leaked))
     }
 
-    /// VM-MEM-13 and 04 for the wrapper: every copy in the machine lies in secret memory. The
-    /// vault is ended first, and the boot has init_on_free=1, so that the pages of dead processes
-    /// hold nothing.
-    func copies() {
-        guard let vault = GuestVault(seed: seed, needle: Self.copiesNeedle) else {
-            return failed("VM-MEM-13", "the vault did not start")
+    /// Follow strategy notified: nothing traces the application, so system-call injection works
+    /// on it and on the wrapper until the agent (here the LSM program) denies the attach.
+    private func notified() {
+        guard let vault = GuestVault(seed: seed, needle: Self.tracedNeedle) else {
+            return failed("LIM-PTRACE-01", "the vault did not start")
         }
-        let needle = Needle(seed: seed, index: Self.copiesNeedle)
-        let started = Application(wrapped: needle, vault: vault, delivery: "splice")
-        vault.kill()
-        let other = Needle(seed: seed, index: Self.classicNeedle)
-        guard let wrapped = started, wrapped.holdsNeedle, let classic = Application(classic: other)
-        else { return failed("VM-MEM-13", "the applications did not start") }
-        declare("application", wrapped.pid)
-        declare("wrapper", wrapped.wrapperPID)
-        host.await(marker: "wrapped")
-        let seen = wrapped.attack(.kernelCore)
-        let control = classic.attack(.kernelCore)
-        host.report(
-            CaseResult(
-                id: "VM-MEM-04", name: "wrapped: kcore", observation: MemorySuite.describe(seen),
-                expected: seen.outcome == .absent,
-                control: "classic application: \(MemorySuite.describe(control))",
-                controlPassed: control.outcome == .leaked))
-        wrapped.end()
-        classic.end()
-        host.await(marker: "unwrapped")
-    }
-
-    /// Tells the host which page frames are a process's secret memory.
-    private func declare(_ owner: String, _ pid: pid_t) {
-        guard case .success(let mappings) = TargetProcess.mappings(of: pid) else { return }
-        let frames = mappings.filter(\.isSecret).flatMap {
-            TargetProcess.pageFrames(of: pid, in: $0.range)
+        defer { vault.kill() }
+        let needle = Needle(seed: seed, index: Self.tracedNeedle)
+        guard
+            let application = Application(
+                wrapped: needle, vault: vault, delivery: "splice",
+                more: ["CLOUDTASER_FOLLOW=notified"]),
+            application.holdsNeedle
+        else { return failed("LIM-PTRACE-01", "strategy notified did not start") }
+        defer { application.end() }
+        let targets = [
+            ("wrapped, notified", application.pid), ("wrapper itself", application.wrapperPID),
+        ]
+        let open = targets.map { Attack(pid: $0.1, needle: needle).run(.ptraceInject) }
+        guard case .success(let program) = DenyPtrace.load() else {
+            return failed("VM-MEM-07", "the LSM program did not load")
         }
-        let list = "[" + frames.map { String($0) }.joined(separator: ",") + "]"
-        host.send([("type", .text("frames")), ("owner", .text(owner)), ("frames", .raw(list))])
-    }
-
-    /// The demonstration's attacks on both applications, for the host to print as its table.
-    func demonstration() {
-        guard let vault = GuestVault(seed: seed, needle: Self.wrappedNeedle) else {
-            return failed("VM-MEM-01", "the vault did not start")
+        defer { program.unload() }
+        guard program.protect(application.pid, tracer: application.wrapperPID),
+            program.protect(application.wrapperPID)
+        else { return failed("VM-MEM-07", "the LSM program's map refused the entry") }
+        for (target, without) in zip(targets, open) {
+            let guarded = Attack(pid: target.1, needle: needle).run(.ptraceInject)
+            let stopped = guarded.outcome == .refused && guarded.errorNumber == EPERM
+            let leak = MemorySuite.describe(without)
+            let denial = MemorySuite.describe(guarded)
+            host.report(
+                CaseResult(
+                    id: "LIM-PTRACE-01", name: "\(target.0): injection without the agent",
+                    observation: leak, expected: without.outcome == .leaked,
+                    control: "with the LSM program: \(denial)", controlPassed: stopped))
+            host.report(
+                CaseResult(
+                    id: "VM-MEM-07", name: "\(target.0): injection with the LSM program",
+                    observation: denial, expected: stopped, control: "without it: \(leak)",
+                    controlPassed: without.outcome == .leaked))
         }
-        let pair = startPair(vault)
-        vault.kill()
-        guard let pair else { return }
-        for vector in AttackVector.allCases {
-            let classic = pair.classic.attack(vector)
-            let wrapped = pair.wrapped.attack(vector)
-            host.send([
-                ("type", .text("attack")), ("vector", .text(vector.rawValue)),
-                ("classic", .text(classic.outcome.rawValue)),
-                ("cloudtaser", .text(wrapped.outcome.rawValue)),
-            ])
-        }
-        pair.wrapped.end()
-        pair.classic.end()
     }
 }
