@@ -188,6 +188,7 @@ let testTargets: [Target] = [
     tests("SimulationTests", ["Simulation", "AttackPrograms"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests("CommandLineTests", ["cloudtaser"]),
+    tests("LimitTests", ["TestKit", "delivery-harness"]),
     tests(
         "EndToEndTests",
         [
