@@ -69,13 +69,13 @@ let core: [Target] = [
     library("HTTPFormat", in: "Sources/Core", ["SecretMemory"]),
     library("JSONFormat", in: "Sources/Core", ["SecretMemory"]),
     library("Delivery", in: "Sources/Core", ["SecretMemory"]),
-    library("WrapperConfiguration", in: "Sources/Core", ["Delivery", "SecretMemory"]),
+    library("WrapperConfiguration", in: "Sources/Core", ["Delivery"]),
     library("Compliance", in: "Sources/Core"),
 ]
 
 let ports: [Target] = [
     .target(
-        name: "Ports", dependencies: ["Delivery", "SecretMemory", "WrapperConfiguration"],
+        name: "Ports", dependencies: ["Delivery", "SecretMemory"],
         path: "Sources/Ports", swiftSettings: strict)
 ]
 
@@ -95,7 +95,7 @@ let adapters: [Target] = [
     library(
         "LinuxProcessHost", in: "Sources/Adapters",
         [
-            "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "CLinux", "CSeccomp",
+            "Ports", "Delivery", "SecretMemory", "CLinux", "CSeccomp",
             "CCapability",
         ]),
 ]
@@ -140,16 +140,16 @@ let testSupport: [Target] = [
     library("LoopbackPKI", in: "Tests/Support", ["COpenSSL", "COpenSSLShims"]),
     library(
         "VaultListener", in: "Tests/Support",
-        ["Simulation", "LoopbackPKI", "COpenSSL", "COpenSSLShims", "CLinux"]),
+        ["Simulation", "LoopbackPKI", "COpenSSL", "COpenSSLShims"]),
     program(
-        "vault-listener", in: "Tests/Support", ["VaultListener", "LoopbackPKI", "Simulation"]),
+        "vault-listener", in: "Tests/Support", ["VaultListener", "LoopbackPKI"]),
     library("OpenBaoServer", in: "Tests/Support", ["LoopbackPKI"]),
-    library("TestKit", in: "Tests/Support", ["Compliance", "CLinux"]),
+    library("TestKit", in: "Tests/Support", ["Compliance"]),
     library("MemoryScan", in: "Tests/Support", ["SecretMemory", "CLinux"]),
     program(
         "delivery-harness", in: "Tests/Support",
         [
-            "LinuxProcessHost", "Ports", "Delivery", "SecretMemory", "WrapperConfiguration",
+            "LinuxProcessHost", "Ports", "Delivery", "SecretMemory",
             "CLinux",
         ]),
 ]
@@ -179,11 +179,11 @@ let testTargets: [Target] = [
     tests("HTTPFormatTests", ["HTTPFormat", "SecretMemory"]),
     tests("JSONFormatTests", ["JSONFormat", "SecretMemory"]),
     tests("DeliveryTests", ["Delivery", "SecretMemory"]),
-    tests("WrapperConfigurationTests", ["WrapperConfiguration", "Delivery", "SecretMemory"]),
+    tests("WrapperConfigurationTests", ["WrapperConfiguration", "Delivery"]),
     tests("ComplianceTests", ["Compliance", "TestKit"]),
     tests(
         "WrapperTests",
-        ["Wrapper", "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "Simulation"]),
+        ["Wrapper", "Ports", "SecretMemory", "WrapperConfiguration"]),
     tests(
         "VaultSecretStoreTests",
         [
@@ -203,6 +203,7 @@ let testTargets: [Target] = [
     tests("SimulationTests", ["Simulation", "AttackPrograms"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests("CommandLineTests", ["cloudtaser"]),
+    tests("LimitTests", ["TestKit", "delivery-harness"]),
     tests(
         "EndToEndTests",
         [
