@@ -208,7 +208,7 @@ let testTargets: [Target] = [
         "EndToEndTests",
         [
             "VaultListener", "LoopbackPKI", "Simulation", "TestKit", "WrapperConfiguration",
-            "CLinux", "cloudtaser-wrapper", "attack",
+            "cloudtaser-wrapper",
         ]),
 ]
 
