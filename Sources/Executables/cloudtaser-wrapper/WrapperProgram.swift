@@ -60,7 +60,7 @@ enum WrapperProgram {
         do throws(DeliveryFailure) {
             var wrapper = try WrapperRun(
                 settings: settings, arguments: command,
-                environment: ProcessEnvironment.entries(), store: store,
+                environment: ProcessEnvironment.entries(), store: OneTimeVaultStore(store),
                 host: LinuxProcessHost())
             return wrapper.run()
         } catch { return WrapperStop(error) }
