@@ -119,7 +119,7 @@ let simulation: [Target] = [
     .target(
         name: "Simulation",
         dependencies: [
-            "Ports", "Delivery", "JSONFormat", "SecretMemory", "WrapperConfiguration", "Wrapper",
+            "Ports", "Delivery", "JSONFormat", "SecretMemory", "WrapperConfiguration",
         ],
         path: "Simulation", swiftSettings: strict)
 ]
