@@ -119,7 +119,7 @@ let simulation: [Target] = [
     .target(
         name: "Simulation",
         dependencies: [
-            "Ports", "Delivery", "JSONFormat", "SecretMemory", "WrapperConfiguration", "Wrapper",
+            "Ports", "Delivery", "JSONFormat", "SecretMemory", "WrapperConfiguration",
         ],
         path: "Simulation", swiftSettings: strict)
 ]
@@ -187,8 +187,8 @@ let testTargets: [Target] = [
     tests(
         "VaultSecretStoreTests",
         [
-            "VaultSecretStore", "Ports", "Delivery", "SecretMemory", "WrapperConfiguration",
-            "VaultListener", "LoopbackPKI", "Simulation", "TestKit", "CLinux", "COpenSSL",
+            "VaultSecretStore", "Ports", "SecretMemory", "WrapperConfiguration",
+            "VaultListener", "LoopbackPKI", "Simulation", "COpenSSL", "COpenSSLShims",
         ]),
     tests(
         "LinuxProcessHostTests",
@@ -197,8 +197,8 @@ let testTargets: [Target] = [
     tests(
         "PortConformanceTests",
         [
-            "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "Simulation",
-            "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer", "TestKit",
+            "Ports", "SecretMemory", "WrapperConfiguration", "Simulation",
+            "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
         ]),
     tests("SimulationTests", ["Simulation", "AttackPrograms"]),
     tests("ArchitectureTests", ["Compliance"]),
