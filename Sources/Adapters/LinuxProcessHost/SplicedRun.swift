@@ -31,11 +31,15 @@ struct SplicedRun {
         _ values: DeliveredValues, _ signals: SignalSet
     ) throws(ProcessHostFailure) -> ChildExit {
         try Self.requireSecretMemory(bytes: values.regionBytes)
-        let child = try startChild(values, signals)
-        defer { close(child.channel) }
+        let (child, keeper) = try startChild(values, signals)
+        defer {
+            close(child.channel)
+            keeper?.end()
+        }
         let supervisor = try Supervisor(
             values: values, launch: launch, program: child.process, faults: options.faults,
             report: options.report)
+        supervisor.keeper = keeper
         defer { counters = supervisor.counters }
         do throws(ProcessHostFailure) {
             try supervisor.attach(child)
@@ -45,7 +49,7 @@ struct SplicedRun {
             close(supervisor.listener)
         } catch {
             kill(child.process, SIGKILL)
-            supervisor.reapProgram()
+            supervisor.reap(child.process)
             throw error
         }
         return try outcome(supervisor)
@@ -62,7 +66,7 @@ struct SplicedRun {
 
     private func startChild(
         _ values: DeliveredValues, _ signals: SignalSet
-    ) throws(ProcessHostFailure) -> StartedChild {
+    ) throws(ProcessHostFailure) -> (StartedChild, Keeper?) {
         let names = values.entries.map { String(decoding: $0.placeholder, as: UTF8.self) }
         let plain = values.plainEntries(of: launch.environment)
         var start = ChildStart(
@@ -78,7 +82,10 @@ struct SplicedRun {
         start.waitsForTracer = true
         start.noNewPrivileges = true
         start.dropsCapabilities = launch.child.dropCapabilities
-        return try start.start()
+        // A traced tree dies with its tracer, a PID namespace with its first process.
+        guard launch.follow != .attached, getpid() != 1 else { return (try start.start(), nil) }
+        let (child, keeper) = try start.startKept()
+        return (child, keeper)
     }
 
     private func outcome(_ supervisor: Supervisor) throws(ProcessHostFailure) -> ChildExit {
@@ -166,14 +173,5 @@ extension Supervisor {
         var channel = pollfd(fd: child.channel, events: Int16(POLLIN), revents: 0)
         guard poll(&channel, 1, 0) > 0, case .failed(_, let number) = next(child) else { return }
         launchError = number
-    }
-
-    /// After a failed start: the child is killed and must not stay a zombie.
-    func reapProgram() {
-        var status: Int32 = 0
-        while waitpid(program, &status, waitAllTasks) == program {
-            if Stop(status: status).isEnd { return }
-            kill(program, SIGKILL)
-        }
     }
 }

@@ -13,6 +13,14 @@ extension Supervisor {
         pending.append(notification)
     }
 
+    /// Takes what is there, however busy this thread is with another exec.
+    func takeWaitingNotifications() {
+        var listening = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
+        while poll(&listening, 1, 0) > 0, listening.revents & Int16(POLLIN) != 0 {
+            receiveNotification()
+        }
+    }
+
     func servePending() {
         while !pending.isEmpty { serve(pending.removeFirst()) }
     }

@@ -43,6 +43,8 @@ final class Supervisor {
     let setUpSpace: AddressSpace
     /// Serves the hand-over of descriptors, and under `notified` every exec.
     var listener: Int32 = -1
+    /// Reaps an untraced tree and tells how the program ended.
+    var keeper: Keeper?
     var tasks: [pid_t: TracedTask] = [:]
     /// First stops of tasks whose creator has not told us about them yet.
     var early: Set<pid_t> = []
