@@ -17,6 +17,8 @@ struct Outcome: Sendable {
 final class Command: Sendable {
     let pid: Int32
     private let output: Int32
+    /// The entry that every process of the tree has, whatever group or session it is in.
+    private let mark: Data?
 
     init(_ arguments: [String], environment: [String]) throws {
         var ends: [Int32] = [0, 0]
@@ -57,12 +59,13 @@ final class Command: Sendable {
         }
         pid = child
         output = ends[0]
+        mark = environment.first { $0.hasPrefix("SUITE_DIR=") }.map { Data("\($0)\0".utf8) }
         _ = fcntl(output, F_SETFD, FD_CLOEXEC)
     }
 
     /// Reads until the last process of the tree has closed the output, or `seconds` have passed;
     /// then ends what is left.
-    func finish(within seconds: Double = 120, afterExit grace: Double = 10) -> Outcome {
+    func finish(within seconds: Double = 40, afterExit grace: Double = 10) -> Outcome {
         var text = Data()
         var block = [UInt8](repeating: 0, count: 4096)
         var deadline = Date().addingTimeInterval(seconds)
@@ -82,10 +85,22 @@ final class Command: Sendable {
             if count > 0 { text.append(contentsOf: block.prefix(count)) }
         }
         close(output)
-        if !ended { kill(-pid, SIGKILL) }
+        if !ended { endTree() }
         return Outcome(
             status: status ?? wait(for: pid), output: String(decoding: text, as: UTF8.self),
             treeEnded: ended)
+    }
+
+    /// Ends what a failed run left behind.
+    private func endTree() {
+        kill(pid, SIGKILL)
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        for other in names.compactMap({ Int32($0) }) {
+            guard let mark, let entries = procFile("/proc/\(other)/environ"),
+                entries.range(of: mark) != nil
+            else { continue }
+            kill(other, SIGKILL)
+        }
     }
 
     private func poll(for pid: Int32) -> Int32? {

@@ -107,7 +107,7 @@ struct Run {
 
     init(
         _ setup: Setup, on stage: Stage, below: [String] = [], crowdCount: Int = 1,
-        killWrapperAtReport: Bool = false, within seconds: Double = 120, _ command: [String]
+        killWrapperAtReport: Bool = false, within seconds: Double = 40, _ command: [String]
     ) throws {
         let running = SharedPid()
         let observer = try Observer(folder: stage.folder, crowdCount: crowdCount) { _ in

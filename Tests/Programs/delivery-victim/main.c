@@ -23,8 +23,11 @@ int main(int count, char **arguments) {
         }
         return 0;
     }
-    if (!strcmp(what, "storm")) return storm(number(arguments, count, 2), arguments + 3);
-    if (!strcmp(what, "failing-storm")) return failing_exec_storm(number(arguments, count, 2));
+    int restarting = strstr(what, "restarting") != NULL;
+    if (!strncmp(what, "storm", 5))
+        return storm(number(arguments, count, 2), arguments + 3, restarting);
+    if (!strncmp(what, "failing-storm", 13))
+        return failing_exec_storm(number(arguments, count, 2), restarting);
     if (!strcmp(what, "busy"))
         return busy(number(arguments, count, 2), number(arguments, count, 3));
     if (!strcmp(what, "wipe")) return wipe_in_child();

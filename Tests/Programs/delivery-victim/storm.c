@@ -25,9 +25,10 @@ static struct tally *shared_tally(void) {
 
 static void on_signal(int number) { (void)number; }
 
-/// No SA_RESTART: an exec or a read that a signal interrupts answers EINTR and is seen.
-static void handle(int number) {
-    struct sigaction action = {.sa_handler = on_signal};
+/// Without SA_RESTART, an exec that a signal interrupts answers EINTR, and is seen.
+static void handle(int number, void (*handler)(int), int restarting) {
+    struct sigaction action = {
+        .sa_handler = handler, .sa_flags = restarting ? SA_RESTART : 0};
     sigaction(number, &action, NULL);
 }
 
@@ -76,7 +77,7 @@ static int finish_storm(struct tally *tally, unsigned long received, pid_t sende
 }
 
 /// `arguments`: received so far, pid of the sender; none in the first image.
-int storm(int count, char **arguments) {
+int storm(int count, char **arguments, int restarting) {
     struct tally *tally = shared_tally();
     char difference[300];
     if (values_differ(difference, sizeof difference)) return report("storm/image");
@@ -86,7 +87,7 @@ int storm(int count, char **arguments) {
     if (!arguments[0]) {
         *tally = (struct tally){0};
         sigprocmask(SIG_SETMASK, &expected, NULL);
-        handle(SIGURG);
+        handle(SIGURG, on_signal, restarting);
         pid_t self = getpid();
         sender = fork();
         if (sender == 0) send_until_stopped(self, tally);
@@ -99,7 +100,7 @@ int storm(int count, char **arguments) {
                 printf("mask: signal %d\n", number);
                 return exit_unexpected;
             }
-        handle(SIGURG);
+        handle(SIGURG, on_signal, restarting);
     }
     received += drain();
     if (count == 0) return finish_storm(tally, received, sender);
@@ -107,7 +108,8 @@ int storm(int count, char **arguments) {
     snprintf(left, sizeof left, "%d", count - 1);
     snprintf(sum, sizeof sum, "%lu", received);
     snprintf(pid, sizeof pid, "%d", sender);
-    char *words[] = {(char *)victim_path(), "storm", left, sum, pid, NULL};
+    char *words[] = {(char *)victim_path(), restarting ? "storm-restarting" : "storm", left, sum,
+                     pid, NULL};
     execve(words[0], words, environ);
     printf("exec: %s\n", strerror(errno));
     return exit_launch_failed;
@@ -117,12 +119,11 @@ int storm(int count, char **arguments) {
 static volatile unsigned long handled;
 static void count_signal(int number) { (void)number, handled++; }
 
-int failing_exec_storm(int count) {
+int failing_exec_storm(int count, int restarting) {
     struct tally *tally = shared_tally();
     *tally = (struct tally){0};
-    struct sigaction action = {.sa_handler = count_signal};
-    sigaction(SIGRTMIN + 1, &action, NULL);
-    handle(SIGURG);
+    handle(SIGRTMIN + 1, count_signal, restarting);
+    handle(SIGURG, on_signal, restarting);
     pid_t self = getpid(), sender = fork();
     if (sender == 0) send_until_stopped(self, tally);
     char *words[] = {"nothing", NULL};

@@ -46,8 +46,9 @@ long exec_x32(const char *path, char *const arguments[]);
 pid_t clone_vm_exec(char *const arguments[]);
 
 /// The programs that are neither a leaf nor a launch primitive. Exit status.
-int storm(int count, char **arguments);
-int failing_exec_storm(int count);
+/// `restarting`: the handlers have SA_RESTART.
+int storm(int count, char **arguments, int restarting);
+int failing_exec_storm(int count, int restarting);
 int busy(int threads, int signals);
 int wipe_in_child(void);
 int own_listener(void);
