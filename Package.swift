@@ -132,7 +132,7 @@ let virtualMachine: [Target] = [
         "guest-init", in: "vm-tests",
         [
             "AttackPrograms", "VaultListener", "LoopbackPKI", "Simulation", "SecretMemory",
-            "CLinux", "CBPF", "CBPFPrograms",
+            "CLinux", "CBPFPrograms",
         ]),
 ]
 
@@ -201,6 +201,7 @@ let testTargets: [Target] = [
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
         ]),
     tests("SimulationTests", ["Simulation", "AttackPrograms"]),
+    tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests("CommandLineTests", ["cloudtaser"]),
     tests("LimitTests", ["TestKit", "delivery-harness"]),

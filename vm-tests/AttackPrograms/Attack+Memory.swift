@@ -124,10 +124,15 @@ extension Attack {
         var others: [Range<UInt64>] = ranges ?? []
         if let range {
             (secret, others) = ([range], [])
-        } else if case .success(let mappings) = TargetProcess.mappings(of: pid) {
-            let readable = mappings.filter { $0.readable && !$0.path.hasPrefix("[v") }
-            secret = readable.filter(\.isSecret).map(\.range)
-            others = (ranges ?? readable.map(\.range)).filter { !secret.contains($0) }
+        } else {
+            switch TargetProcess.mappings(of: pid) {
+            case .failure(let error):
+                return refused(vector, error.number, "maps: \(error.name)")
+            case .success(let mappings):
+                let readable = mappings.filter { $0.readable && !$0.path.hasPrefix("[v") }
+                secret = readable.filter(\.isSecret).map(\.range)
+                others = (ranges ?? readable.map(\.range)).filter { !secret.contains($0) }
+            }
         }
         var search = MemoryScan(needle: needle, reader: reader)
         for part in secret { search.search(part) }
