@@ -119,7 +119,7 @@ let simulation: [Target] = [
     .target(
         name: "Simulation",
         dependencies: [
-            "Ports", "Delivery", "JSONFormat", "SecretMemory", "WrapperConfiguration", "Wrapper",
+            "Ports", "Delivery", "JSONFormat", "SecretMemory", "WrapperConfiguration",
         ],
         path: "Simulation", swiftSettings: strict)
 ]
@@ -132,7 +132,7 @@ let virtualMachine: [Target] = [
         "guest-init", in: "vm-tests",
         [
             "AttackPrograms", "VaultListener", "LoopbackPKI", "Simulation", "SecretMemory",
-            "CLinux", "CBPF", "CBPFPrograms",
+            "CLinux", "CBPFPrograms",
         ]),
 ]
 
