@@ -61,6 +61,13 @@ vm-test: ## Boot real kernels in QEMU; run the wrapper and attacks there
 	@$(MAKE) --no-print-directory $(addprefix build/,$(STATIC_PROGRAMS))
 	@python3 vm-tests/run.py --kernels $(KERNELS) --evidence $(EVIDENCE)
 
+.PHONY: vm-demo
+vm-demo: ## The demonstration's attacks inside a guest, where this host refuses them
+	@.ci/setup vm
+	@python3 vm-tests/kernels.py --cache $(KERNELS)
+	@$(MAKE) --no-print-directory $(addprefix build/,$(STATIC_PROGRAMS))
+	@python3 vm-tests/run.py --kernels $(KERNELS) --demo Fixtures/demo/expected.json
+
 .PHONY: check
 check: setup format-check generated-check ## Format, architecture, docs, generated files
 	swift test --filter ArchitectureTests
