@@ -117,6 +117,8 @@ final class TLSConnection {
 
     /// Whom the certificate must name; a DNS name is also sent in the hello.
     private func expect(_ host: String) -> Bool {
+        // The dot of an absolute name is for resolvers; certificates do not carry it.
+        let host = host.hasSuffix(".") ? String(host.dropLast()) : host
         if SocketAddress(numeric: host, port: 0) != nil {
             return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1
         }
