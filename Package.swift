@@ -69,13 +69,13 @@ let core: [Target] = [
     library("HTTPFormat", in: "Sources/Core", ["SecretMemory"]),
     library("JSONFormat", in: "Sources/Core", ["SecretMemory"]),
     library("Delivery", in: "Sources/Core", ["SecretMemory"]),
-    library("WrapperConfiguration", in: "Sources/Core", ["Delivery", "SecretMemory"]),
+    library("WrapperConfiguration", in: "Sources/Core", ["Delivery"]),
     library("Compliance", in: "Sources/Core"),
 ]
 
 let ports: [Target] = [
     .target(
-        name: "Ports", dependencies: ["Delivery", "SecretMemory", "WrapperConfiguration"],
+        name: "Ports", dependencies: ["Delivery", "SecretMemory"],
         path: "Sources/Ports", swiftSettings: strict)
 ]
 
@@ -95,7 +95,7 @@ let adapters: [Target] = [
     library(
         "LinuxProcessHost", in: "Sources/Adapters",
         [
-            "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "CLinux", "CSeccomp",
+            "Ports", "Delivery", "SecretMemory", "CLinux", "CSeccomp",
             "CCapability",
         ]),
 ]
@@ -140,17 +140,27 @@ let testSupport: [Target] = [
     library("LoopbackPKI", in: "Tests/Support", ["COpenSSL", "COpenSSLShims"]),
     library(
         "VaultListener", in: "Tests/Support",
-        ["Simulation", "LoopbackPKI", "COpenSSL", "COpenSSLShims", "CLinux"]),
+        ["Simulation", "LoopbackPKI", "COpenSSL", "COpenSSLShims"]),
     program(
-        "vault-listener", in: "Tests/Support", ["VaultListener", "LoopbackPKI", "Simulation"]),
-    library("TestKit", in: "Tests/Support", ["Compliance", "CLinux"]),
+        "vault-listener", in: "Tests/Support", ["VaultListener", "LoopbackPKI"]),
+    library("OpenBaoServer", in: "Tests/Support", ["LoopbackPKI"]),
+    library("TestKit", in: "Tests/Support", ["Compliance"]),
     library("MemoryScan", in: "Tests/Support", ["SecretMemory", "CLinux"]),
     program(
         "delivery-harness", in: "Tests/Support",
         [
-            "LinuxProcessHost", "Ports", "Delivery", "SecretMemory", "WrapperConfiguration",
+            "LinuxProcessHost", "Ports", "Delivery", "SecretMemory",
             "CLinux",
         ]),
+]
+
+let heapScanSupport: [Target] = [
+    program(
+        "heap-scan-harness", in: "Tests/Support",
+        [
+            "VaultSecretStore", "Ports", "Delivery", "SecretMemory", "WrapperConfiguration",
+            "MemoryScan", "CLinux",
+        ])
 ]
 
 let testPrograms: [Target] = [
@@ -160,20 +170,25 @@ let testPrograms: [Target] = [
 
 let testTargets: [Target] = [
     tests("SecretMemoryTests", ["SecretMemory", "MemoryScan", "CLinux"]),
-    tests("HeapScanTests", ["SecretMemory", "MemoryScan", "CLinux"]),
-    tests("HTTPFormatTests", ["HTTPFormat"]),
+    tests(
+        "HeapScanTests",
+        [
+            "SecretMemory", "MemoryScan", "CLinux", "TestKit", "VaultListener", "LoopbackPKI",
+            "Simulation", "heap-scan-harness",
+        ]),
+    tests("HTTPFormatTests", ["HTTPFormat", "SecretMemory"]),
     tests("JSONFormatTests", ["JSONFormat", "SecretMemory"]),
     tests("DeliveryTests", ["Delivery", "SecretMemory"]),
-    tests("WrapperConfigurationTests", ["WrapperConfiguration", "Delivery", "SecretMemory"]),
+    tests("WrapperConfigurationTests", ["WrapperConfiguration", "Delivery"]),
     tests("ComplianceTests", ["Compliance", "TestKit"]),
     tests(
         "WrapperTests",
-        ["Wrapper", "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "Simulation"]),
+        ["Wrapper", "Ports", "SecretMemory", "WrapperConfiguration"]),
     tests(
         "VaultSecretStoreTests",
         [
             "VaultSecretStore", "Ports", "Delivery", "SecretMemory", "WrapperConfiguration",
-            "VaultListener", "LoopbackPKI", "Simulation", "TestKit", "CLinux",
+            "VaultListener", "LoopbackPKI", "Simulation", "TestKit", "CLinux", "COpenSSL",
         ]),
     tests(
         "LinuxProcessHostTests",
@@ -183,11 +198,12 @@ let testTargets: [Target] = [
         "PortConformanceTests",
         [
             "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "Simulation",
-            "VaultSecretStore", "VaultListener", "LoopbackPKI", "TestKit",
+            "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer", "TestKit",
         ]),
     tests("SimulationTests", ["Simulation", "AttackPrograms"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests("CommandLineTests", ["cloudtaser"]),
+    tests("LimitTests", ["TestKit", "delivery-harness"]),
     tests(
         "EndToEndTests",
         [
@@ -206,6 +222,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: system + core + ports + components + adapters + executables + simulation
-        + virtualMachine + testSupport + testPrograms
+        + virtualMachine + testSupport + heapScanSupport + testPrograms
         + testTargets
 )

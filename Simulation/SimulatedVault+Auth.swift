@@ -9,6 +9,9 @@ extension SimulatedVault {
         var readable: [String]?
         /// In the vault's seconds; nil: never.
         var expiresAt: Int?
+
+        /// - Parameter path: as the API has it.
+        func mayRead(_ path: String) -> Bool { readable?.contains(path) ?? true }
     }
 
     /// One way to log in, by mount path without `auth/`.
@@ -46,10 +49,12 @@ extension SimulatedVault {
             expiresAt: secondsToLive.map { now + $0 })
     }
 
-    func liveToken(_ value: String?) -> Token? {
+    /// nil: unknown, expired, or of a namespace that is not above `namespace`.
+    func liveToken(_ value: String?, in namespace: String) -> Token? {
         guard let value, let token = tokens[value] else { return nil }
         if let end = token.expiresAt, end <= now { return nil }
-        return token
+        let isAbove = token.namespace.isEmpty || "\(namespace)/".hasPrefix("\(token.namespace)/")
+        return isAbove ? token : nil
     }
 
     func lookUpSelf(_ token: Token) -> Response {
@@ -57,52 +62,79 @@ extension SimulatedVault {
         return .envelope(data: .object([("ttl", .number(String(left)))]))
     }
 
+    /// Why a login is refused.
+    struct LoginRefusal: Error {
+        let status: Int
+        let text: String
+    }
+
     /// `auth/<mount>/login`
     mutating func logIn(_ parts: [String], in namespace: String, request: Request) -> Response {
         let mount = parts.dropFirst().dropLast().joined(separator: "/")
-        guard let backend = namespaces[namespace]?.authBackends[mount] else {
-            return .errors(403, ["permission denied"])
-        }
         guard let fields = Self.textFields(of: request.body) else {
             return .errors(400, ["failed to parse JSON input"])
         }
-        switch backend {
-        case .appRole(let roles):
-            guard let role = roles[fields("role_id")],
-                role.credentials.contains(fields("secret_id"))
-            else { return .errors(400, ["invalid role or secret ID"]) }
-            return issue(for: role, in: namespace)
-        case .kubernetes(let roles):
-            guard let role = roles[fields("role")] else {
-                return .errors(400, ["invalid role name \"\(fields("role"))\""])
-            }
-            guard role.credentials.contains(fields("jwt")) else {
-                return .errors(403, ["service account name not authorized"])
-            }
-            return issue(for: role, in: namespace)
-        case .jwt(let roles):
-            guard let role = roles[fields("role")] else {
-                return .errors(400, ["role \"\(fields("role"))\" could not be found"])
-            }
-            guard role.credentials.contains(fields("jwt")) else {
-                return .errors(400, ["error validating token: no known key verified the token"])
-            }
-            return issue(for: role, in: namespace)
+        let isAppRole = !fields("role_id").isEmpty
+        let found = role(
+            fields(isAppRole ? "role_id" : "role"), mount: mount, namespace: namespace,
+            credential: fields(isAppRole ? "secret_id" : "jwt"))
+        switch found {
+        case .failure(let refusal): return .errors(refusal.status, [refusal.text])
+        case .success(let role):
+            let issued = newToken(for: role, in: namespace)
+            return .envelope(
+                auth: .object([
+                    ("client_token", .string(issued)), ("accessor", .string("a\(tokensIssued)")),
+                    ("policies", .array([.string("default")])),
+                    ("lease_duration", .number(String(role.secondsToLive))),
+                    ("renewable", .bool(true)), ("token_type", .string("service")),
+                ]))
         }
     }
 
-    private mutating func issue(for role: Role, in namespace: String) -> Response {
+    /// The role that accepts the credential, with OpenBao's refusals.
+    func role(
+        _ name: String, mount: String, namespace: String, credential: String
+    ) -> Result<Role, LoginRefusal> {
+        guard let backend = namespaces[namespace]?.authBackends[mount] else {
+            return .failure(LoginRefusal(status: 403, text: "permission denied"))
+        }
+        switch backend {
+        case .appRole(let roles):
+            guard let role = roles[name], role.credentials.contains(credential) else {
+                return .failure(LoginRefusal(status: 400, text: "invalid role or secret ID"))
+            }
+            return .success(role)
+        case .kubernetes(let roles):
+            guard let role = roles[name] else {
+                return .failure(LoginRefusal(status: 400, text: "invalid role name \"\(name)\""))
+            }
+            guard role.credentials.contains(credential) else {
+                return .failure(
+                    LoginRefusal(status: 403, text: "service account name not authorized"))
+            }
+            return .success(role)
+        case .jwt(let roles):
+            guard let role = roles[name] else {
+                return .failure(
+                    LoginRefusal(status: 400, text: "role \"\(name)\" could not be found"))
+            }
+            guard role.credentials.contains(credential) else {
+                return .failure(
+                    LoginRefusal(
+                        status: 400, text: "error validating token: no known key verified it"))
+            }
+            return .success(role)
+        }
+    }
+
+    /// Issues the next token.
+    mutating func newToken(for role: Role, in namespace: String) -> String {
         tokensIssued += 1
-        let token = tokenPrefix + String(tokensIssued)
-        tokens[token] = Token(
+        let issued = tokenPrefix + String(tokensIssued)
+        tokens[issued] = Token(
             namespace: namespace, readable: role.readable, expiresAt: now + role.secondsToLive)
-        return .envelope(
-            auth: .object([
-                ("client_token", .string(token)), ("accessor", .string("a\(tokensIssued)")),
-                ("policies", .array([.string("default")])),
-                ("lease_duration", .number(String(role.secondsToLive))),
-                ("renewable", .bool(true)), ("token_type", .string("service")),
-            ]))
+        return issued
     }
 
     /// Looks a flat body's text members up; a missing one is empty. nil: not a JSON object.

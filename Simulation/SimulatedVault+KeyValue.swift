@@ -90,7 +90,7 @@ extension SimulatedVault {
 
     /// A read of any other path: a key-value secret.
     func readSecret(_ path: String, in namespace: Namespace, token: Token) -> Response {
-        if let readable = token.readable, !readable.contains(path) {
+        guard token.mayRead(path) else {
             return .errors(403, ["1 error occurred:\n\t* permission denied\n\n"])
         }
         guard let (_, mount, rest) = Self.mount(of: path, in: namespace) else {

@@ -104,7 +104,7 @@ package struct SimulatedVault: Sendable {
         if parts.first == "auth", parts.last == "login" {
             return logIn(parts, in: namespaceName, request: request)
         }
-        guard let token = liveToken(request.header("X-Vault-Token")) else {
+        guard let token = liveToken(request.header("X-Vault-Token"), in: namespaceName) else {
             return .errors(403, ["permission denied"])
         }
         guard request.method == "GET" else {

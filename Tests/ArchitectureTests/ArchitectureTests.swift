@@ -6,9 +6,10 @@ struct ArchitectureTests {
     @Test("the sources follow the rule", arguments: Rule.all)
     func sourcesFollow(rule: Rule) {
         let findings = rule.check(.checkout)
-        #expect(
-            findings.isEmpty,
-            "\(rule.name)\n\(findings.map(\.description).joined(separator: "\n"))")
+        // Recorded, not expected: an expectation would print the findings twice.
+        if !findings.isEmpty {
+            Issue.record("\(rule.name)\n\(findings.map(\.description).joined(separator: "\n"))")
+        }
     }
 
     @Test("the rule finds what is planted, and nothing else", arguments: Rule.all)

@@ -76,6 +76,19 @@ let callRules = [
             return calls(tasks, in: repository, target: closure.contains) { $0 != .tests }
         }),
     Rule(
+        name: "No test is switched off",
+        control: [
+            "Tests/A/A.swift": "@Test(.disabled(a)) func b() {\n    withKnownIssue { c() }\n}\n",
+            "Tests/A/B.swift": "@Test(.enabled(if: server.isNamed)) func a() {}\n",
+        ],
+        planted: ["Tests/A/A.swift:1", "Tests/A/A.swift:2"],
+        check: { repository in
+            let skips = [".disabled(", "withKnownIssue"].map {
+                BannedCall(text: $0, instead: "a test that asserts what is true here")
+            }
+            return calls(skips, in: repository) { $0 == .tests }
+        }),
+    Rule(
         name: "Nothing outside tests may trap on a value it expects",
         control: [
             "Sources/Core/A/A.swift": """

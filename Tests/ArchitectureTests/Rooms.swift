@@ -38,7 +38,7 @@ enum Room: String, CaseIterable, Sendable {
     /// Modules from outside the package that may be imported here.
     var mayImportFromOutside: Set<String> {
         switch self {
-        case .executables: ["Foundation", "ArgumentParser"]
+        case .executables: ["Foundation", "Glibc", "ArgumentParser"]
         case .adapters: ["Foundation", "Glibc"]
         case .system, .machines: ["Glibc"]
         case .tests: ["Foundation", "Glibc", "Testing"]

@@ -12,8 +12,8 @@ struct Outcome: Sendable {
     let treeEnded: Bool
 }
 
-/// A program (its absolute path first) started by the suite, with an empty standard input, its output in one pipe, and no
-/// other descriptor.
+/// A program (its absolute path first) started by the suite, with an empty standard input, its
+/// output in one pipe, and no other descriptor.
 final class Command: Sendable {
     let pid: Int32
     private let output: Int32

@@ -12,7 +12,7 @@ struct HeapScannerTests {
         let scanner = try HeapScanner()
         var random = SystemRandomNumberGenerator()
         // Four bytes of ones read as `/` and `_` in base64, however they are aligned.
-        let special = Array("\"\\/ +%\u{07}\n&=".utf8) + [0xff, 0xff, 0xff, 0xff]
+        let special = Array("\"\\/ +%\u{07}\n<&=".utf8) + [0xff, 0xff, 0xff, 0xff]
         try scanner.addNeedle(name, byteCount: 40) { target in
             for index in target.indices {
                 target[index] =

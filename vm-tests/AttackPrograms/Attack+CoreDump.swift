@@ -55,7 +55,7 @@ extension Attack {
         fstat(descriptor, &status)
         let found = MemoryFile.occurrences(of: needle, in: descriptor)
         return found > 0
-            ? leaked(.coreDump, "\(found) of it in a core of \(status.st_size) bytes")
+            ? leaked(.coreDump, "\(found) blocks of it in a core of \(status.st_size) bytes")
             : AttackReport(
                 .coreDump, .absent, detail: "not in a core of \(status.st_size) bytes")
     }

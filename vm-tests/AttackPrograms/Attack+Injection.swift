@@ -108,18 +108,18 @@ struct InjectedVictim {
 
 extension Attack {
     func ptraceInject() -> AttackReport {
-        let ranges: [Range<UInt64>]
-        switch likelyRanges() {
-        case .success(let found): ranges = found
-        case .failure(let error):
-            return refused(.ptraceInject, error.number, "maps: \(error.name)")
-        }
         let attached = attach()
         guard attached == 0 else {
             let name = SystemError.name(of: attached)
             return refused(.ptraceInject, attached, "PTRACE_ATTACH: \(name)")
         }
         defer { clinux_ptrace_detach(pid) }
+        let ranges: [Range<UInt64>]
+        switch likelyRanges() {
+        case .success(let found): ranges = found
+        case .failure(let error):
+            return refused(.ptraceInject, error.number, "maps: \(error.name)")
+        }
         var failure: (String, Int32) = ("", 0)
         guard let victim = InjectedVictim(stopped: pid, failure: &failure) else {
             return AttackReport(

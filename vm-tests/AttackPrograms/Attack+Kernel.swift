@@ -115,22 +115,27 @@ extension Attack {
         return AttackReport(vector, .absent, detail: "\(scope), not among them")
     }
 
-    /// Physical addresses of the victim's likely pages, from `/proc/PID/pagemap` (the kernel hides
-    /// the numbers from whoever lacks CAP_SYS_ADMIN).
+    /// Frames of the victim's likely pages.
     private func pageFrames() -> [UInt64] {
         guard case .success(let ranges) = likelyRanges() else { return [] }
+        return ranges.flatMap { TargetProcess.pageFrames(of: pid, in: $0) }
+    }
+}
+
+extension TargetProcess {
+    /// Physical addresses of the pages of `range`, from `/proc/PID/pagemap` (the kernel hides the
+    /// numbers from whoever lacks CAP_SYS_ADMIN); pages that are not in memory are left out.
+    package static func pageFrames(of pid: pid_t, in range: Range<UInt64>) -> [UInt64] {
         let descriptor = open("/proc/\(pid)/pagemap", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return [] }
         defer { close(descriptor) }
         let page = UInt64(MemoryScan.pageBytes)
         var frames: [UInt64] = []
-        for range in ranges {
-            for address in stride(from: range.lowerBound, to: range.upperBound, by: Int(page)) {
-                var entry: UInt64 = 0
-                guard clinux_read_at(descriptor, address / page * 8, &entry, 8) == 8 else { break }
-                let number = entry & ((1 << 55) - 1)
-                if entry >> 63 == 1 && number != 0 { frames.append(number * page) }
-            }
+        for address in stride(from: range.lowerBound, to: range.upperBound, by: Int(page)) {
+            var entry: UInt64 = 0
+            guard clinux_read_at(descriptor, address / page * 8, &entry, 8) == 8 else { break }
+            let number = entry & ((1 << 55) - 1)
+            if entry >> 63 == 1 && number != 0 { frames.append(number * page) }
         }
         return frames
     }

@@ -54,7 +54,7 @@ package struct Attack: Sendable {
         case .success(let content):
             let found = content.withUnsafeBytes { needle.occurrences(in: $0) }
             return found > 0
-                ? leaked(.environ, "\(found) of it in \(content.count) bytes of environment")
+                ? leaked(.environ, "\(found) blocks of it in \(content.count) bytes of environment")
                 : AttackReport(
                     .environ, .absent, detail: "\(content.count) bytes read, not among them")
         }

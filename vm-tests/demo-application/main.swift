@@ -16,6 +16,9 @@ func fingerprint(_ bytes: UnsafePointer<CChar>, count: Int) -> UInt64 {
     return hash
 }
 
+// The Swift runtime's crash handler would keep the kernel from writing a core dump.
+for number in [SIGSEGV, SIGBUS, SIGILL, SIGABRT, SIGTRAP, SIGFPE] { signal(number, SIG_DFL) }
+
 guard CommandLine.arguments.count == 2, let value = getenv(CommandLine.arguments[1]) else {
     print("usage: NAME=value demo-application NAME")
     exit(64)

@@ -14,9 +14,15 @@ struct ChildProcess {
 
     /// - Parameters:
     ///   - words: arguments after the program's name.
-    ///   - secretVariable: given as `CANARY=…` in the environment, the classic way; the plain
-    ///     bytes are in this process only while the kernel copies them.
-    init?(_ words: [String], secretVariable: Needle? = nil, path: String = programPath) {
+    ///   - environment: more of it, `NAME=value` each.
+    ///   - joiningErrors: standard error goes where standard output goes.
+    ///   - secretVariable: a needle in the environment, the classic way; its plain bytes are in
+    ///     this process only while the kernel copies them.
+    init?(
+        _ words: [String], environment more: [String] = [],
+        secretVariable: (name: String, needle: Needle)? = nil, path: String = programPath,
+        joiningErrors: Bool = false
+    ) {
         var toChild: [Int32] = [-1, -1]
         var fromChild: [Int32] = [-1, -1]
         guard pipe(&toChild) == 0, pipe(&fromChild) == 0 else { return nil }
@@ -27,21 +33,25 @@ struct ChildProcess {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, toChild[0], 0)
         posix_spawn_file_actions_adddup2(&actions, fromChild[1], 1)
+        if joiningErrors { posix_spawn_file_actions_adddup2(&actions, fromChild[1], 2) }
         var arguments = ([path] + words).map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
+        var environment = (["SWIFT_ROOT=/"] + more).map { strdup($0) }
+        let owned = environment
+        defer { for entry in owned { free(entry) } }
         let variable = UnsafeMutableRawBufferPointer.allocate(byteCount: 256, alignment: 16)
         defer {
             clinux_zero(variable.baseAddress, variable.count)
             variable.deallocate()
         }
-        var environment: [UnsafeMutablePointer<CChar>?] = [strdup("SWIFT_ROOT=/"), nil]
-        defer { free(environment.first ?? nil) }
         if let secretVariable, let base = variable.baseAddress {
+            let name = Array((secretVariable.name + "=").utf8)
             clinux_zero(base, variable.count)
-            base.copyMemory(from: "CANARY=", byteCount: 7)
-            secretVariable.unmask(into: base + 7)
-            environment.insert(base.assumingMemoryBound(to: CChar.self), at: 1)
+            base.copyMemory(from: name, byteCount: name.count)
+            secretVariable.needle.unmask(into: base + name.count)
+            environment.append(base.assumingMemoryBound(to: CChar.self))
         }
+        environment.append(nil)
         var child: pid_t = 0
         let result = posix_spawn(&child, path, &actions, nil, &arguments, &environment)
         close(toChild[0])

@@ -124,7 +124,7 @@ struct Victim {
     init?(seed: UInt64, _ layout: [(RegionKind, UInt64)], environment: UInt64? = nil) {
         let words =
             ["victim", String(seed, radix: 16)] + layout.map { "\($0.0.rawValue):\($0.1)" }
-        let extra = environment.map { Needle(seed: seed, index: $0) }
+        let extra = environment.map { ("CANARY", Needle(seed: seed, index: $0)) }
         guard let child = ChildProcess(words, secretVariable: extra) else { return nil }
         process = child
         self.seed = seed

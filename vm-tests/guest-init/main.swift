@@ -44,6 +44,7 @@ enum Guest {
         profile.report(to: host)
         let memory = MemorySuite(host: host, seed: seed, profile: profile)
         let machine = MachineSuite(host: host, seed: seed, profile: profile)
+        let wrapper = WrapperSuite(host: host, seed: seed, profile: profile)
         for suite in (parameter("ct.suites") ?? "").split(separator: ",") {
             host.console("suite \(suite)")
             switch suite {
@@ -52,6 +53,9 @@ enum Guest {
             case "images": machine.images()
             case "memory": memory.run()
             case "core": machine.coreDump()
+            case "wrapper": wrapper.run()
+            case "copies": wrapper.copies()
+            case "demo": wrapper.demonstration()
             case "swap": machine.swap()
             default: host.console("guest-init: unknown suite \(suite)")
             }
@@ -69,6 +73,7 @@ if getpid() == 1 {
 }
 switch CommandLine.arguments.dropFirst().first {
 case "victim": VictimProgram.run(Array(CommandLine.arguments.dropFirst(2)))
+case "vault": VaultProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "pressure": PressureProgram.run()
 case "probe-seccomp": SeccompProbe.run()
 default:

@@ -3,7 +3,8 @@ import Glibc
 
 /// Where the supervisor's pages lie in an image.
 ///
-/// `[guard][region][guard][placeholders][copy code][slots ...][temporary]`, reserved at once. The slots are
+/// `[guard][region][guard][placeholders][copy code][slots ...][temporary]`, reserved at once.
+/// `placeholders` starts with a mark by which a forked child's area is recognized. The slots are
 /// scratch for the environment arrays of later execs: one per exec in flight, so that the array
 /// of a vfork child, which shares this memory with its parent, is written where nobody looks.
 struct DeliveryArea: Equatable {
@@ -24,6 +25,12 @@ struct DeliveryArea: Equatable {
         self.base = base
         self.regionBytes = Self.pages(UInt64(regionBytes))
         self.placeholderBytes = Self.pages(UInt64(max(placeholderBytes, 1)))
+    }
+
+    /// The same area at another address.
+    func moved(to base: UInt64) -> DeliveryArea {
+        DeliveryArea(
+            base: base, regionBytes: Int(regionBytes), placeholderBytes: Int(placeholderBytes))
     }
 
     var region: UInt64 { base + Self.pageBytes }
@@ -55,29 +62,35 @@ final class AddressSpace {
     let hasRegion: Bool
     /// Address of a `syscall` instruction.
     let systemCallInstruction: UInt64
-    /// PR_SET_DUMPABLE is 0 by policy.
-    var isUndumpable: Bool
     var members: Set<pid_t> = []
-    private var freeSlots = Array((0..<DeliveryArea.slotCount).reversed())
-    /// Tasks stopped at an exec until a slot is free.
-    var waiting: [pid_t] = []
+    let slots: SlotPool
 
     init(
-        area: DeliveryArea?, hasRegion: Bool, systemCallInstruction: UInt64, isUndumpable: Bool
+        area: DeliveryArea?, hasRegion: Bool, systemCallInstruction: UInt64,
+        slots: SlotPool = SlotPool()
     ) {
         self.area = area
         self.hasRegion = hasRegion
         self.systemCallInstruction = systemCallInstruction
-        self.isUndumpable = isUndumpable
+        self.slots = slots
     }
 
     /// What a forked child has: the same addresses, its own slots.
     func forked() -> AddressSpace {
         AddressSpace(
-            area: area, hasRegion: hasRegion, systemCallInstruction: systemCallInstruction,
-            isUndumpable: isUndumpable)
+            area: area, hasRegion: hasRegion, systemCallInstruction: systemCallInstruction)
     }
+}
 
-    func takeSlot() -> Int? { freeSlots.popLast() }
-    func giveBack(slot: Int) { freeSlots.append(slot) }
+/// Which scratch slots are free.
+///
+/// Under `attached` one per address space; under `notified` one for the whole tree, since who
+/// shares whose memory is not known there.
+final class SlotPool {
+    private var free = Array((0..<DeliveryArea.slotCount).reversed())
+    /// Tasks stopped at an exec until a slot is free, first come first served.
+    var waiting: [pid_t] = []
+
+    func take() -> Int? { free.popLast() }
+    func giveBack(_ slot: Int) { free.append(slot) }
 }

@@ -94,7 +94,7 @@ struct ChildStart {
         return StartedChild(process: process, channel: pair[0])
     }
 
-    private func withPlan(
+    func withPlan(
         channel: Int32, parentChannel: Int32,
         _ body: (UnsafePointer<clinux_child_plan>) -> pid_t
     ) -> pid_t {

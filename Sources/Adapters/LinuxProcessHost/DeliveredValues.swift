@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import CLinux
-import Glibc
 internal import Delivery
+import Glibc
 import SecretMemory
 
 /// The values of one run: where the master copy is, and the non-secret facts about it.

@@ -9,7 +9,13 @@ package enum ProcessHardening {
     /// Makes this process undumpable, which keeps core dumps away and other processes of the same
     /// user out of its memory (PR_SET_DUMPABLE(2const)); gives up every way to gain privileges
     /// (PR_SET_NO_NEW_PRIVS(2const)); raises the soft limit of locked memory to the hard one.
+    ///
+    /// Also takes the crash handlers of the Swift runtime away: its backtrace prints the memory
+    /// that registers point at, and SWIFT_BACKTRACE in the environment can switch it on.
     package static func applyBeforeSecrets() throws(ProcessHostFailure) {
+        for number in [SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGBUS, SIGSEGV] {
+            signal(number, SIG_DFL)
+        }
         try control("prctl(PR_SET_DUMPABLE)", PR_SET_DUMPABLE, 0)
         try control("prctl(PR_SET_NO_NEW_PRIVS)", PR_SET_NO_NEW_PRIVS, 1)
         do throws(SecretMemoryFailure) {

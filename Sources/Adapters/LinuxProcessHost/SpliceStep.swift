@@ -15,6 +15,7 @@ package enum SpliceStep: String, Sendable, CaseIterable {
     case interruptCaller = "interrupt-caller"
     case holdCallerSignals = "hold-caller-signals"
     case readCallerRegisters = "read-caller-registers"
+    case findArea = "find-area"
     case raiseDumpable = "raise-dumpable"
     case readEnvironment = "read-environment"
     case writePrivateArray = "write-private-array"

@@ -17,26 +17,39 @@ struct SplicedRun {
         self.options = options
     }
 
+    /// SECCOMP_FILTER_FLAG_NEW_LISTENER.
     private static let newListenerFlag: UInt32 = 1 << 3
+    /// SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (5.19): once its notification is taken, a caller
+    /// is no more interrupted by signals.
+    private static let killableWaitFlag: UInt32 = 1 << 5
+    /// The kernel answers EINVAL to a flag it does not know, EFAULT to the missing program.
+    static var hasKillableWait: Bool {
+        clinux_seccomp_probe(newListenerFlag | killableWaitFlag) == -EFAULT
+    }
 
     mutating func perform(
         _ values: DeliveredValues, _ signals: SignalSet
     ) throws(ProcessHostFailure) -> ChildExit {
         try Self.requireSecretMemory(bytes: values.regionBytes)
-        let child = try startChild(values, signals)
-        defer { close(child.channel) }
+        let (child, keeper) = try startChild(values, signals)
+        defer {
+            close(child.channel)
+            keeper?.end()
+        }
         let supervisor = try Supervisor(
             values: values, launch: launch, program: child.process, faults: options.faults,
             report: options.report)
+        supervisor.keeper = keeper
         defer { counters = supervisor.counters }
         do throws(ProcessHostFailure) {
             try supervisor.attach(child)
             if options.dropsOwnCapabilities { OwnCapabilities.dropBoundingAndAmbient() }
             try supervisor.serve(signals: signals.descriptor)
+            supervisor.readLaunchError(child)
             close(supervisor.listener)
         } catch {
             kill(child.process, SIGKILL)
-            supervisor.reapProgram()
+            supervisor.reap(child.process)
             throw error
         }
         return try outcome(supervisor)
@@ -53,7 +66,7 @@ struct SplicedRun {
 
     private func startChild(
         _ values: DeliveredValues, _ signals: SignalSet
-    ) throws(ProcessHostFailure) -> StartedChild {
+    ) throws(ProcessHostFailure) -> (StartedChild, Keeper?) {
         let names = values.entries.map { String(decoding: $0.placeholder, as: UTF8.self) }
         let plain = values.plainEntries(of: launch.environment)
         var start = ChildStart(
@@ -63,10 +76,16 @@ struct SplicedRun {
             trap: launch.follow == .attached ? .tracer : .listener,
             restrict: launch.child.restrictSystemCalls)
         start.filterFlags = Self.newListenerFlag
+        if launch.follow != .attached, Self.hasKillableWait {
+            start.filterFlags |= Self.killableWaitFlag
+        }
         start.waitsForTracer = true
         start.noNewPrivileges = true
         start.dropsCapabilities = launch.child.dropCapabilities
-        return try start.start()
+        // A traced tree dies with its tracer, a PID namespace with its first process.
+        guard launch.follow != .attached, getpid() != 1 else { return (try start.start(), nil) }
+        let (child, keeper) = try start.startKept()
+        return (child, keeper)
     }
 
     private func outcome(_ supervisor: Supervisor) throws(ProcessHostFailure) -> ChildExit {
@@ -102,9 +121,11 @@ extension Supervisor {
     private func seize(_ child: StartedChild) throws(StepFailure) {
         try expect(.ready, from: child, at: .startChild)
         try take(.seizeChild) {
-            Tracee(task: child.process).seize(options: Self.attachedOptions)
+            Tracee(task: child.process).seize(
+                options: follow == .attached ? Self.attachedOptions : Self.notifiedOptions)
         }
         var exec = ExecInFlight(fills: [], entryCount: 0)
+        exec.isLaunch = true
         exec.fills = launchFills
         exec.entryCount = launchEntryCount
         setUpSpace.members.insert(child.process)
@@ -146,12 +167,11 @@ extension Supervisor {
         }
     }
 
-    /// After a failed start: the child is killed and must not stay a zombie.
-    func reapProgram() {
-        var status: Int32 = 0
-        while waitpid(program, &status, waitAllTasks) == program {
-            if Stop(status: status).isEnd { return }
-            kill(program, SIGKILL)
-        }
+    /// The set-up code says so when the kernel refused the program.
+    func readLaunchError(_ child: StartedChild) {
+        // A channel that the program kept from closing does not matter: execve closes it.
+        var channel = pollfd(fd: child.channel, events: Int16(POLLIN), revents: 0)
+        guard poll(&channel, 1, 0) > 0, case .failed(_, let number) = next(child) else { return }
+        launchError = number
     }
 }

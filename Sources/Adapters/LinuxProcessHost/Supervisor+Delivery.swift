@@ -25,6 +25,10 @@ extension Supervisor {
         }
         let tracee = Tracee(task: task)
         leaveSpace(task, known)
+        guard follow != .none || exec.isLaunch else {
+            try leaveUnfilled(task, exec, tracee)
+            return
+        }
         var mask = exec.heldMask
         if mask == nil { try hold(.holdSignals, tracee, &mask) }
         // Until the exit stop the kernel still owns the registers.
@@ -40,14 +44,19 @@ extension Supervisor {
         let space = try buildSpace(stack, exec, tracee, registers)
         space.members.insert(task)
         tasks[task]?.space = space
-        if policy.undumpable {
-            try lowerDumpable(tracee, space, registers)
-            space.isUndumpable = true
-        }
+        if policy.undumpable { try lowerDumpable(tracee, space, registers) }
         try take(.restoreRegisters) { tracee.setRegisters(registers) }
         if let mask { try take(.restoreSignals) { tracee.setSignalMask(mask) } }
         tasks[task]?.exec = nil
         tasks[task]?.machine.execEnded()
+        try letGo(task, tracee)
+    }
+
+    /// Follow `none`: later images run with empty placeholders.
+    private func leaveUnfilled(
+        _ task: pid_t, _ exec: ExecInFlight, _ tracee: Tracee
+    ) throws(StepFailure) {
+        if let mask = exec.heldMask { try take(.restoreSignals) { tracee.setSignalMask(mask) } }
         try letGo(task, tracee)
     }
 
@@ -114,22 +123,25 @@ extension Supervisor {
         try openScratch(area, injection)
         return AddressSpace(
             area: area, hasRegion: !exec.fills.isEmpty,
-            systemCallInstruction: injection.instruction, isUndumpable: false)
+            systemCallInstruction: injection.instruction)
     }
 
     private func reserveArea(_ injection: Injection) throws(StepFailure) -> DeliveryArea {
-        let shape = DeliveryArea(
-            base: 0, regionBytes: values.regionBytes,
-            placeholderBytes: values.placeholderBlock.count)
+        let shape = areaShape
         let flags = UInt64(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
         let base = try take(.reserveArea) {
             inject(
                 injection, Int(SystemCallNumber.mmap), 0, shape.totalBytes, UInt64(PROT_NONE),
                 flags, UInt64.max, 0)
         }
-        return DeliveryArea(
-            base: UInt64(base), regionBytes: values.regionBytes,
-            placeholderBytes: values.placeholderBlock.count)
+        return shape.moved(to: UInt64(base))
+    }
+
+    /// Every area of this run, at address 0.
+    var areaShape: DeliveryArea {
+        DeliveryArea(
+            base: 0, regionBytes: values.regionBytes,
+            placeholderBytes: AreaMark.byteCount + values.placeholderBlock.count)
     }
 
     private func mapValues(
@@ -179,7 +191,7 @@ extension Supervisor {
         let length = area.temporary - area.placeholders
         try protect(.openScratch, injection, area.placeholders, length, PROT_READ | PROT_WRITE)
         try take(.writePlaceholders) {
-            values.placeholderBlock.withUnsafeBytes {
+            (mark.bytes(of: area) + values.placeholderBlock).withUnsafeBytes {
                 injection.tracee.write(area.placeholders, $0)
             }
         }

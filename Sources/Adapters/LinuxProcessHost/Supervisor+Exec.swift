@@ -20,18 +20,23 @@ extension Supervisor {
         guard let known = tasks[task] else { return }
         let tracee = Tracee(task: task)
         var exec = known.exec ?? ExecInFlight(fills: [], entryCount: 0)
-        if follow == .notified || follow == .none, exec.heldMask == nil {
-            try hold(.holdCallerSignals, tracee, &exec.heldMask)
-        }
         var registers = Registers()
         try take(.readCallerRegisters) { tracee.registers(into: &registers) }
+        if follow != .attached {
+            guard isRestartingExec(registers) else {
+                try letGo(task, tracee)
+                return
+            }
+            if exec.heldMask == nil { try hold(.holdCallerSignals, tracee, &exec.heldMask) }
+        }
+        let area = try findArea(of: task, tracee)
         exec.isExecveat = registers.orig_rax == UInt64(SystemCallNumber.execveat)
         exec.callersArray = exec.isExecveat ? registers.r10 : registers.rdx
         tasks[task]?.exec = exec
         try reach(.readEnvironment)
         let scanned = withWork { work in
             EnvironmentScan(
-                tracee: tracee, values: values, area: known.space.area, work: work
+                tracee: tracee, values: values, area: area, work: work
             ).plan(array: exec.callersArray)
         }
         switch scanned {
@@ -40,6 +45,19 @@ extension Supervisor {
         case .failure(let failure):
             try handleUnreadable(task, tracee, registers, failure.errorNumber)
         }
+    }
+
+    /// Under `notified` nothing is known of a task before its exec.
+    private func findArea(
+        of task: pid_t, _ tracee: Tracee
+    ) throws(StepFailure) -> DeliveryArea? {
+        guard let known = tasks[task] else { return nil }
+        guard follow != .attached, known.space === setUpSpace else { return known.space.area }
+        try reach(.findArea)
+        let area = mark.findArea(of: tracee, shape: areaShape)
+        tasks[task]?.space = AddressSpace(
+            area: area, hasRegion: area != nil, systemCallInstruction: 0, slots: treeSlots)
+        return area
     }
 
     private func letThrough(
@@ -52,8 +70,8 @@ extension Supervisor {
             guard let area = known.space.area else {
                 throw StepFailure(step: .writePrivateArray, errorNumber: ENXIO)
             }
-            guard let slot = known.space.takeSlot() else {
-                known.space.waiting.append(task)
+            guard let slot = known.space.slots.take() else {
+                known.space.slots.waiting.append(task)
                 return
             }
             exec.slot = slot
@@ -81,7 +99,7 @@ extension Supervisor {
         var array = plan.pointers + [0]
         for fill in plan.fills {
             let offset = values.entries[fill.entry].placeholderOffset
-            array[fill.position] = area.placeholders + UInt64(offset)
+            array[fill.position] = area.placeholders + UInt64(AreaMark.byteCount + offset)
         }
         try take(.writePrivateArray) {
             array.withUnsafeBytes { tracee.write(area.slot(slot), $0) }
@@ -147,7 +165,7 @@ extension Supervisor {
             try take(.restoreEnvironmentRegister) { tracee.registers(into: &registers) }
             if exec.isExecveat {
                 registers.r10 = exec.callersArray
-            } else {
+            } else if !exec.isLaunch {
                 registers.rdx = exec.callersArray
             }
             try take(.restoreEnvironmentRegister) { tracee.setRegisters(registers) }
@@ -185,9 +203,9 @@ extension Supervisor {
     /// Gives the slot to the next exec that waits for one.
     func releaseSlot(of task: TracedTask) {
         guard let slot = task.exec?.slot else { return }
-        task.space.giveBack(slot: slot)
-        guard !task.space.waiting.isEmpty else { return }
-        prepareExec(task.space.waiting.removeFirst())
+        task.space.slots.giveBack(slot)
+        guard !task.space.slots.waiting.isEmpty else { return }
+        prepareExec(task.space.slots.waiting.removeFirst())
     }
 
     /// Back to its own: traced on (attached), or not at all.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CLinux
+internal import Delivery
 import Glibc
 internal import Ports
 
@@ -15,22 +16,42 @@ extension Supervisor {
             servePending()
             drainStops()
             guard programEnd == nil else { break }
+            guard pending.isEmpty else { continue }
             var polls = [
                 pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: listener, events: Int16(POLLIN), revents: 0),
+                // A negative descriptor is never ready.
+                pollfd(
+                    fd: keeper?.statusDescriptor ?? -1, events: Int16(POLLIN), revents: 0),
             ]
             guard poll(&polls, nfds_t(polls.count), -1) >= 0 || errno == EINTR else {
                 throw .systemCall("poll", errorNumber: errno)
             }
-            if polls[0].revents != 0 { forwardSignals(signals) }
+            // First: until it is taken, a notification's caller is interrupted by signals.
             if polls[1].revents & Int16(POLLIN) != 0 { receiveNotification() }
+            if polls[0].revents != 0 { forwardSignals(signals) }
+            if polls[2].revents != 0 { hearKeeper() }
         }
         killTree()
+    }
+
+    /// The keeper tells of the program's end; its own end must not leave the tree unguarded.
+    private func hearKeeper() {
+        if let message = keeper?.read() {
+            if message.process == program { programEnded(Stop(status: message.status)) }
+            return
+        }
+        report("the keeper has died; the tree is killed")
+        kill(program, SIGKILL)
+        // Its children are ours now.
+        _ = clinux_end_children()
+        programEnd = programEnd ?? .signalled(signal: SIGKILL)
     }
 
     /// Handles every stop and end that is there.
     private func drainStops() {
         while programEnd == nil {
+            if follow != .attached { takeWaitingNotifications() }
             var status: Int32 = 0
             let task = waitpid(-1, &status, WNOHANG | waitAllTasks)
             guard task > 0 else { return }
@@ -50,6 +71,9 @@ extension Supervisor {
             makeUndumpable(task)
             return
         }
+        if tasks[task]?.machine.isBetweenExecs(at: stop) == true {
+            counters.stopsBetweenExecs += 1
+        }
         guard let action = tasks[task]?.machine.handle(stop) else { return }
         perform(action, task)
     }
@@ -58,7 +82,6 @@ extension Supervisor {
         let tracee = Tracee(task: task)
         switch action {
         case .resume(let signal, let toSystemCall):
-            if tasks[task]?.exec == nil { counters.stopsBetweenExecs += 1 }
             _ = tracee.resume(signal: signal, toSystemCall: toSystemCall)
         case .listen: _ = tracee.listen()
         case .adopt: adopt(task)
@@ -122,7 +145,7 @@ extension Supervisor {
         pendingUndumpable.remove(task)
         guard let known = tasks.removeValue(forKey: task) else { return }
         known.space.members.remove(task)
-        known.space.waiting.removeAll { $0 == task }
+        known.space.slots.waiting.removeAll { $0 == task }
         releaseSlot(of: known)
     }
 
@@ -141,15 +164,28 @@ extension Supervisor {
     }
 
     /// The program has ended: nothing of its tree outlives the supervisor.
+    ///
+    /// A traced task is its tracer's to reap before its parent's: the keeper waits for us.
     private func killTree() {
         for process in Set(tasks.values.map(\.process)) { kill(process, SIGKILL) }
         for task in early { kill(task, SIGKILL) }
+        for task in Array(tasks.keys) + Array(early) { reap(task) }
+    }
+
+    /// Waits for the end of a killed task; a thread's may have been its leader's.
+    func reap(_ task: pid_t) {
+        var status: Int32 = 0
+        while true {
+            let waited = waitpid(task, &status, waitAllTasks)
+            if waited < 0, errno == EINTR { continue }
+            guard waited == task, !Stop(status: status).isEnd else { return }
+        }
     }
 }
 
 extension Supervisor {
     /// The program's first exec: the environment is the one that was built for it.
-    private func launch(_ task: pid_t) {
+    func launch(_ task: pid_t) {
         do throws(StepFailure) {
             tasks[task]?.machine.execPrepared(restarts: false)
             try take(.resumeExec) {
@@ -158,27 +194,6 @@ extension Supervisor {
         } catch {
             killProcess(of: task, because: error)
         }
-    }
-
-    /// Takes one notification from the listener.
-    private func receiveNotification() {
-        var notification = clinux_notification()
-        guard clinux_notification_receive(listener, &notification) == 0 else { return }
-        pending.append(notification)
-    }
-
-    private func servePending() {
-        while !pending.isEmpty { serve(pending.removeFirst()) }
-    }
-
-    private func serve(_ notification: clinux_notification) {
-        counters.notifications += 1
-        // Nobody is expected to ask now: as the kernel would answer that address.
-        guard !isHandOver(notification) else {
-            _ = clinux_notification_answer(listener, notification.id, -EFAULT)
-            return
-        }
-        _ = clinux_notification_answer(listener, notification.id, -ENOSYS)
     }
 }
 

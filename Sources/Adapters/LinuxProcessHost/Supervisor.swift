@@ -24,6 +24,8 @@ struct ExecInFlight {
     /// execve(2) has its array in rdx, execveat(2) in r10.
     var isExecveat = false
     var callersArray: UInt64 = 0
+    /// The program's first exec, issued by the set-up code.
+    var isLaunch = false
     /// PR_SET_DUMPABLE was set to 1 to read the caller's memory.
     var raisedDumpable = false
     /// The caller's signal mask, held during the exec (notified).
@@ -41,9 +43,13 @@ final class Supervisor {
     let setUpSpace: AddressSpace
     /// Serves the hand-over of descriptors, and under `notified` every exec.
     var listener: Int32 = -1
+    /// Reaps an untraced tree and tells how the program ended.
+    var keeper: Keeper?
     var tasks: [pid_t: TracedTask] = [:]
     /// First stops of tasks whose creator has not told us about them yet.
     var early: Set<pid_t> = []
+    /// Slots of every image under `notified`.
+    let treeSlots = SlotPool()
     /// Notifications taken while another was waited for.
     var pending: [clinux_notification] = []
     /// Tasks interrupted to make their memory undumpable again.
@@ -64,6 +70,8 @@ final class Supervisor {
     /// Why the program's own process was killed by us.
     var programFailure: StepFailure?
     let vdsoSystemCallOffset: UInt64
+    /// Marks this run's areas.
+    let mark: AreaMark
     /// A message for the operator; never holds a value.
     let report: (String) -> Void
     private var workMemory: SecretBuffer
@@ -78,6 +86,7 @@ final class Supervisor {
         self.program = program
         self.faults = FaultCounter(faults: faults)
         self.report = report
+        mark = try AreaMark()
         programName = launch.arguments.first ?? ""
         let plainCount = values.plainEntries(of: launch.environment).count
         launchFills = values.entries.indices.map {
@@ -89,7 +98,7 @@ final class Supervisor {
         }
         vdsoSystemCallOffset = offset
         setUpSpace = AddressSpace(
-            area: nil, hasRegion: false, systemCallInstruction: 0, isUndumpable: false)
+            area: nil, hasRegion: false, systemCallInstruction: 0)
         do throws(SecretMemoryFailure) {
             workMemory = try SecretBuffer(capacity: Self.workBytes)
         } catch {
@@ -99,6 +108,10 @@ final class Supervisor {
 
     /// One page with the buffer's canary.
     private static let workBytes = 4080
+
+    /// Options of a seizure under `notified`, for one exec.
+    static let notifiedOptions =
+        Tracee.Option.markSystemCalls | Tracee.Option.exec | Tracee.Option.exitKill
 
     /// Options of every seizure under `attached`.
     static let attachedOptions =

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import CLinux
 import CSeccomp
 import Glibc
 package import Ports
@@ -97,8 +98,9 @@ package struct SystemCallFilter: Sendable, Equatable {
         _ context: scmp_filter_ctx
     ) throws(ProcessHostFailure) -> [UInt64] {
         var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else {
-            throw .systemCall("pipe", errorNumber: errno)
+        let made = clinux_pipe(&ends)
+        guard made == 0 else {
+            throw .systemCall("pipe2", errorNumber: -made)
         }
         defer { close(ends[0]) }
         let result = seccomp_export_bpf(context, ends[1])

@@ -54,6 +54,12 @@ struct TaskStateMachine: Equatable {
     /// The exec will not happen, or is over.
     mutating func execEnded() { phase = .running }
 
+    /// Whether the stop has nothing to do with an exec.
+    func isBetweenExecs(at stop: Stop) -> Bool {
+        guard phase == .running || phase == .created, !stop.isEnd else { return false }
+        return stop != .seccomp
+    }
+
     mutating func handle(_ stop: Stop) -> Action {
         switch stop {
         case .exited, .killed: return .ended(stop)

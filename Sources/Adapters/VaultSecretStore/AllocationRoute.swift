@@ -21,18 +21,18 @@ struct ContextSizes: Equatable {
 /// key. Figures: docs/reference/secret-memory.md.
 enum AllocationFile: UInt8, Equatable {
     case secret = 1
-    case ordinary
+    case table
+    case parser
     case handshakeBuffer
     case cipherContext
     case digestContext
 
-    /// Folders and files of public data: certificates and their parser, names, error texts,
-    /// configuration, the tables of fetched algorithms and providers, containers that hold
-    /// pointers only, locks. Entries ending in `/` are folders.
-    private static let ordinaryFiles: [StaticString] = [
+    /// Folders and files that never hold what is read or sent: names, error texts, tables of
+    /// fetched algorithms and providers, containers of pointers, locks. Entries ending in `/` are
+    /// folders.
+    private static let tableFiles: [StaticString] = [
         "crypto/lhash/", "crypto/stack/", "crypto/sparse_array.c", "crypto/threads_",
-        "crypto/property/", "crypto/core_", "crypto/objects/", "crypto/err/", "crypto/conf/",
-        "crypto/x509/", "crypto/asn1/", "crypto/ct/", "crypto/ocsp/", "crypto/provider",
+        "crypto/property/", "crypto/core_", "crypto/objects/", "crypto/err/", "crypto/provider",
         "crypto/initthread.c", "crypto/init.c", "crypto/ex_data.c", "crypto/bio/bio_meth.c",
         "crypto/engine/", "crypto/store/store_register.c", "crypto/async/",
         "crypto/encode_decode/decoder_meth.c", "crypto/encode_decode/encoder_meth.c",
@@ -46,6 +46,11 @@ enum AllocationFile: UInt8, Equatable {
         "ssl/ssl_cert.c",
         // What leaves the record layer, encrypted, or the handshake before keys exist.
         "crypto/bio/bf_buff.c",
+    ]
+
+    /// Parsers: public data, unless a private key is being parsed.
+    private static let parserFiles: [StaticString] = [
+        "crypto/x509/", "crypto/asn1/", "crypto/conf/", "crypto/ct/", "crypto/ocsp/",
     ]
 
     /// Contexts and method tables come from the same two files. A context's size is measured at
@@ -72,8 +77,10 @@ enum AllocationFile: UInt8, Equatable {
             self = .cipherContext
         } else if Self.hasPrefix(name, Self.digestContextFile) {
             self = .digestContext
-        } else if Self.ordinaryFiles.contains(where: { Self.hasPrefix(name, $0) }) {
-            self = .ordinary
+        } else if Self.tableFiles.contains(where: { Self.hasPrefix(name, $0) }) {
+            self = .table
+        } else if Self.parserFiles.contains(where: { Self.hasPrefix(name, $0) }) {
+            self = .parser
         } else {
             self = .secret
         }
@@ -82,13 +89,19 @@ enum AllocationFile: UInt8, Equatable {
     /// - Parameters:
     ///   - bytes: size asked for.
     ///   - contexts: the measured sizes, nil until they are known.
-    func route(bytes: Int, contexts: ContextSizes?) -> AllocationRoute {
+    ///   - content: what the caller declared to be reading, nil for nothing in particular.
+    func route(
+        bytes: Int, contexts: ContextSizes?, content: OpenSSLAllocator.Content? = nil
+    ) -> AllocationRoute {
+        if content == .public { return .ordinary }
         switch self {
-        case .secret: .secret
-        case .ordinary: .ordinary
-        case .handshakeBuffer: bytes == Self.handshakeBufferBytes ? .ordinary : .secret
-        case .cipherContext: bytes == contexts?.cipher ?? bytes ? .secret : .ordinary
-        case .digestContext: bytes == contexts?.digest ?? bytes ? .secret : .ordinary
+        case .secret: return .secret
+        case .table: return .ordinary
+        case .parser: return content == .secret ? .secret : .ordinary
+        case .handshakeBuffer:
+            return bytes == Self.handshakeBufferBytes && content == nil ? .ordinary : .secret
+        case .cipherContext: return bytes == contexts?.cipher ?? bytes ? .secret : .ordinary
+        case .digestContext: return bytes == contexts?.digest ?? bytes ? .secret : .ordinary
         }
     }
 

@@ -34,11 +34,12 @@ package enum OpenSSLAllocator {
         package let isShutDown: Bool
     }
 
-    /// What the code inside `withAllocations` reads, whatever file allocates.
+    /// What the code inside `withAllocations` reads.
     package enum Content: Sendable {
-        /// Public data only, such as trust anchors: ordinary memory.
+        /// Public data only, such as trust anchors: ordinary memory, whatever file allocates.
         case `public`
-        /// Data that may be secret throughout, such as a private key being parsed: the arena.
+        /// Data that may be secret throughout, such as a private key: what the parsers allocate
+        /// goes to the arena too.
         case secret
     }
 
@@ -96,7 +97,7 @@ package enum OpenSSLAllocator {
     /// nil before `install`.
     package static var report: Report? { Installed.current?.report }
 
-    /// Routes what `body` allocates on this thread by its content instead of by source file.
+    /// Routes what `body` allocates on this thread by its content too, not by source file alone.
     package static func withAllocations<Result: ~Copyable, Failure: Error>(
         of content: Content, _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -156,6 +157,11 @@ private final class Installed: Sendable {
         /// Contents in force, each for the thread that declared it; the innermost is last.
         var contents: [(thread: pthread_t, content: OpenSSLAllocator.Content)] = []
         var isShutDown = false
+
+        var contentOfThisThread: OpenSSLAllocator.Content? {
+            let thread = pthread_self()
+            return contents.last { $0.thread == thread }?.content
+        }
     }
 
     let arena: SecretArena
@@ -265,18 +271,13 @@ private final class Installed: Sendable {
         // An address, not a pointer: only sendable values may enter the lock.
         let address = UInt(bitPattern: file)
         return state.withLock { state in
-            if !state.contents.isEmpty {
-                let thread = pthread_self()
-                if let declared = state.contents.last(where: { $0.thread == thread }) {
-                    return declared.content == .public ? .ordinary : .secret
-                }
-            }
             let kind = state.cache.kind(of: address)
             if state.contexts == nil {
                 if kind == .cipherContext { state.seen.cipher = bytes }
                 if kind == .digestContext { state.seen.digest = bytes }
             }
-            return kind.route(bytes: bytes, contexts: state.contexts)
+            let content = state.contents.isEmpty ? nil : state.contentOfThisThread
+            return kind.route(bytes: bytes, contexts: state.contexts, content: content)
         }
     }
 }

@@ -58,7 +58,10 @@ final class TLSConnection {
     ) throws(SecretStoreFailure) -> Received {
         while true {
             ERR_clear_error()
-            let count = SSL_read(ssl, bytes.baseAddress, Int32(clamping: bytes.count))
+            // Reading writes too: OpenSSL answers a stream that ends early with an alert.
+            let count = BrokenPipeSignal.heldBack {
+                SSL_read(ssl, bytes.baseAddress, Int32(clamping: bytes.count))
+            }
             if count > 0 { return .bytes(Int(count)) }
             let reason = SSL_get_error(ssl, count)
             if reason == SSL_ERROR_ZERO_RETURN { return .closed }
@@ -85,10 +88,28 @@ final class TLSConnection {
             }
             if count > 0 {
                 offset += Int(count)
+            } else if SSL_get_error(ssl, count) == SSL_ERROR_SYSCALL {
+                try explainRefusal(errorNumber: errno, deadline: deadline)
             } else {
                 try wait(after: count, deadline: deadline)
             }
         }
+    }
+
+    /// A server that refuses our certificate says so and closes. With TLS 1.3 that may happen
+    /// while we already write; its alert is then still to be read.
+    private func explainRefusal(
+        errorNumber: Int32, deadline: Deadline
+    ) throws(SecretStoreFailure) {
+        ERR_clear_error()
+        var byte: UInt8 = 0
+        let count = BrokenPipeSignal.heldBack { SSL_read(ssl, &byte, 1) }
+        if SSL_get_error(ssl, count) == SSL_ERROR_SSL {
+            try wait(after: count, deadline: deadline)
+        }
+        throw .connectionFailed(
+            host: origin.host, port: origin.port,
+            errorNumber: errorNumber == 0 ? ECONNRESET : errorNumber)
     }
 
     /// Whom the certificate must name; a DNS name is also sent in the hello.

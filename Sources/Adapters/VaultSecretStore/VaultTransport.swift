@@ -13,7 +13,7 @@ final class VaultTransport {
     /// Redirects followed in one exchange.
     static let redirectsMax = 3
     /// First size of the answer's buffer (bytes); it grows with what is announced.
-    private static let answerBytesMin = 8000
+    private static let answerBytesMin = 4000
 
     let settings: VaultSettings
     private let limits = HTTPLimits(bodyBytesMax: VaultTransport.bodyBytesMax)

@@ -37,6 +37,8 @@ int clinux_socket_pair(int pair[2]) {
     return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
 }
 
+int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0; }
+
 int clinux_child_receive(
     int channel, struct clinux_child_message *message, int *descriptor) {
     union {

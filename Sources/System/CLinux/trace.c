@@ -72,6 +72,10 @@ int clinux_notification_send_descriptor(int listener, uint64_t id, int descripto
     return (int)result_of(ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &addition));
 }
 
+int clinux_seccomp_probe(unsigned flags) {
+    return (int)result_of(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, NULL));
+}
+
 int clinux_pidfd_open(pid_t process) {
     return (int)result_of(syscall(SYS_pidfd_open, process, 0));
 }

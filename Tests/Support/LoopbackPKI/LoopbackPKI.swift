@@ -151,7 +151,7 @@ package struct LoopbackPKI: Sendable {
         return Identity(certificatePEM: certificatePEM, keyPEM: keyPEM)
     }
 
-    private static func text(_ write: (OpaquePointer) -> Int32) throws -> String {
+    static func text(_ write: (OpaquePointer) -> Int32) throws -> String {
         let bio = try need(BIO_new(BIO_s_mem()), "BIO_new")
         defer { BIO_free(bio) }
         guard write(bio) == 1 else { throw LoopbackPKIFailure(call: "PEM_write") }

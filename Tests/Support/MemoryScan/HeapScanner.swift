@@ -9,7 +9,7 @@ import SecretMemory
 /// The needles, their forms and the window that memory is read through live in one mapping of
 /// the scanner's own, which is left out by its address and zeroed at the end: nothing else is
 /// left out. Memory is read with process_vm_readv(2) on the process itself, or through
-/// /proc/self/mem where that call is refused, so that an unreadable page is an error and not a
+/// a pipe where that call is refused, so that an unreadable page is an error and not a
 /// crash; such pages are reported.
 package final class HeapScanner {
     /// Where a form of a needle was found.
@@ -120,6 +120,24 @@ package final class HeapScanner {
         return report
     }
 
+    /// Names of the needles that secret memory holds as they are: that the right bytes were looked
+    /// for. Memory that no other process can read is still this one's own.
+    package func needlesInSecretMemory() throws(MemoryScanFailure) -> [String] {
+        let own = UInt(bitPattern: region.payload)
+        var found: Set<String> = []
+        for mapping in try ProcessMapping.current() where mapping.secretTierName != nil {
+            guard mapping.start != own, let start = UnsafeRawPointer(bitPattern: mapping.start)
+            else { continue }
+            for (name, raw) in raws {
+                let needle = region.payload + raw.lowerBound
+                if clinux_find(start, mapping.byteCount, needle, raw.count) >= 0 {
+                    found.insert(name)
+                }
+            }
+        }
+        return found.sorted()
+    }
+
     private func scan(
         mapping: ProcessMapping, _ reader: borrowing OwnMemory, _ report: inout Report
     ) {
@@ -135,7 +153,7 @@ package final class HeapScanner {
             search(window, count: kept + got, at: address - UInt(kept), mapping, &report)
             report.scannedBytes += got
             if got < wanted {
-                if report.unreadable.last != mapping.name { report.unreadable.append(mapping.name) }
+                note(mapping, unreadableAt: address + UInt(got), &report)
                 // Go on behind the page that refused.
                 let page = UInt(sysconf(Int32(_SC_PAGESIZE)))
                 address = (address + UInt(got)) / page * page + page
@@ -147,6 +165,19 @@ package final class HeapScanner {
                 window.copyMemory(from: UnsafeRawBufferPointer(rebasing: end))
                 kept = keep
             }
+        }
+    }
+
+    /// A page that was unmapped since the list of mappings was read is no page that was missed.
+    private func note(
+        _ mapping: ProcessMapping, unreadableAt address: UInt, _ report: inout Report
+    ) {
+        let page = UInt(sysconf(Int32(_SC_PAGESIZE)))
+        let start = UnsafeMutableRawPointer(bitPattern: address / page * page)
+        var residency: UInt8 = 0
+        let isMapped = mincore(start, Int(page), &residency) == 0
+        if isMapped, report.unreadable.last != mapping.name {
+            report.unreadable.append(mapping.name)
         }
     }
 
@@ -184,21 +215,28 @@ package final class HeapScanner {
 
 /// Reads this process's memory in a way that reports unreadable pages as errors.
 private struct OwnMemory: ~Copyable {
-    private var descriptor: Int32 = -1
+    /// Both ends of a pipe, where process_vm_readv(2) is refused: write(2) from an unreadable
+    /// page fails with EFAULT, and needs nobody's permission.
+    private var ends: (read: Int32, write: Int32)?
 
     init() throws(MemoryScanFailure) {
         var probe: UInt64 = 0
-        let readable = withUnsafeMutableBytes(of: &probe) { target in
+        let isReadable = withUnsafeMutableBytes(of: &probe) { target in
             Self.vmRead(from: UInt(bitPattern: target.baseAddress), into: target) == target.count
         }
-        guard !readable else { return }
-        descriptor = open("/proc/self/mem", O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw .systemCall("open /proc/self/mem", errorNumber: errno)
-        }
+        guard !isReadable else { return }
+        var descriptors: [Int32] = [-1, -1]
+        guard pipe(&descriptors) == 0 else { throw .systemCall("pipe", errorNumber: errno) }
+        // A full pipe takes less than asked, instead of waiting for a reader.
+        _ = fcntl(descriptors[1], F_SETFL, O_NONBLOCK)
+        ends = (descriptors[0], descriptors[1])
     }
 
-    deinit { if descriptor >= 0 { close(descriptor) } }
+    deinit {
+        guard let ends else { return }
+        close(ends.read)
+        close(ends.write)
+    }
 
     /// Returns how many bytes could be read, from the start on.
     func read(from address: UInt, into target: UnsafeMutableRawBufferPointer) -> Int {
@@ -206,10 +244,25 @@ private struct OwnMemory: ~Copyable {
         while done < target.count {
             let rest = UnsafeMutableRawBufferPointer(rebasing: target[done...])
             let got =
-                descriptor < 0
-                ? Self.vmRead(from: address + UInt(done), into: rest)
-                : pread(descriptor, rest.baseAddress, rest.count, off_t(address) + off_t(done))
+                ends.map { Self.pipeRead($0, from: address + UInt(done), into: rest) }
+                ?? Self.vmRead(from: address + UInt(done), into: rest)
             if got <= 0 { break }
+            done += got
+        }
+        return done
+    }
+
+    private static func pipeRead(
+        _ ends: (read: Int32, write: Int32), from address: UInt,
+        into target: UnsafeMutableRawBufferPointer
+    ) -> Int {
+        let sent = write(
+            ends.write, UnsafeRawPointer(bitPattern: address), min(target.count, 64 << 10))
+        var done = 0
+        while done < sent {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: target[done..<sent])
+            let got = Glibc.read(ends.read, rest.baseAddress, rest.count)
+            guard got > 0 else { return -1 }
             done += got
         }
         return done

@@ -16,6 +16,8 @@ package enum NeedleForm: String, Sendable, CaseIterable {
     case jsonEscaped
     /// The same, with `\/`.
     case jsonEscapedSolidus
+    /// The same, with `<`, `>` and `&` as `\u003c`, `\u003e` and `\u0026`: Go's encoder.
+    case jsonEscapedGo
     /// Every byte as `\u00xx`, lower and upper case.
     case jsonUnicodeLower, jsonUnicodeUpper
 }
@@ -54,6 +56,7 @@ struct NeedleWriter {
         case .formEscaped: url(needle, isUpper: true, plusForSpace: true)
         case .jsonEscaped: for byte in needle { json(byte, solidus: false) }
         case .jsonEscapedSolidus: for byte in needle { json(byte, solidus: true) }
+        case .jsonEscapedGo: for byte in needle { jsonGo(byte) }
         case .jsonUnicodeLower: for byte in needle { unicode(byte, isUpper: false) }
         case .jsonUnicodeUpper: for byte in needle { unicode(byte, isUpper: true) }
         }
@@ -120,6 +123,13 @@ struct NeedleWriter {
         case 13: put("\\r")
         case 0..<32: unicode(byte, isUpper: false)
         default: put(byte)
+        }
+    }
+
+    private mutating func jsonGo(_ byte: UInt8) {
+        switch byte {
+        case UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "&"): unicode(byte, isUpper: false)
+        default: json(byte, solidus: false)
         }
     }
 

@@ -79,6 +79,27 @@ struct clinux_child_plan {
 /// fork(2), set-up as planned, execve(2). Returns the child or -errno.
 pid_t clinux_start_child(const struct clinux_child_plan *plan);
 
+/// How the keeper of a tree is held and heard: two pipes, {read, write} each.
+struct clinux_keeper_pipes {
+    /// The keeper ends the tree when no write end is left.
+    int life[2];
+    /// {process, wait status} pairs of ints: first {the program, -1}, then the program's end.
+    int status[2];
+};
+
+/// Like clinux_start_child, with a keeper between: a child subreaper without secrets and without
+/// other descriptors that reaps the tree, and kills it when this process has gone. A traced tree
+/// needs none (PTRACE_O_EXITKILL). Returns the keeper or -errno.
+pid_t clinux_start_kept_child(
+    const struct clinux_child_plan *plan, const struct clinux_keeper_pipes *pipes);
+
+/// Kills every child of the calling process, and those that become its children by that (it
+/// must be a child subreaper), until none is left. Returns 0, or -errno without /proc.
+int clinux_end_children(void);
+
+/// pipe2(2), close-on-exec. Returns 0 or -errno.
+int clinux_pipe(int ends[2]);
+
 /// recvmsg(2) of one message, with a descriptor when one came (else `*descriptor` is -1).
 /// Returns bytes received (0 at the end) or -errno.
 int clinux_child_receive(

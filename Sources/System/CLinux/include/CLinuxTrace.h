@@ -46,6 +46,10 @@ int clinux_notification_valid(int listener, uint64_t id);
 /// descriptor of the caller and the return value of its call. Returns its number or -errno.
 int clinux_notification_send_descriptor(int listener, uint64_t id, int descriptor);
 
+/// seccomp(SECCOMP_SET_MODE_FILTER, flags, NULL), which installs nothing. Returns -errno:
+/// -EFAULT when every flag is known, -EINVAL when one is not.
+int clinux_seccomp_probe(unsigned flags);
+
 /// pidfd_open(2). Returns a descriptor or -errno.
 int clinux_pidfd_open(pid_t process);
 
