@@ -208,7 +208,7 @@ let testTargets: [Target] = [
     tests(
         "EndToEndTests",
         [
-            "VaultListener", "LoopbackPKI", "Simulation", "TestKit", "WrapperConfiguration",
+            "VaultListener", "TestKit", "WrapperConfiguration",
             "cloudtaser-wrapper",
         ]),
 ]

@@ -30,7 +30,8 @@ package struct OneTimeVaultStore: SecretStore, ~Copyable {
     /// Zeroes and releases everything. No OpenSSL call may follow in this process. Idempotent.
     package mutating func forget() {
         store?.forget()
-        // The store's own OpenSSL objects go first: the clean-up leaves nothing they could refer to.
+        // The store's own OpenSSL objects go first: the clean-up leaves nothing they could refer
+        // to.
         store = nil
         OpenSSLAllocator.shutDown()
     }
