@@ -192,7 +192,7 @@ let testTargets: [Target] = [
         ]),
     tests(
         "LinuxProcessHostTests",
-        ["LinuxProcessHost", "Ports", "Delivery", "SecretMemory", "TestKit", "CLinux"]),
+        ["LinuxProcessHost", "Ports", "Delivery", "SecretMemory"]),
     tests("DeliverySuiteTests", ["delivery-harness", "delivery-victim"]),
     tests(
         "PortConformanceTests",
@@ -208,7 +208,7 @@ let testTargets: [Target] = [
     tests(
         "EndToEndTests",
         [
-            "VaultListener", "LoopbackPKI", "Simulation", "TestKit", "WrapperConfiguration",
+            "VaultListener", "TestKit", "WrapperConfiguration",
             "cloudtaser-wrapper",
         ]),
 ]
