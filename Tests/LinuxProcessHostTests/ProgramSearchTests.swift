@@ -1,68 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
-import Delivery
-import LinuxProcessHost
+import Glibc
 import Ports
-import SecretMemory
 import Testing
+
+@testable import LinuxProcessHost
 
 @Suite("Finding the program")
 struct ProgramSearchTests {
-    private static let files: [String: ProgramSearch.Candidate] = [
-        "/a/tool": .refused(13), "/b/tool": .executable, "/a/closed": .refused(13),
-        "./here": .executable, "/bin/sh": .executable,
-    ]
-
-    private static func resolve(
-        _ program: String, path: String?
+    private func resolve(
+        _ program: String, path: String?, _ files: [String: ProgramSearch.Candidate]
     ) throws(ProcessHostFailure) -> String {
         try ProgramSearch.resolve(program, path: path) { files[$0] ?? .absent }
     }
 
-    @Test("PATH is searched in order, past what may not be run")
+    @Test("The first executable in PATH's order wins")
     func order() throws {
-        #expect(try Self.resolve("tool", path: "/none:/a:/b") == "/b/tool")
-        #expect(try Self.resolve("here", path: "/none::/b") == "./here")
-        #expect(try Self.resolve("sh", path: nil) == "/bin/sh")
+        let files = ["/b/tool": ProgramSearch.Candidate.executable, "/c/tool": .executable]
+        #expect(try resolve("tool", path: "/a:/b:/c", files) == "/b/tool")
     }
 
-    @Test("a name with a slash is not searched for")
+    @Test("A candidate that may not be run is passed over")
+    func refusedThenFound() throws {
+        let files = ["/a/tool": ProgramSearch.Candidate.refused(EACCES), "/b/tool": .executable]
+        #expect(try resolve("tool", path: "/a:/b", files) == "/b/tool")
+    }
+
+    @Test("Only unusable candidates: not executable, which exits 126")
+    func onlyRefused() {
+        let failure = ProcessHostFailure.notExecutable(program: "tool", errorNumber: EACCES)
+        #expect(throws: failure) {
+            try resolve("tool", path: "/a:/b", ["/a/tool": .refused(EACCES)])
+        }
+    }
+
+    @Test("Nothing there: not found, which exits 127", arguments: ["tool", "", "/a/tool"])
+    func absent(program: String) {
+        #expect(throws: ProcessHostFailure.notFound(program: program)) {
+            try resolve(program, path: "/a", [:])
+        }
+    }
+
+    @Test("A name with a slash is not searched for")
     func slash() throws {
-        #expect(try Self.resolve("/b/tool", path: "/a") == "/b/tool")
-        #expect(throws: ProcessHostFailure.notFound(program: "b/tool")) {
-            try Self.resolve("b/tool", path: "/")
+        let files = ["./tool": ProgramSearch.Candidate.executable]
+        #expect(try resolve("./tool", path: "/a", files) == "./tool")
+        #expect(throws: ProcessHostFailure.notFound(program: "x/tool")) {
+            try resolve("x/tool", path: "/a", ["/a/x/tool": .executable])
         }
     }
 
-    @Test("what is nowhere is not found; what is there and may not be run says so")
-    func refusals() {
-        #expect(throws: ProcessHostFailure.notFound(program: "none")) {
-            try Self.resolve("none", path: "/a:/b")
-        }
-        #expect(throws: ProcessHostFailure.notFound(program: "")) {
-            try Self.resolve("", path: "/a")
-        }
-        #expect(throws: ProcessHostFailure.notExecutable(program: "closed", errorNumber: 13)) {
-            try Self.resolve("closed", path: "/a:/b")
-        }
+    @Test("An empty element of PATH is the current directory, and no PATH is the default")
+    func elements() throws {
+        #expect(try resolve("tool", path: ":/a", ["./tool": .executable]) == "./tool")
+        #expect(try resolve("sh", path: nil, ["/bin/sh": .executable]) == "/bin/sh")
     }
 
-    @Test("a program that is not there is refused before anything is started")
-    func host() throws {
-        let image = try DeliveryImage(capacity: 64, minimumTier: .ordinary)
-        var host = LinuxProcessHost()
-        let cases: [(String, ProcessHostFailure)] = [
-            ("/no/such/program", .notFound(program: "/no/such/program")),
-            ("/etc", .notExecutable(program: "/etc", errorNumber: 13)),
-        ]
-        for (program, failure) in cases {
-            let launch = Launch(
-                arguments: [program], environment: [], delivery: .environ, follow: .none)
-            do throws(ProcessHostFailure) {
-                let exit = try host.run(launch, image: image)
-                Issue.record("\(program) was started and ended with \(exit)")
-            } catch {
-                #expect(error == failure)
-            }
-        }
+    @Test("The kernel's refusal of a file that was found")
+    func execution() {
+        let missing = StartedChild.executionFailure("tool", ENOENT)
+        #expect(missing == .notFound(program: "tool"))
+        let noFormat = StartedChild.executionFailure("tool", ENOEXEC)
+        #expect(noFormat == .notExecutable(program: "tool", errorNumber: ENOEXEC))
     }
 }
