@@ -60,7 +60,9 @@ extension DeliverySuite {
             #expect(Self.steps.count > 10)
             var failed: Set<String> = []
             for options in [[], ["--undumpable"]] {
-                for step in Self.steps {
+                // Only these steps differ where images are not dumpable.
+                let steps = Self.steps.filter { options.isEmpty || $0.contains("dumpable") }
+                for step in steps {
                     let stage = try Stage()
                     try plant(on: stage)
                     let setup = Setup(follow: follow, options: options + ["--fail-at", step])
@@ -114,7 +116,7 @@ extension DeliverySuite {
         func deathAtEveryStep(follow: String) throws {
             guard Host.refusedCall(follow: follow) == nil else { return try refused(follow) }
             var died: Set<String> = []
-            for occurrence in [1, 2, 4, 7] {
+            for occurrence in [1, 4] {
                 for step in Self.steps {
                     let stage = try Stage()
                     try plant(on: stage)
