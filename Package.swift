@@ -192,7 +192,7 @@ let testTargets: [Target] = [
         ]),
     tests(
         "LinuxProcessHostTests",
-        ["LinuxProcessHost", "Ports", "delivery-harness"]),
+        ["LinuxProcessHost", "Ports", "TestKit", "delivery-harness"]),
     tests("DeliverySuiteTests", ["delivery-harness", "delivery-victim"]),
     tests(
         "PortConformanceTests",

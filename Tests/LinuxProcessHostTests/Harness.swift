@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Glibc
+import TestKit
 
 /// Runs a shell script under delivery-harness.
 struct Harness {
@@ -34,7 +35,7 @@ struct Harness {
         process.standardOutput = pipe
         process.standardError = pipe
         process.standardInput = FileHandle.nullDevice
-        try process.run()
+        try process.runUnblocked()
         var output = pipe.fileHandleForReading.availableData
         meanwhile(process.processIdentifier)
         output += pipe.fileHandleForReading.readDataToEndOfFile()
