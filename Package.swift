@@ -192,7 +192,7 @@ let testTargets: [Target] = [
         ]),
     tests(
         "LinuxProcessHostTests",
-        ["LinuxProcessHost", "Ports", "TestKit", "delivery-harness"]),
+        ["LinuxProcessHost", "Ports", "delivery-harness"]),
     tests("DeliverySuiteTests", ["delivery-harness", "delivery-victim"]),
     tests(
         "PortConformanceTests",
