@@ -61,6 +61,13 @@ vm-test: ## Boot real kernels in QEMU; run the wrapper and attacks there
 	@$(MAKE) --no-print-directory $(addprefix build/,$(STATIC_PROGRAMS))
 	@python3 vm-tests/run.py --kernels $(KERNELS) --evidence $(EVIDENCE)
 
+.PHONY: vm-demo
+vm-demo: ## The demonstration's attacks inside a guest, where this host refuses them
+	@.ci/setup vm
+	@python3 vm-tests/kernels.py --cache $(KERNELS)
+	@$(MAKE) --no-print-directory $(addprefix build/,$(STATIC_PROGRAMS))
+	@python3 vm-tests/run.py --kernels $(KERNELS) --demo Fixtures/demo/expected.json
+
 .PHONY: check
 check: setup format-check generated-check ## Format, architecture, docs, generated files
 	swift test --filter ArchitectureTests
@@ -72,11 +79,30 @@ format: ## Format the Swift sources in place
 .PHONY: format-check
 format-check:
 	swift format lint -r --strict $(SWIFT_FOLDERS)
+	@echo "format: clean"
+
+CLOUDTASER := swift run --quiet cloudtaser
 
 .PHONY: generate
-generate: build/cloudtaser bpf-generate ## Regenerate every committed generated file
-	build/cloudtaser evidence build --catalogue Fixtures/compliance --out docs/compliance
-	build/cloudtaser reference exit-codes --out docs/reference/exit-codes.md
+generate: setup ## Regenerate every committed generated file
+	@$(MAKE) --no-print-directory -C bpf
+	$(CLOUDTASER) evidence build --catalogue Fixtures/compliance --out docs/compliance
+	$(CLOUDTASER) reference exit-codes --out docs/reference/exit-codes.md
+
+.PHONY: generated-check
+generated-check:
+	@$(MAKE) --no-print-directory -C bpf check
+	$(CLOUDTASER) evidence check --catalogue Fixtures/compliance --pages docs/compliance
+	$(CLOUDTASER) reference exit-codes --out docs/reference/exit-codes.md --check
+
+.PHONY: evidence-report
+evidence-report: ## Print the evidence records of the last runs; fails on a missing one
+	$(CLOUDTASER) evidence report --records $(EVIDENCE)
+
+.PHONY: runtimes
+runtimes: setup ## Measure which runtimes copy values; writes docs/reference/runtimes.md
+	swift build --product delivery-harness
+	python3 vm-tests/runtimes.py
 
 .PHONY: bench
 bench: setup $(OPENBAO) build/cloudtaser-wrapper ## Ratios against named alternatives

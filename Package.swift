@@ -119,7 +119,7 @@ let simulation: [Target] = [
     .target(
         name: "Simulation",
         dependencies: [
-            "Ports", "Delivery", "JSONFormat", "SecretMemory", "WrapperConfiguration", "Wrapper",
+            "Ports", "Delivery", "JSONFormat", "SecretMemory", "WrapperConfiguration",
         ],
         path: "Simulation", swiftSettings: strict)
 ]
@@ -132,7 +132,7 @@ let virtualMachine: [Target] = [
         "guest-init", in: "vm-tests",
         [
             "AttackPrograms", "VaultListener", "LoopbackPKI", "Simulation", "SecretMemory",
-            "CLinux", "CBPF", "CBPFPrograms",
+            "CLinux", "CBPFPrograms",
         ]),
 ]
 
@@ -187,28 +187,29 @@ let testTargets: [Target] = [
     tests(
         "VaultSecretStoreTests",
         [
-            "VaultSecretStore", "Ports", "Delivery", "SecretMemory", "WrapperConfiguration",
-            "VaultListener", "LoopbackPKI", "Simulation", "TestKit", "CLinux", "COpenSSL",
+            "VaultSecretStore", "Ports", "SecretMemory", "WrapperConfiguration",
+            "VaultListener", "LoopbackPKI", "Simulation", "COpenSSL", "COpenSSLShims",
         ]),
     tests(
         "LinuxProcessHostTests",
-        ["LinuxProcessHost", "Ports", "Delivery", "SecretMemory", "TestKit", "CLinux"]),
+        ["LinuxProcessHost", "Ports", "delivery-harness"]),
     tests("DeliverySuiteTests", ["delivery-harness", "delivery-victim"]),
     tests(
         "PortConformanceTests",
         [
-            "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "Simulation",
-            "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer", "TestKit",
+            "Ports", "SecretMemory", "WrapperConfiguration", "Simulation",
+            "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
         ]),
     tests("SimulationTests", ["Simulation", "AttackPrograms"]),
+    tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests("CommandLineTests", ["cloudtaser"]),
     tests("LimitTests", ["TestKit", "delivery-harness"]),
     tests(
         "EndToEndTests",
         [
-            "VaultListener", "LoopbackPKI", "Simulation", "TestKit", "WrapperConfiguration",
-            "CLinux", "cloudtaser-wrapper", "attack",
+            "VaultListener", "TestKit", "WrapperConfiguration",
+            "cloudtaser-wrapper",
         ]),
 ]
 

@@ -32,13 +32,35 @@ def needle(seed, index, count=40):
     return bytes(letters)
 
 
-def places(image, pattern):
-    """Offsets of every occurrence."""
-    found, start = [], image.find(pattern)
-    while start >= 0:
-        found.append(start)
-        start = image.find(pattern, start + 1)
-    return found
+class Image:
+    """Bytes to search, without their zero pages: most of a machine's memory is zero."""
+
+    def __init__(self, data):
+        zero = bytes(PAGE_BYTES)
+        self.runs, start = [], None
+        for place in range(0, len(data), PAGE_BYTES):
+            is_zero = data[place:place + PAGE_BYTES] == zero
+            if not is_zero and start is None:
+                start = place
+            elif is_zero and start is not None:
+                self.runs.append((start, data[start:place]))
+                start = None
+        if start is not None:
+            self.runs.append((start, data[start:]))
+
+    @property
+    def used_bytes(self):
+        return sum(len(run) for _, run in self.runs)
+
+    def places(self, pattern):
+        """Offsets of every occurrence."""
+        found = []
+        for start, run in self.runs:
+            place = run.find(pattern)
+            while place >= 0:
+                found.append(start + place)
+                place = run.find(pattern, place + 1)
+        return found
 
 
 class MachineChecks:
@@ -58,19 +80,19 @@ class MachineChecks:
          "planted": self.at_planted, "unwrapped": self.at_unwrapped}[marker]()
 
     def look(self, image, index):
-        return places(image, needle(self.seed, index))
+        return image.places(needle(self.seed, index))
 
     def parts(self, image, index):
         """Offsets of 8-byte blocks of the needle that belong to no whole copy: part of a secret,
         for instance a vector register spilled to a stack, is a leak too."""
         whole = needle(self.seed, index)
-        copies = set(places(image, whole))
+        copies = set(image.places(whole))
         return [place for start in range(0, len(whole) - BLOCK_BYTES + 1, BLOCK_BYTES)
-                for place in places(image, whole[start:start + BLOCK_BYTES])
+                for place in image.places(whole[start:start + BLOCK_BYTES])
                 if place - start not in copies]
 
     def at_held(self):
-        image = self.machine.memory_image()
+        image = Image(self.machine.memory_image())
         secret = self.look(image, IMAGE_SECRET)
         parts = self.parts(image, IMAGE_SECRET)
         twice = self.look(image, IMAGE_TWICE)
@@ -82,13 +104,13 @@ class MachineChecks:
             f"{located or 'no place'}; declared: {DECLARED_COPIES}",
             f"a needle planted twice is located {len(twice)} times", len(twice) == 2,
             name="copies while held")
-        never = places(image, os.urandom(40))
+        never = image.places(os.urandom(40))
         self.report(
             "LIM-HV-01", len(secret) > 0, f"the host finds it {len(secret)} times",
             f"a random pattern: {len(never)}", not never, name="memory image while held")
 
     def at_gone(self):
-        image = self.machine.memory_image()
+        image = Image(self.machine.memory_image())
         secret = self.look(image, IMAGE_SECRET)
         parts = self.parts(image, IMAGE_SECRET)
         environment = self.look(image, IMAGE_ENVIRONMENT)
@@ -107,19 +129,19 @@ class MachineChecks:
 
     def at_swap(self):
         with open(self.machine.swap_path, "rb") as file:
-            image = file.read()
+            image = Image(file.read())
         secret = self.look(image, SWAP_SECRET)
         parts = self.parts(image, SWAP_SECRET)
         plain = self.look(image, SWAP_PLAIN)
-        written = sum(1 for page in range(0, len(image), 1 << 20) if any(image[page:page + 4096]))
         self.report(
             "VM-MEM-10", not secret and not parts,
-            f"{len(secret)} copies and {len(parts)} parts on the swap device ({written} of {len(image) >> 20} MiB used)",
+            f"{len(secret)} copies and {len(parts)} parts on the swap device "
+            f"({image.used_bytes >> 20} MiB written)",
             f"an ordinary page of the same process: {len(plain)}", bool(plain),
             name="swap device after memory pressure")
 
     def at_wrapped(self):
-        image = self.machine.memory_image()
+        image = Image(self.machine.memory_image())
         self.wrapped = self.look(image, WRAPPED)
         self.wrapped_parts = self.parts(image, WRAPPED)
         self.held = len(self.wrapped)
@@ -130,7 +152,7 @@ class MachineChecks:
                   for owner, frames in sorted(self.frames.items())}
         kept = ", ".join(f"{count} in secret memory of the {owner}"
                          for owner, count in owners.items())
-        planted = len(self.look(self.machine.memory_image(), WRAPPED)) - len(found)
+        planted = len(self.look(Image(self.machine.memory_image()), WRAPPED)) - len(found)
         self.report(
             "VM-MEM-13", owners == DECLARED_WRAPPED and sum(owners.values()) == len(found)
             and not self.wrapped_parts,
@@ -140,7 +162,7 @@ class MachineChecks:
             name="copies under the wrapper")
 
     def at_unwrapped(self):
-        image = self.machine.memory_image()
+        image = Image(self.machine.memory_image())
         found, parts = self.look(image, WRAPPED), self.parts(image, WRAPPED)
         self.report(
             "VM-MEM-08", not found and not parts,

@@ -30,6 +30,21 @@ let documentRules = [
             }
         }),
     Rule(
+        name: "No source file is a placeholder",
+        control: [
+            "Sources/Core/A/A.swift": "// A\n\n", "Sources/Core/A/B.swift": "let a = 1\n",
+            "Sources/System/A/a.c": "/* a */\n",
+        ],
+        planted: ["Sources/Core/A/A.swift:1", "Sources/System/A/a.c:1"],
+        check: { repository in
+            repository.files.filter { file in
+                (file.isSwift || file.isC) && file.code.allSatisfy { $0.allSatisfy(\.isWhitespace) }
+            }.map {
+                Finding(
+                    $0, line: 0, "a source file may not be without code, use it or remove it")
+            }
+        }),
+    Rule(
         name: "Nothing that a build makes is in the tree",
         control: [
             ".build/a": "", "build/a.md": "", "Package.resolved": "{}", "vm-tests/a.o": "",

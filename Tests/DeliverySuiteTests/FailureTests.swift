@@ -202,7 +202,7 @@ extension DeliverySuite {
         }
 
         @Test(
-            "Below a filter that has a listener nothing starts: the kernel allows one for each chain",
+            "Below a filter with a listener nothing starts: the kernel allows one for each chain",
             arguments: Host.follows)
         func listenerOccupied(follow: String) throws {
             let stage = try Stage()

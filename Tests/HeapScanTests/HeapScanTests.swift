@@ -68,7 +68,10 @@ struct HeapScanTests {
         let key = expected.clientCertificate ? ["key-reversed"] : []
         #expect(report.held["logged in"] == ([token] + key).sorted())
         #expect(report.held["holding"] == ([token, "secret"] + key).sorted())
-        #expect(report.held["forgotten"] == (["secret"] + key).sorted())
+        #expect(report.held["forgotten"] == ["secret"])
+        // Of the locked memory only the values' share is left, for 40 bytes one page.
+        let left = try #require(report.scans.first { $0.phase == "forgotten" }).secretBytes
+        #expect(left.values.reduce(0, +) < 4 * expected.valueBytes + 8192, "\(left)")
         #expect(report.held["shut down"] == [])
     }
 

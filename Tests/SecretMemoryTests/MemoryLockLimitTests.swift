@@ -127,3 +127,40 @@ struct MemoryLockLimitTests {
         }
     }
 }
+
+/// A page past the end of a file: touching it raises SIGBUS, as touching memfd_secret pages does
+/// on kernels that charge at first touch when the limit is exhausted.
+private func makeFaultingPage() -> UnsafeMutableRawPointer? {
+    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    var template = Array("\(folder)/cloudtaser-fault-XXXXXX".utf8CString)
+    let descriptor = mkstemp(&template)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    unlink(template)
+    let page = mmap(nil, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+    return page == MAP_FAILED ? nil : page
+}
+
+@Suite("Touching pages under a guard")
+struct TouchTests {
+    @Test("Pages that cannot be charged are an error, more than once, and memory is touched else")
+    func guarded() async {
+        await #expect(processExitsWith: .success) {
+            guard let page = makeFaultingPage() else { exit(1) }
+            for _ in 0..<3 where clinux_touch_pages(page, 4096) != -EFAULT { exit(2) }
+            let plain = mmap(nil, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+            exit(clinux_touch_pages(plain, 8192) == 0 ? 0 : 3)
+        }
+    }
+
+    @Test("Control: the same page ends a process that touches it without the guard, also after")
+    func unguarded() async {
+        await #expect(processExitsWith: .signal(SIGBUS)) {
+            // The runtime's crash handler, if it is on, would end the process in its own way.
+            signal(SIGBUS, SIG_DFL)
+            guard let page = makeFaultingPage() else { exit(1) }
+            guard clinux_touch_pages(page, 4096) == -EFAULT else { exit(2) }
+            page.storeBytes(of: 1, as: UInt8.self)
+        }
+    }
+}

@@ -10,7 +10,7 @@ import VaultSecretStore
 import WrapperConfiguration
 
 @Suite("Certificates") struct CertificateTests {
-    @Test(arguments: ["127.0.0.1", "localhost"])
+    @Test(arguments: ["127.0.0.1", "localhost", "localhost."])
     func `a certificate is matched by address as by name`(_ host: String) throws {
         let vault = try LoopbackVault(vault: stockedVault())
         let settings = vault.settings(host: host)

@@ -175,7 +175,8 @@ final class NameServer: Sendable {
         let result = pthread_create(
             &thread, nil,
             { argument in
-                let body = Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue()
+                guard let argument else { return nil }
+                let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
                 body.body(body.server)
                 return nil
             }, argument)

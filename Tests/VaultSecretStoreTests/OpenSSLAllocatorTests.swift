@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import COpenSSL
 import Glibc
+import Ports
 import SecretMemory
+import Simulation
 import Testing
+import VaultListener
+import WrapperConfiguration
 
 @testable import VaultSecretStore
 
@@ -195,6 +199,30 @@ struct OpenSSLAllocatorTests {
                 report.ordinaryLiveBytes == 0
             else { exit(3) }
             exit(0)
+        }
+    }
+
+    @Test("A store that was forgotten for good answers no more")
+    func oneTimeStore() throws {
+        let vault = try LoopbackVault()
+        var settings = VaultSettings(
+            origin: Origin(scheme: "https", host: "127.0.0.1", port: vault.listener.port),
+            auth: .token(file: try vault.file("token", SimulatedVault.rootToken)))
+        settings.trustAnchorsFile = vault.authorityFile
+        settings.minimumTier = .ordinary
+        var store = OneTimeVaultStore(
+            try VaultSecretStore(
+                settings: settings, credential: nil, openSSLMemory: .unchanged))
+        // Control: before, it gets through to the vault.
+        try store.logIn()
+        #expect(throws: SecretStoreFailure.mountUnknown(path: "none/app")) {
+            try store.read(path: "none/app", fields: ["x"]) { _, _ in }
+        }
+        store.forget()
+        store.forget()
+        #expect(throws: SecretStoreFailure.tokenInvalid) { try store.logIn() }
+        #expect(throws: SecretStoreFailure.tokenInvalid) {
+            try store.read(path: "none/app", fields: ["x"]) { _, _ in }
         }
     }
 }

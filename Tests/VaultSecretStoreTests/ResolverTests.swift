@@ -20,7 +20,7 @@ struct ResolverRig {
         var sources = NameResolver.Sources()
         sources.hostsFile = try vault.file("hosts", hosts)
         sources.configurationFile = try vault.file(
-            "resolv.conf", "nameserver 127.0.0.1\noptions timeout:1\n" + configuration)
+            "resolv.conf", "nameserver 127.0.0.1\noptions timeout:30\n" + configuration)
         sources.port = server.port
         return NameResolver(sources: sources)
     }
@@ -30,7 +30,7 @@ struct ResolverRig {
         _ host: String, hosts: String = "", configuration: String = ""
     ) throws -> [[UInt8]] {
         try resolver(hosts: hosts, configuration: configuration)
-            .addresses(of: host, port: 8200, deadline: Deadline(secondsFromNow: 20))
+            .addresses(of: host, port: 8200, deadline: Deadline(secondsFromNow: 60))
             .map { address in
                 #expect(address.port == 8200)
                 return address.bytes
@@ -126,8 +126,9 @@ let loopback6: [UInt8] = [UInt8](repeating: 0, count: 15) + [1]
         let rig = try ResolverRig([
             "vault.test": .init(addresses: [[10, 0, 0, 1]], ignored: 1)
         ])
-        #expect(try rig.resolve("vault.test") == [[10, 0, 0, 1]])
-        #expect(rig.server.questions.filter { $0 == "vault.test A" }.count == 2)
+        let impatient = "options timeout:1 attempts:5\n"
+        #expect(try rig.resolve("vault.test", configuration: impatient) == [[10, 0, 0, 1]])
+        #expect(rig.server.questions.filter { $0 == "vault.test A" }.count >= 2)
         rig.server.stop()
     }
 
@@ -137,10 +138,10 @@ let loopback6: [UInt8] = [UInt8](repeating: 0, count: 15) + [1]
         sources.hostsFile = "/nonexistent/hosts"
         // Nothing listens on this port of 127.0.0.2: the kernel refuses the datagram.
         sources.configurationFile = try rig.vault.file(
-            "two", "nameserver 127.0.0.2\nnameserver 127.0.0.1\noptions timeout:1\n")
+            "two", "nameserver 127.0.0.2\nnameserver 127.0.0.1\noptions timeout:30\n")
         sources.port = rig.server.port
         let found = try NameResolver(sources: sources)
-            .addresses(of: "vault.test", port: 1, deadline: Deadline(secondsFromNow: 20))
+            .addresses(of: "vault.test", port: 1, deadline: Deadline(secondsFromNow: 60))
         #expect(found.map(\.bytes) == [[10, 0, 0, 1]])
         rig.server.stop()
     }

@@ -50,10 +50,34 @@ struct MemoryScan {
                 continue
             }
             bytesRead += Int(got)
-            found += needle.occurrences(in: UnsafeRawBufferPointer(rebasing: buffer[0..<Int(got)]))
+            found += occurrences(in: UnsafeRawBufferPointer(rebasing: buffer[0..<Int(got)]))
             let step = Int(got) > needle.count && Int(got) == wanted && address + UInt64(got) < end
             address += UInt64(step ? Int(got) - needle.count + 1 : Int(got))
         }
+    }
+}
+
+extension MemoryScan {
+    /// Most of a machine's memory is zero: pages without any other byte are passed over.
+    private func occurrences(in bytes: UnsafeRawBufferPointer) -> Int {
+        guard let base = bytes.baseAddress else { return 0 }
+        var count = 0
+        var start = 0
+        var end = 0
+        while end < bytes.count {
+            let pageEnd = min(end + Self.pageBytes, bytes.count)
+            if Self.isZero(base + end, count: pageEnd - end) {
+                count += needle.occurrences(
+                    in: UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+                start = pageEnd
+            }
+            end = pageEnd
+        }
+        return count + needle.occurrences(in: UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+    }
+
+    private static func isZero(_ page: UnsafeRawPointer, count: Int) -> Bool {
+        page.load(as: UInt8.self) == 0 && memcmp(page, page + 1, count - 1) == 0
     }
 }
 
@@ -124,10 +148,15 @@ extension Attack {
         var others: [Range<UInt64>] = ranges ?? []
         if let range {
             (secret, others) = ([range], [])
-        } else if case .success(let mappings) = TargetProcess.mappings(of: pid) {
-            let readable = mappings.filter { $0.readable && !$0.path.hasPrefix("[v") }
-            secret = readable.filter(\.isSecret).map(\.range)
-            others = (ranges ?? readable.map(\.range)).filter { !secret.contains($0) }
+        } else {
+            switch TargetProcess.mappings(of: pid) {
+            case .failure(let error):
+                return refused(vector, error.number, "maps: \(error.name)")
+            case .success(let mappings):
+                let readable = mappings.filter { $0.readable && !$0.path.hasPrefix("[v") }
+                secret = readable.filter(\.isSecret).map(\.range)
+                others = (ranges ?? readable.map(\.range)).filter { !secret.contains($0) }
+            }
         }
         var search = MemoryScan(needle: needle, reader: reader)
         for part in secret { search.search(part) }

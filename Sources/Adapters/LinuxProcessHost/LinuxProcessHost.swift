@@ -33,6 +33,9 @@ package struct LinuxProcessHost: ProcessHost {
         _ launch: Launch, image: borrowing DeliveryImage
     ) throws(ProcessHostFailure) -> ChildExit {
         let path = try Self.resolve(launch)
+        // What only the fetch needed, a TLS library above all, need not stay resident while the
+        // program runs.
+        _ = clinux_release_code()
         let signals = try SignalSet.block()
         defer { signals.restore() }
         // Orphans of the tree become ours to reap.

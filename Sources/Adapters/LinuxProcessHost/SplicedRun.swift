@@ -6,9 +6,9 @@ internal import Ports
 
 /// One run under delivery mode `splice`: start, trace, serve, tell how it ended.
 struct SplicedRun {
-    let launch: Launch
-    let path: String
-    let options: LinuxProcessHost.Options
+    private var launch: Launch
+    private let path: String
+    private let options: LinuxProcessHost.Options
     private(set) var counters = SupervisorCounters()
 
     init(launch: Launch, path: String, options: LinuxProcessHost.Options) {
@@ -31,6 +31,7 @@ struct SplicedRun {
         _ values: DeliveredValues, _ signals: SignalSet
     ) throws(ProcessHostFailure) -> ChildExit {
         try Self.requireSecretMemory(bytes: values.regionBytes)
+        try settleFollow()
         let (child, keeper) = try startChild(values, signals)
         defer {
             close(child.channel)
@@ -53,6 +54,21 @@ struct SplicedRun {
             throw error
         }
         return try outcome(supervisor)
+    }
+
+    /// An ordinary user's supervisor cannot seize what is not dumpable; it can keep what it has
+    /// traced from the start.
+    private mutating func settleFollow() throws(ProcessHostFailure) {
+        guard launch.follow != .attached, launch.child.undumpable,
+            !OwnCapabilities.canTraceUndumpable
+        else { return }
+        guard launch.follow == .notified else {
+            throw .refused(call: "ptrace", errorNumber: EPERM)
+        }
+        launch.follow = .attached
+        options.report(
+            "programs that are not dumpable cannot be seized without CAP_SYS_PTRACE:"
+                + " following as attached, not as notified")
     }
 
     /// Asked before anything runs: without it there is no splice.

@@ -70,6 +70,14 @@ struct Socket: ~Copyable {
         let flags = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         let made = socket(address.family, Int32(kind.rawValue) | flags, 0)
         guard made >= 0 else { throw .systemCall(errorNumber: errno) }
+        if kind == SOCK_STREAM {
+            // Requests are small and each waits for its answer: Nagle's algorithm would hold the
+            // second record of a flight back until the peer's delayed acknowledgement.
+            var yes: Int32 = 1
+            setsockopt(
+                made, Int32(IPPROTO_TCP), TCP_NODELAY, &yes,
+                socklen_t(MemoryLayout<Int32>.size))
+        }
         do throws(SocketFailure) {
             try Self.connect(made, to: address, deadline: deadline, atMost: milliseconds)
         } catch {

@@ -3,6 +3,7 @@ import COpenSSL
 import COpenSSLShims
 import Glibc
 internal import Ports
+internal import SecretMemory
 internal import WrapperConfiguration
 
 /// One verified TLS connection over a non-blocking socket.
@@ -28,7 +29,9 @@ final class TLSConnection {
         clientCertificateFile: String?, deadline: Deadline
     ) throws(SecretStoreFailure) {
         guard let made = SSL_new(context.pointer) else {
-            throw .tlsFailed(host: origin.host, detail: OpenSSLErrors.take().text)
+            throw TLSFailure.classify(
+                OpenSSLErrors.take(), verification: Int(X509_V_OK), origin: origin,
+                clientCertificateFile: clientCertificateFile)
         }
         self.origin = origin
         self.socket = socket
@@ -114,6 +117,8 @@ final class TLSConnection {
 
     /// Whom the certificate must name; a DNS name is also sent in the hello.
     private func expect(_ host: String) -> Bool {
+        // The dot of an absolute name is for resolvers; certificates do not carry it.
+        let host = host.hasSuffix(".") ? String(host.dropLast()) : host
         if SocketAddress(numeric: host, port: 0) != nil {
             return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1
         }
@@ -151,6 +156,9 @@ enum TLSFailure {
         _ errors: OpenSSLErrors, verification: Int, origin: Origin, clientCertificateFile: String?
     ) -> SecretStoreFailure {
         let host = origin.host
+        if let memory = OpenSSLAllocator.report, memory.refused > 0 {
+            return .memory(.capacityExceeded(capacityBytes: memory.arenaBytes))
+        }
         switch Int32(clamping: verification) {
         case X509_V_OK: break
         case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH:

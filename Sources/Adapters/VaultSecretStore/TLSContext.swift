@@ -21,14 +21,13 @@ final class TLSContext {
     /// Reads the files that `settings` names. The environment (OPENSSL_CONF, SSL_CERT_FILE, …)
     /// has no say: no configuration is loaded and no default path is asked for.
     init(settings: VaultSettings, minimumTier: MemoryTier) throws(SecretStoreFailure) {
-        let host = settings.origin.host
         OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_LOAD_CONFIG), nil)
         guard let made = SSL_CTX_new(TLS_client_method()) else {
-            throw .tlsFailed(host: host, detail: OpenSSLErrors.take().text)
+            throw Self.setUpFailure(settings)
         }
         pointer = made
         guard openssl_context_set_versions(made, TLS1_2_VERSION, 0) == 1 else {
-            throw .tlsFailed(host: host, detail: OpenSSLErrors.take().text)
+            throw Self.setUpFailure(settings)
         }
         _ = openssl_context_set_client_options(made)
         let modes = SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE
@@ -45,6 +44,12 @@ final class TLSContext {
     }
 
     deinit { SSL_CTX_free(pointer) }
+
+    private static func setUpFailure(_ settings: VaultSettings) -> SecretStoreFailure {
+        TLSFailure.classify(
+            OpenSSLErrors.take(), verification: Int(X509_V_OK), origin: settings.origin,
+            clientCertificateFile: settings.clientCertificateFile)
+    }
 
     private func loadTrustAnchors(_ file: String?) throws(SecretStoreFailure) {
         for path in file.map({ [$0] }) ?? Self.systemBundles {

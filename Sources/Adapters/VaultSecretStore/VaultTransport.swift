@@ -182,11 +182,14 @@ final class VaultTransport {
         let addresses = try resolver.addresses(
             of: origin.host, port: origin.port, deadline: deadline)
         var last = SocketFailure.systemCall(errorNumber: EADDRNOTAVAIL)
+        // Each address gets its share of the time, so that a dead one leaves some for the rest.
+        let milliseconds = settings.requestSecondsMax * 1000 / addresses.count
         for address in addresses {
             let socket: Socket
             do throws(SocketFailure) {
                 socket = try Socket(
-                    kind: SOCK_STREAM, connectingTo: address, deadline: deadline)
+                    kind: SOCK_STREAM, connectingTo: address, deadline: deadline,
+                    atMost: milliseconds)
             } catch {
                 last = error
                 continue

@@ -33,6 +33,9 @@ package struct WrapperRun<Store: SecretStore & ~Copyable, Host: ProcessHost>: ~C
             delivery: settings.delivery, follow: settings.follow, child: child)
     }
 
+    /// What kind of memory holds the values.
+    package var tier: MemoryTier { image.tier }
+
     /// Returns when the program has ended, or when it may not be started.
     package mutating func run() -> WrapperStop {
         var machine = WrapperStateMachine(requestCount: settings.requests.count)

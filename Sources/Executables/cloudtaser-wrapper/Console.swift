@@ -6,6 +6,8 @@ import WrapperConfiguration
 enum Console {
     static func out(_ text: String) { write(text, to: STDOUT_FILENO) }
     static func error(_ text: String) { write(text, to: STDERR_FILENO) }
+    /// One line that an operator should see.
+    static func note(_ text: String) { error("cloudtaser-wrapper: \(text)\n") }
     static func exit(_ code: Int32) -> Never { Glibc.exit(code) }
 
     private static func write(_ text: String, to descriptor: Int32) {

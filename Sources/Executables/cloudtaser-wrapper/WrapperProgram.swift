@@ -58,12 +58,25 @@ enum WrapperProgram {
         _ command: [String], settings: WrapperSettings, store: consuming VaultSecretStore
     ) -> WrapperStop {
         do throws(DeliveryFailure) {
+            var options = LinuxProcessHost.Options()
+            options.report = { Console.note($0) }
             var wrapper = try WrapperRun(
                 settings: settings, arguments: command,
-                environment: ProcessEnvironment.entries(), store: store,
-                host: LinuxProcessHost())
+                environment: ProcessEnvironment.entries(),
+                store: OneTimeVaultStore(store, onForget: { note("the vault exchange", $0) }),
+                host: LinuxProcessHost(options: options))
+            note("the values", wrapper.tier)
+            if settings.delivery == .environ {
+                Console.note("delivery environ: root reads the values in /proc/PID/environ")
+            }
             return wrapper.run()
         } catch { return WrapperStop(error) }
+    }
+
+    /// A weaker kind of memory is never silent.
+    private static func note(_ subject: String, _ tier: MemoryTier) {
+        guard tier < .secret else { return }
+        Console.note("\(tier.name) memory holds \(subject): root can read it")
     }
 
     private static func report(_ stop: WrapperStop) -> Int32 {

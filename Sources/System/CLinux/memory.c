@@ -41,6 +41,16 @@ int clinux_random(void *address, size_t count) {
     return got == (ssize_t)count ? 0 : got < 0 ? -errno : -EIO;
 }
 
+// Set by the linker (ld(1), PROVIDE symbols).
+extern const char __executable_start[], etext[];
+
+int clinux_release_code(void) {
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t start = ((uintptr_t)__executable_start + page - 1) & ~(page - 1);
+    const uintptr_t end = (uintptr_t)etext & ~(page - 1);
+    return madvise((void *)start, end - start, MADV_DONTNEED) < 0 ? -errno : 0;
+}
+
 static pthread_mutex_t touch_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Thread_local sigjmp_buf *touch_escape;
 

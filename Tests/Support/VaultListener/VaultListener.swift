@@ -175,6 +175,11 @@ package final class VaultListener: Sendable {
     // MARK: - One connection
 
     private func serve(_ descriptor: Int32) {
+        // As vaults do: session tickets and the first answer are separate small writes.
+        var yes: Int32 = 1
+        setsockopt(
+            descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &yes,
+            socklen_t(MemoryLayout<Int32>.size))
         guard let stream = TLSServerStream(context: context, descriptor: descriptor) else {
             return
         }

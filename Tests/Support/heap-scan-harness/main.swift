@@ -95,7 +95,9 @@ func text(of path: String) throws -> String {
 func fetch(_ options: Options, _ scanner: HeapScanner, _ findings: inout Findings) throws {
     var image = try DeliveryImage(minimumTier: options.minimumTier)
     findings.imageTier = image.tier.name
-    var store = try VaultSecretStore(settings: options.settings, credential: nil)
+    // As the wrapper does it: forgetting gives OpenSSL's memory back.
+    var store = OneTimeVaultStore(
+        try VaultSecretStore(settings: options.settings, credential: nil))
     try store.logIn()
     try findings.look(scanner, phase: "logged in")
     var failure: DeliveryFailure?

@@ -28,3 +28,7 @@ ssize_t clinux_find(const void *memory, size_t count, const void *needle, size_t
 /// Maps the shared pages at `address` a second time (mremap(2) with an old size of 0); for tests
 /// that look at pages after their first mapping is gone. Returns the address or NULL.
 void *clinux_second_view(void *address, size_t count);
+
+/// madvise(2) with MADV_DONTNEED over this program's code: the pages stay in the page cache and
+/// come back when they are used again. Returns 0 or -errno.
+int clinux_release_code(void);

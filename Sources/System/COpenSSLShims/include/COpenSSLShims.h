@@ -4,6 +4,7 @@
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 /// Lowest and highest protocol version (TLS1_2_VERSION, …); 0 leaves the bound open.
 /// Returns 1 for success.
@@ -39,3 +40,6 @@ uint64_t openssl_context_set_client_options(SSL_CTX *context);
 
 /// Reason code SSL_R_UNEXPECTED_EOF_WHILE_READING of the ssl library.
 int openssl_is_unexpected_eof(unsigned long code);
+
+/// Number of certificates and lists that a store holds.
+int openssl_store_object_count(X509_STORE *store);

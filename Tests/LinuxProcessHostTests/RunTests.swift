@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Glibc
+import Testing
+
+/// The duties of the process above the program, in both strategies and the classic mode.
+@Suite("Running a program", .serialized)
+struct RunTests {
+    static let modes = [
+        ["--follow", "attached"], ["--follow", "notified"], ["--mode", "environ"],
+    ]
+    static let spliced = [["--follow", "attached"], ["--follow", "notified"]]
+
+    /// Whether the run happened; a refusing host must have said so and run nothing.
+    private func ran(_ outcome: Harness.Outcome) -> Bool {
+        guard outcome.isRefused else { return true }
+        #expect(outcome.output.contains("refused"))
+        #expect(!outcome.output.contains(Harness.value))
+        return false
+    }
+
+    @Test("A signal to the wrapper reaches the program, which decides", arguments: modes)
+    func forwarding(options: [String]) throws {
+        let script = """
+            trap 'echo got it; exit 9' USR1; echo ready
+            while :; do sleep 0.05; done
+            """
+        let outcome = try Harness(options: options).run(script) { kill($0, SIGUSR1) }
+        guard ran(outcome) else { return }
+        #expect(outcome.status == 9, "\(outcome)")
+        #expect(outcome.output.contains("got it"))
+    }
+
+    @Test(
+        "SIGTERM that the program does not catch ends it, and the status says so",
+        arguments: modes)
+    func termination(options: [String]) throws {
+        let outcome = try Harness(options: options).run("echo ready; exec sleep 60") {
+            kill($0, SIGTERM)
+        }
+        guard ran(outcome) else { return }
+        #expect(outcome.status == 128 + SIGTERM, "\(outcome)")
+    }
+
+    @Test("A stopped child stays stopped and can be continued", arguments: modes)
+    func jobControl(options: [String]) throws {
+        let script = """
+            sleep 60 & kill -STOP $!
+            until grep -Eqi '^State:.(t)' /proc/$!/status; do sleep 0.01; done
+            sleep 0.2; grep -Eqi '^State:.(t)' /proc/$!/status && echo stopped
+            kill -CONT $!; until grep -q '^State:.S' /proc/$!/status; do sleep 0.01; done
+            kill $!; wait $!; echo ended $?
+            """
+        let outcome = try Harness(options: options).run(script)
+        guard ran(outcome) else { return }
+        #expect(outcome.output.contains("stopped\nended 143"), "\(outcome)")
+    }
+
+    @Test("Orphans are reaped: no zombie stays", arguments: modes)
+    func orphans(options: [String]) throws {
+        let script = """
+            sh -c 'sleep 0.1 & echo $!' > /dev/null
+            (sh -c 'exec sleep 0.1' & echo orphan $!)
+            sleep 0.5
+            for stat in /proc/[0-9]*/stat; do
+              read -r pid name state rest < $stat 2> /dev/null || continue
+              case "$name$state" in "(sleep)Z") echo zombie $pid parent ${rest%% *};; esac
+            done
+            echo done
+            """
+        let outcome = try Harness(options: options).run(script)
+        guard ran(outcome) else { return }
+        #expect(outcome.output.contains("orphan"), "\(outcome)")
+        #expect(outcome.output.contains("done"), "\(outcome)")
+        #expect(!outcome.output.contains("zombie"), "\(outcome)")
+    }
+
+    @Test("As the first process of a PID namespace: the same duties", arguments: modes)
+    func firstProcess(options: [String]) throws {
+        let below = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
+        let probe = try Harness(below: below, options: ["--mode", "environ"]).run("echo $PPID")
+        guard probe.output.contains("1\n") else {
+            // No user namespaces here: the host says why, and that is the assertion.
+            #expect(probe.status != 0 && probe.output.contains("unshare"), "\(probe)")
+            return
+        }
+        let script = """
+            echo parent $PPID value $CT_CANARY
+            sh -c 'sleep 0.1 &'; sleep 0.4
+            ps -e -o stat= | grep -c Z
+            exit 6
+            """
+        let outcome = try Harness(below: below, options: options).run(script)
+        guard ran(outcome) else { return }
+        #expect(outcome.status == 6, "\(outcome)")
+        #expect(outcome.output.contains("parent 1 value \(Harness.value)\n0\n"), "\(outcome)")
+    }
+
+    @Test(
+        "What the program set itself is passed on; what it unset stays unset",
+        arguments: spliced)
+    func ownValues(options: [String]) throws {
+        let script = """
+            CT_CANARY=mine printenv CT_CANARY; printenv CT_CANARY
+            CT_CANARY= sh -c 'echo "[$CT_CANARY]"'
+            (unset CT_CANARY; printenv CT_CANARY; echo unset $?)
+            """
+        let outcome = try Harness(options: options).run(script)
+        guard ran(outcome) else { return }
+        #expect(
+            outcome.output == "mine\n\(Harness.value)\n[]\nunset 1\n", "\(outcome)")
+    }
+
+    @Test(
+        "No later stack shows a value that the shell copied; control: the classic mode does",
+        arguments: modes)
+    func stacks(options: [String]) throws {
+        let script = "sh -c 'cat /proc/$$/environ; :' | tr '\\0' '\\n' | grep ^CT_"
+        let outcome = try Harness(options: options).run(script)
+        guard ran(outcome) else { return }
+        let isClassic = options.contains("environ")
+        let expected = isClassic ? "CT_CANARY=\(Harness.value)\n" : "CT_CANARY=\n"
+        #expect(outcome.output == expected, "\(outcome)")
+    }
+
+    @Test("What the program leaves behind ends with it", arguments: spliced)
+    func leftovers(options: [String]) throws {
+        // The pipe reaches its end only when the background process has gone too.
+        let start = ContinuousClock.now
+        let outcome = try Harness(options: options).run("setsid sleep 300 & echo bye; exit 3")
+        guard ran(outcome) else { return }
+        #expect(outcome.status == 3, "\(outcome)")
+        #expect(ContinuousClock.now - start < .seconds(200))
+    }
+
+    @Test("Not found is 127, not executable is 126", arguments: modes)
+    func missing(options: [String]) throws {
+        let script = "echo never"
+        let absent = try Harness(options: options).run("exec /nonexistent/program")
+        guard ran(absent) else { return }
+        #expect(absent.status == 127)
+        let refused = try Harness(options: options).run("exec /etc/passwd; \(script)")
+        #expect(refused.status == 126)
+    }
+}

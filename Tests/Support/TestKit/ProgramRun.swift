@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+
+/// A program of this package that was run to its end.
+package struct ProgramRun: Sendable {
+    /// Exit code, or 128 + the signal.
+    package let status: Int32
+    package let output: String
+    package let errors: String
+
+    /// Where the products lie: beside the running test program.
+    static let productFolder = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+        .deletingLastPathComponent()
+
+    /// - Parameters:
+    ///   - product: name of an executable product.
+    ///   - environment: all of it; nothing is inherited.
+    package init(
+        _ product: String, _ arguments: [String], environment: [String: String]
+    ) throws {
+        let process = Process()
+        process.executableURL = Self.productFolder.appending(path: product)
+        process.arguments = arguments
+        process.environment = environment
+        process.standardInput = FileHandle.nullDevice
+        // Files, not pipes: nobody has to read both at once.
+        let folder = FileManager.default.temporaryDirectory
+            .appending(path: "cloudtaser-run-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let files = try ["out", "err"].map { name in
+            let url = folder.appending(path: name)
+            try Data().write(to: url)
+            return (url, try FileHandle(forWritingTo: url))
+        }
+        process.standardOutput = files[0].1
+        process.standardError = files[1].1
+        try Self.withNoSignalBlocked { try process.run() }
+        process.waitUntilExit()
+        let isSignal = process.terminationReason == .uncaughtSignal
+        status = process.terminationStatus + (isSignal ? 128 : 0)
+        output = String(decoding: try Data(contentsOf: files[0].0), as: UTF8.self)
+        errors = String(decoding: try Data(contentsOf: files[1].0), as: UTF8.self)
+    }
+
+    /// A program inherits the blocked signals of the thread that starts it, and the test runner
+    /// blocks some.
+    private static func withNoSignalBlocked(_ body: () throws -> Void) rethrows {
+        var none = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try body()
+    }
+}
