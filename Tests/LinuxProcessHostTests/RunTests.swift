@@ -35,7 +35,7 @@ struct RunTests {
         "SIGTERM that the program does not catch ends it, and the status says so",
         arguments: modes)
     func termination(options: [String]) throws {
-        let outcome = try Harness(options: options).run("echo ready; exec sleep 60") {
+        let outcome = try Harness(options: options).run("echo ready; exec sleep 20") {
             kill($0, SIGTERM)
         }
         guard ran(outcome) else { return }
@@ -45,7 +45,7 @@ struct RunTests {
     @Test("A stopped child stays stopped and can be continued", arguments: modes)
     func jobControl(options: [String]) throws {
         let script = """
-            sleep 60 & kill -STOP $!
+            sleep 20 & kill -STOP $!
             until grep -Eqi '^State:.(t)' /proc/$!/status; do sleep 0.01; done
             sleep 0.2; grep -Eqi '^State:.(t)' /proc/$!/status && echo stopped
             kill -CONT $!; until grep -q '^State:.S' /proc/$!/status; do sleep 0.01; done
@@ -53,19 +53,17 @@ struct RunTests {
             """
         let outcome = try Harness(options: options).run(script)
         guard ran(outcome) else { return }
-        #expect(outcome.output.contains("stopped\nended 143"), "\(outcome)")
+        // Some shells say "Terminated" between the two.
+        let lines = outcome.output.split(separator: "\n")
+        #expect(lines.first == "stopped" && lines.last == "ended 143", "\(outcome)")
     }
 
     @Test("Orphans are reaped: no zombie stays", arguments: modes)
     func orphans(options: [String]) throws {
         let script = """
-            sh -c 'sleep 0.1 & echo $!' > /dev/null
-            (sh -c 'exec sleep 0.1' & echo orphan $!)
-            sleep 0.5
-            for stat in /proc/[0-9]*/stat; do
-              read -r pid name state rest < $stat 2> /dev/null || continue
-              case "$name$state" in "(sleep)Z") echo zombie $pid parent ${rest%% *};; esac
-            done
+            orphan=$(sh -c 'exec > /dev/null; sleep 0.2 & echo $! >&2' 2>&1)
+            kill -0 $orphan && echo orphan
+            sleep 1; [ -e /proc/$orphan ] && echo zombie
             echo done
             """
         let outcome = try Harness(options: options).run(script)

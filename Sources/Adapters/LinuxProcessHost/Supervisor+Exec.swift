@@ -210,15 +210,23 @@ extension Supervisor {
 
     /// Back to its own: traced on (attached), or not at all.
     func letGo(_ task: pid_t, _ tracee: Tracee) throws(StepFailure) {
-        for signal in deferredSignals.removeValue(forKey: task) ?? [] {
-            _ = clinux_tgkill(tasks[task]?.process ?? task, task, signal)
-        }
+        resendDeferred(task)
         guard follow != .attached else {
             try take(.resumeImage) { tracee.resume(signal: 0, toSystemCall: false) }
             return
         }
         try take(.resumeImage) { tracee.detach() }
         forget(task)
+    }
+
+    /// Sends again what was taken from the task during a delivery: SIGSTOP alone passes a held
+    /// mask. A SIGCONT that came after it has taken it back.
+    func resendDeferred(_ task: pid_t) {
+        guard let signals = deferredSignals.removeValue(forKey: task) else { return }
+        guard !ProcessStatus.isPending(SIGCONT, of: task) else { return }
+        for signal in signals {
+            _ = clinux_tgkill(tasks[task]?.process ?? task, task, signal)
+        }
     }
 
     /// Blocks every signal of the task, and remembers what was blocked.

@@ -66,6 +66,7 @@ extension Supervisor {
             if known.process == task, known.space.members == [task], known.space.hasRegion {
                 try separate(known.space, tracee)
             }
+            resendDeferred(task)
             try take(.resumeImage) { tracee.resume(signal: 0, toSystemCall: false) }
         } catch {
             killProcess(of: task, because: error)
@@ -158,6 +159,7 @@ extension Supervisor {
             try take(.readRegisters) { tracee.registers(into: &registers) }
             try lowerDumpable(tracee, known.space, registers)
             if let mask { try take(.restoreSignals) { tracee.setSignalMask(mask) } }
+            resendDeferred(task)
             try take(.resumeImage) { tracee.interrupt() }
             try take(.resumeImage) { tracee.resume(signal: 0, toSystemCall: false) }
         } catch {

@@ -99,13 +99,28 @@ extension Supervisor {
 
     /// Puts a copy of `descriptor` into the task as the result of a call that only the filter
     /// answers. Returns the descriptor's number in the task.
+    ///
+    /// A SIGSTOP, which no mask holds, interrupts the wait for the answer: then again.
     func handOver(_ descriptor: Int32, to injection: Injection) -> Int {
+        for _ in 0..<Self.handOverAttempts {
+            let answered = attemptHandOver(descriptor, to: injection)
+            if answered != -Int(EINTR) { return answered }
+        }
+        return -Int(EINTR)
+    }
+
+    private func attemptHandOver(_ descriptor: Int32, to injection: Injection) -> Int {
         let entered = enter(
             injection, Int(SystemCallNumber.execve), [SystemCallFilter.handOverAddress])
         guard entered >= 0 else { return entered }
         let resumed = injection.tracee.resume(signal: 0, toSystemCall: true)
         guard resumed >= 0 else { return resumed }
         let answered = answerHandOver(descriptor, to: injection.tracee)
+        if answered == -Int(ENOENT) {
+            // Interrupted after it had asked; its call ends without an answer.
+            let stopped = awaitSystemCallStop(injection.tracee)
+            return stopped < 0 ? stopped : -Int(EINTR)
+        }
         guard answered >= 0 else { return answered }
         let stopped = awaitSystemCallStop(injection.tracee)
         return stopped < 0 ? stopped : result(injection.tracee)
@@ -118,9 +133,9 @@ extension Supervisor {
                 var status: Int32 = 0
                 let options = WNOHANG | waitAllTasks
                 guard waitpid(tracee.task, &status, options) == tracee.task else { continue }
-                // It did not come to ask: it died, or the call went another way.
+                // It did not come to ask: it died, or was interrupted.
                 if let outcome = judge(Stop(status: status), of: tracee) {
-                    return outcome < 0 ? outcome : -Int(EPROTO)
+                    return outcome < 0 ? outcome : -Int(EINTR)
                 }
                 continue
             }
@@ -136,6 +151,7 @@ extension Supervisor {
         return -Int(ETIMEDOUT)
     }
 
+    private static let handOverAttempts = 16
     /// Together ten seconds.
     private static let handOverPolls = 200
     private static let handOverPollMilliseconds: Int32 = 50

@@ -196,23 +196,3 @@ extension Supervisor {
         }
     }
 }
-
-/// Facts from /proc/PID/status.
-enum ProcessStatus {
-    /// The parent's process id, nil when the process is gone.
-    static func parent(of process: pid_t) -> pid_t? { field("PPid:", of: process) }
-    /// The thread group of a task.
-    static func group(of task: pid_t) -> pid_t? { field("Tgid:", of: task) }
-
-    private static func field(_ name: String, of task: pid_t) -> pid_t? {
-        let descriptor = open("/proc/\(task)/status", O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        let got = read(descriptor, &bytes, bytes.count)
-        guard got > 0 else { return nil }
-        let lines = String(decoding: bytes[0..<got], as: UTF8.self).split(separator: "\n")
-        let line = lines.first { $0.hasPrefix(name) }
-        return line?.split(separator: "\t").last.flatMap { pid_t($0) }
-    }
-}
