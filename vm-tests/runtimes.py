@@ -20,6 +20,7 @@ import tempfile
 
 NAME = "CT_RUNTIME_VALUE"
 RUNS = 3
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/go/bin"
 
 # name, program looked for, how to ask its version, file, source; {read} is replaced by nothing
@@ -62,6 +63,15 @@ RUNTIMES = [
      "kept = os.Getenv(\"" + NAME + "\")", ["go", "build", "-o", "{built}", "{file}"]),
 ]
 IDLE = {"Rust": "v = String::new();"}
+
+
+def build(product):
+    print(f"runtimes: building {product} ...", file=sys.stderr, flush=True)
+    subprocess.run(["swift", "build", "--product", product], cwd=ROOT, check=True,
+                   stdout=subprocess.DEVNULL)
+    shown = subprocess.run(["swift", "build", "--show-bin-path"], cwd=ROOT, check=True,
+                           capture_output=True, text=True)
+    return os.path.join(shown.stdout.strip(), product)
 
 
 def find(program):
@@ -213,12 +223,13 @@ process, as bytes or UTF-16, in the worst of {runs} runs.
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--harness", required=True)
-    parser.add_argument("--output", default="docs/reference/runtimes.md")
+    parser.add_argument("--harness", help="delivery-harness; built when not given")
+    parser.add_argument("--output", default=str(ROOT / "docs/reference/runtimes.md"))
     parser.add_argument("--only", help="one runtime; prints its row")
     options = parser.parse_args()
     if os.geteuid() != 0:
         raise SystemExit("runtimes: root is needed to scan other processes' memory")
+    options.harness = options.harness or build("delivery-harness")
     rows, missing = [], []
     for runtime in RUNTIMES:
         if options.only and runtime[0] != options.only:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import Synchronization
 import Testing
 
 extension DeliverySuite {
@@ -127,6 +128,32 @@ extension DeliverySuite {
                 }
                 #expect(run.outcome.status == status, "\(setup): \(run.outcome)")
             }
+        }
+
+        @Test("Between execs another tracer is refused under attached; LIM: not under notified")
+        func otherTracer() throws {
+            // Control: whether this host lets the user attach at all (Yama may refuse).
+            let plain = try seizeAtReport(Setup(mode: "environ"))
+            for follow in Host.follows {
+                let answer = try seizeAtReport(Setup(follow: follow))
+                guard Host.refusedCall(follow: follow) == nil else { continue }
+                #expect(answer == (follow == "attached" ? "seize: EPERM\n" : plain))
+            }
+        }
+
+        /// What another process is told that attaches to a program between its execs.
+        private func seizeAtReport(_ setup: Setup) throws -> String {
+            let stage = try Stage()
+            let answers = Mutex<String>("")
+            let run = try Run(
+                setup, on: stage,
+                atReport: { seen in
+                    let words = [Host.victim, "seize", String(seen.pid)]
+                    let outcome = try? Command(words, environment: []).finish()
+                    answers.withLock { $0 += outcome?.output ?? "" }
+                }, [Host.victim, "leaf", "traced"])
+            _ = expectDelivered(run, setup, on: stage)
+            return answers.withLock { $0 }
         }
 
         @Test("A child that wipes its copy after fork leaves the parent's alone under attached")

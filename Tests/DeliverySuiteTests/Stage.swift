@@ -107,11 +107,14 @@ struct Run {
 
     init(
         _ setup: Setup, on stage: Stage, below: [String] = [], crowdCount: Int = 1,
-        killWrapperAtReport: Bool = false, within seconds: Double = 40, _ command: [String]
+        killWrapperAtReport: Bool = false,
+        atReport: @escaping @Sendable (Observation) -> Void = { _ in }, within seconds: Double = 40,
+        _ command: [String]
     ) throws {
         let running = SharedPid()
-        let observer = try Observer(folder: stage.folder, crowdCount: crowdCount) { _ in
+        let observer = try Observer(folder: stage.folder, crowdCount: crowdCount) {
             if killWrapperAtReport { running.kill() }
+            atReport($0)
         }
         let started = try Command(
             below + setup.arguments(secrets: stage.folder + "/secrets", command: command),

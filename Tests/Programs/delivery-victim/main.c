@@ -32,6 +32,7 @@ int main(int count, char **arguments) {
         return busy(number(arguments, count, 2), number(arguments, count, 3));
     if (!strcmp(what, "wipe")) return wipe_in_child();
     if (!strcmp(what, "edit")) return edit_in_place();
+    if (!strcmp(what, "seize")) return seize(number(arguments, count, 2));
     if (!strcmp(what, "restricted-calls")) return restricted_calls();
     if (!strcmp(what, "own-listener")) return own_listener();
     if (!strcmp(what, "crowd")) return crowd(number(arguments, count, 2));

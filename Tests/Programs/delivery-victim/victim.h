@@ -55,6 +55,7 @@ int own_listener(void);
 int crowd(int count);
 int edit_in_place(void);
 int restricted_calls(void);
+int seize(pid_t target);
 int probe(void);
 int unshare_network(char **arguments);
 int deny(const char *call, char **arguments);
