@@ -64,15 +64,15 @@ class Application:
             raise DemoError(f"{self.title}: the application holds another value")
 
     def application_pid(self):
-        """The process that holds the value: the started one or its only descendant."""
-        pid = self.process.pid
-        while True:
-            with open(f"/proc/{pid}/task/{pid}/children") as file:
-                children = file.read().split()
-            named = [child for child in children if self._is_application(child)]
-            if self._is_application(pid) or not named:
+        """The process that holds the value: the started one or a descendant of it."""
+        waiting = [self.process.pid]
+        while waiting:
+            pid = waiting.pop()
+            if self._is_application(pid):
                 return pid
-            pid = int(named[0])
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:
+                waiting += file.read().split()
+        raise DemoError(f"{self.title}: the application is gone")
 
     @staticmethod
     def _is_application(pid):
@@ -191,6 +191,7 @@ def print_table(rows):
         mark = "" if fits else "   ← not as expected"
         print(f"  {row['title']:<{width}}   {WORDS[classic]:<10}   {WORDS[cloudtaser]:<10}{mark}")
     print("\n  not found: the attack read what it could reach, the password was not in it.")
+    print("  refused: the kernel refused the pages of the password; the rest was read in vain.")
     print("  not there: this machine has no such device or file.")
     for row, *_ in rows:
         if "note" in row:

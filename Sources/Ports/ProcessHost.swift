@@ -4,15 +4,15 @@ package import Delivery
 /// What to start, and how.
 package struct Launch: Sendable, Equatable {
     /// The program and its arguments; the first is resolved through PATH as execvp(3) does.
-    package var arguments: [String]
+    package var arguments: [RawText]
     /// `NAME=value` entries without any secret and without any control variable.
-    package var environment: [String]
+    package var environment: [RawText]
     package var delivery: DeliveryMode
     package var follow: FollowStrategy
     package var child: ChildPolicy
 
     package init(
-        arguments: [String], environment: [String], delivery: DeliveryMode,
+        arguments: [RawText], environment: [RawText], delivery: DeliveryMode,
         follow: FollowStrategy, child: ChildPolicy = ChildPolicy()
     ) {
         self.arguments = arguments
@@ -21,6 +21,10 @@ package struct Launch: Sendable, Equatable {
         self.follow = follow
         self.child = child
     }
+
+    /// The program as it was called, for messages and the search on PATH; empty when there is
+    /// none.
+    package var programName: String { arguments.first?.description ?? "" }
 }
 
 /// What the program is allowed.

@@ -85,4 +85,17 @@ import WrapperConfiguration
             environment: wrapper.environment)
         #expect(run.output == "a b||--|*|")
     }
+
+    @Test func `sees bytes that are no text, in arguments and environment, unchanged`() throws {
+        let wrapper = try WrapperProgram()
+        // env(1) sets what Foundation's Process cannot: an entry and an argument in Latin-1.
+        let environment = wrapper.environment.map { "'\($0.key)=\($0.value)'" }
+        let program = ProgramRun.path(of: "cloudtaser-wrapper")
+        let script = """
+            L=$(printf '\\351'); exec env -i \(environment.joined(separator: " ")) "LATIN=$L" \
+            \(program) run -- sh -c 'printf %s "$LATIN$1" | od -An -tx1' sh "$L"
+            """
+        let run = try ProgramRun(path: "/bin/sh", ["-c", script], environment: [:])
+        #expect(run.output.filter { $0 != " " } == "e9e9\n", "\(run.errors)")
+    }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CLinux
+internal import Delivery
 import Glibc
 internal import Ports
 
@@ -66,9 +67,9 @@ struct StartedChild {
 /// Everything a child is started with; lends C pointers for the call.
 struct ChildStart {
     let path: String
-    let arguments: [String]
+    let arguments: [RawText]
     /// `NAME=value` without secrets.
-    let environment: [String]
+    let environment: [RawText]
     /// Strings already laid out, secret or not, that follow `environment`.
     var laidOut: [UnsafeMutablePointer<CChar>] = []
     var filter: SystemCallFilter?
@@ -94,12 +95,19 @@ struct ChildStart {
         return StartedChild(process: process, channel: pair[0])
     }
 
+    /// With its NUL, to be freed.
+    private static func duplicate(_ text: RawText) -> UnsafeMutablePointer<CChar>? {
+        (text.bytes + [0]).withUnsafeBufferPointer { bytes in
+            bytes.withMemoryRebound(to: CChar.self) { $0.baseAddress.flatMap { strdup($0) } }
+        }
+    }
+
     func withPlan(
         channel: Int32, parentChannel: Int32,
         _ body: (UnsafePointer<clinux_child_plan>) -> pid_t
     ) -> pid_t {
-        let argumentPointers = arguments.map { strdup($0) }
-        let environmentPointers = environment.map { strdup($0) }
+        let argumentPointers = arguments.map(Self.duplicate)
+        let environmentPointers = environment.map(Self.duplicate)
         defer { for pointer in argumentPointers + environmentPointers { free(pointer) } }
         let instructions = filter?.instructions ?? []
         var block = environmentPointers + laidOut + [nil]

@@ -22,7 +22,7 @@ struct ClassicRun {
         case .failed(let step, let number):
             _ = wait(for: child.process, signals, once: true)
             throw StartedChild.failure(
-                program: launch.arguments.first ?? "", step: step, errorNumber: number)
+                program: launch.programName, step: step, errorNumber: number)
         case .ready, .filtered, .closed: break
         }
         if options.dropsOwnCapabilities { OwnCapabilities.dropBoundingAndAmbient() }
@@ -38,7 +38,7 @@ struct ClassicRun {
         var start = ChildStart(
             path: path, arguments: launch.arguments,
             environment: launch.environment.filter { entry in
-                !entries.contains { entry.hasPrefix("\($0.name)=") }
+                !entries.contains { $0.name == entry.name }
             },
             signalMask: signals.before)
         // execve takes char *const[], and writes to none of them.

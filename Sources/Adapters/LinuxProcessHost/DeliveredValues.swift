@@ -40,9 +40,9 @@ struct DeliveredValues {
     }
 
     /// What of an environment is not ours: ours replace entries of the same name.
-    func plainEntries(of environment: [String]) -> [String] {
+    func plainEntries(of environment: [RawText]) -> [RawText] {
         environment.filter { entry in
-            !entries.contains { entry.utf8.starts(with: $0.placeholder) }
+            !entries.contains { entry.bytes.starts(with: $0.placeholder) }
         }
     }
 

@@ -49,8 +49,8 @@ package struct LinuxProcessHost: ProcessHost {
     }
 
     private static func resolve(_ launch: Launch) throws(ProcessHostFailure) -> String {
-        guard let program = launch.arguments.first else { throw .notFound(program: "") }
-        let path = launch.environment.first { $0.hasPrefix("PATH=") }?.dropFirst(5)
+        let program = launch.programName
+        let path = launch.environment.first { $0.name == "PATH" }?.description.dropFirst(5)
         return try ProgramSearch.resolve(program, path: path.map(String.init)) { candidate in
             var status = stat()
             guard stat(candidate, &status) == 0 else {

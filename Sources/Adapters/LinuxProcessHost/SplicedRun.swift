@@ -83,7 +83,7 @@ struct SplicedRun {
     private func startChild(
         _ values: DeliveredValues, _ signals: SignalSet
     ) throws(ProcessHostFailure) -> (StartedChild, Keeper?) {
-        let names = values.entries.map { String(decoding: $0.placeholder, as: UTF8.self) }
+        let names = values.entries.map { RawText(bytes: $0.placeholder) }
         let plain = values.plainEntries(of: launch.environment)
         var start = ChildStart(
             path: path, arguments: launch.arguments, environment: plain + names,
@@ -106,7 +106,7 @@ struct SplicedRun {
 
     private func outcome(_ supervisor: Supervisor) throws(ProcessHostFailure) -> ChildExit {
         if let number = supervisor.launchError {
-            throw StartedChild.executionFailure(launch.arguments.first ?? "", number)
+            throw StartedChild.executionFailure(launch.programName, number)
         }
         if let failure = supervisor.programFailure {
             throw .deliveryFailed(step: failure.step.rawValue, errorNumber: failure.errorNumber)

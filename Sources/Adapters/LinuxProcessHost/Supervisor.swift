@@ -87,7 +87,7 @@ final class Supervisor {
         self.faults = FaultCounter(faults: faults)
         self.report = report
         mark = try AreaMark()
-        programName = launch.arguments.first ?? ""
+        programName = launch.programName
         let plainCount = values.plainEntries(of: launch.environment).count
         launchFills = values.entries.indices.map {
             EnvironmentPlan.Fill(position: plainCount + $0, entry: $0)

@@ -16,7 +16,7 @@ package struct WrapperRun<Store: SecretStore & ~Copyable, Host: ProcessHost>: ~C
     ///   - arguments: the program and its arguments, at least one.
     ///   - environment: the wrapper's own, `NAME=value` each; control variables are removed here.
     package init(
-        settings: WrapperSettings, arguments: [String], environment: [String],
+        settings: WrapperSettings, arguments: [RawText], environment: [RawText],
         store: consuming Store, host: consuming Host
     ) throws(DeliveryFailure) {
         self.settings = settings
@@ -90,10 +90,9 @@ package struct WrapperRun<Store: SecretStore & ~Copyable, Host: ProcessHost>: ~C
     }
 
     /// Without control variables and without entries that a delivered name would shadow.
-    private static func cleaned(_ environment: [String], delivered: Set<String>) -> [String] {
+    private static func cleaned(_ environment: [RawText], delivered: Set<String>) -> [RawText] {
         environment.filter { entry in
-            let name = String(entry.prefix { $0 != "=" })
-            return !ControlVariable.isControl(name) && !delivered.contains(name)
+            !ControlVariable.isControl(entry.name) && !delivered.contains(entry.name)
         }
     }
 }

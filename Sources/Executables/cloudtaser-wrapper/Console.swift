@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Delivery
 import Glibc
 import WrapperConfiguration
 
@@ -24,13 +25,13 @@ enum Console {
 
 /// What the command line asks for.
 enum Invocation: Equatable {
-    case run([String])
+    case run([RawText])
     case help
     case version
     case refused(String)
 
-    init(_ arguments: [String]) {
-        switch arguments.first {
+    init(_ arguments: [RawText]) {
+        switch arguments.first?.description {
         case nil: self = .refused("no command")
         case "help", "--help", "-h": self = .help
         case "version", "--version": self = .version

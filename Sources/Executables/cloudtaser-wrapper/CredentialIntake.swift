@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CLinux
+import Delivery
 import Glibc
 import Ports
 import SecretMemory
@@ -67,12 +68,12 @@ enum ProcessEnvironment {
     }
 
     /// Every entry, credentials already overwritten.
-    static func entries() -> [String] {
-        var entries: [String] = []
+    static func entries() -> [RawText] {
+        var entries: [RawText] = []
         guard let block = clinux_environment() else { return entries }
         var index = 0
         while let entry = block[index] {
-            entries.append(String(cString: entry))
+            entries.append(RawText(cString: entry))
             index += 1
         }
         return entries

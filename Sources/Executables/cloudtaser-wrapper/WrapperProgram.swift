@@ -13,7 +13,7 @@ import WrapperConfiguration
 /// rest of the configuration, then the network.
 enum WrapperProgram {
     /// Returns the exit code.
-    static func run(_ arguments: [String]) -> Int32 {
+    static func run(_ arguments: [RawText]) -> Int32 {
         var credentials: CredentialIntake
         do throws(SecretMemoryFailure) {
             credentials = try CredentialIntake()
@@ -33,7 +33,7 @@ enum WrapperProgram {
     }
 
     private static func start(
-        _ command: [String], credentials: inout CredentialIntake
+        _ command: [RawText], credentials: inout CredentialIntake
     ) -> WrapperStop {
         do throws(ProcessHostFailure) {
             try ProcessHardening.applyBeforeSecrets()
@@ -55,7 +55,7 @@ enum WrapperProgram {
     }
 
     private static func wrap(
-        _ command: [String], settings: WrapperSettings, store: consuming VaultSecretStore
+        _ command: [RawText], settings: WrapperSettings, store: consuming VaultSecretStore
     ) -> WrapperStop {
         do throws(DeliveryFailure) {
             var options = LinuxProcessHost.Options()

@@ -18,8 +18,18 @@ package struct ProgramRun: Sendable {
     package init(
         _ product: String, _ arguments: [String], environment: [String: String]
     ) throws {
+        try self.init(path: Self.path(of: product), arguments, environment: environment)
+    }
+
+    /// Absolute path of a product.
+    package static func path(of product: String) -> String {
+        productFolder.appending(path: product).path(percentEncoded: false)
+    }
+
+    /// - Parameter path: of any program.
+    package init(path: String, _ arguments: [String], environment: [String: String]) throws {
         let process = Process()
-        process.executableURL = Self.productFolder.appending(path: product)
+        process.executableURL = URL(filePath: path)
         process.arguments = arguments
         process.environment = environment
         process.standardInput = FileHandle.nullDevice

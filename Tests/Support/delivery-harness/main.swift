@@ -42,12 +42,12 @@ func becomeUser(_ user: UInt32) {
     _ = clinux_prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
 }
 
-func environment() -> [String] {
-    var entries: [String] = []
+func environment() -> [RawText] {
+    var entries: [RawText] = []
     guard let block = clinux_environment() else { return entries }
     var index = 0
     while let entry = block[index] {
-        entries.append(String(cString: entry))
+        entries.append(RawText(cString: entry))
         index += 1
     }
     return entries
@@ -137,7 +137,8 @@ func run(_ arguments: HarnessArguments) -> Int32 {
         options.report = { say($0) }
         var host = LinuxProcessHost(options: options)
         let launch = Launch(
-            arguments: arguments.command, environment: environment(), delivery: arguments.mode,
+            arguments: arguments.command.map { RawText($0) }, environment: environment(),
+            delivery: arguments.mode,
             follow: arguments.follow, child: arguments.child)
         defer {
             if let path = arguments.countersFile { writeCounters(host.counters, to: path) }
