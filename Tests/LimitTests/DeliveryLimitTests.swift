@@ -34,7 +34,7 @@ struct DeliveryLimitTests {
         process.standardError = FileHandle.nullDevice
         let output = Pipe()
         process.standardOutput = output
-        try process.run()
+        try process.runUnblocked()
         let data = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         return Run(

@@ -49,7 +49,7 @@ struct RunTests {
             until grep -Eqi '^State:.(t)' /proc/$!/status; do sleep 0.01; done
             sleep 0.2; grep -Eqi '^State:.(t)' /proc/$!/status && echo stopped
             kill -CONT $!; until grep -q '^State:.S' /proc/$!/status; do sleep 0.01; done
-            kill $!; wait $!; echo ended $?
+            kill $!; wait $! 2>/dev/null; echo ended $?
             """
         let outcome = try Harness(options: options).run(script)
         guard ran(outcome) else { return }

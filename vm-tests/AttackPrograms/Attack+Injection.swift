@@ -74,7 +74,7 @@ struct InjectedVictim {
     /// Makes the victim create a memory file, write `ranges` to it, and hands `body` a descriptor
     /// of that file. Returns `body`'s result or the error number of the refused step.
     func export<Value>(
-        _ ranges: [Range<UInt64>], _ body: (Int32) -> Value
+        _ ranges: [Range<UInt64>], _ body: (_ file: Int32, _ refusal: Int32) -> Value
     ) -> Result<Value, SystemError> {
         var registers = saved
         // Below the red zone (x86-64 ABI), so that the victim's own data stays as it is.
@@ -102,7 +102,7 @@ struct InjectedVictim {
         let copy = open("/proc/\(pid)/fd/\(file)", O_RDONLY | O_CLOEXEC)
         guard copy >= 0 else { return .failure(SystemError(errno)) }
         defer { close(copy) }
-        return .success(body(copy))
+        return .success(body(copy, Int32(-refusal)))
     }
 }
 
@@ -125,13 +125,19 @@ extension Attack {
             return AttackReport(
                 .ptraceInject, .unavailable, errorNumber: failure.1, detail: failure.0)
         }
-        switch victim.export(ranges, { MemoryFile.occurrences(of: needle, in: $0) }) {
+        let exported = victim.export(ranges) { file, refusal in
+            (found: MemoryFile.occurrences(of: needle, in: file), refusal: refusal)
+        }
+        switch exported {
         case .failure(let error):
             return refused(.ptraceInject, error.number, "injected call: \(error.name)")
-        case .success(let found):
-            return found > 0
-                ? leaked(.ptraceInject, "the victim wrote it to a file when told to")
-                : AttackReport(.ptraceInject, .absent, detail: "memory written out, not in it")
+        case .success(let seen) where seen.found > 0:
+            return leaked(.ptraceInject, "the victim wrote it to a file when told to")
+        case .success(let seen):
+            let name = SystemError.name(of: seen.refusal)
+            return AttackReport(
+                .ptraceInject, .absent, errorNumber: seen.refusal,
+                detail: "\(ranges.count) ranges written out, not in them; refused ranges: \(name)")
         }
     }
 }

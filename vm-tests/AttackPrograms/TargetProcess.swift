@@ -62,7 +62,7 @@ package enum TargetProcess {
     }
 
     /// Target of a symbolic link, or nil.
-    static func link(_ path: String) -> String? {
+    package static func link(_ path: String) -> String? {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink(path, &buffer, buffer.count)
         guard count >= 0 else { return nil }

@@ -44,7 +44,8 @@ struct Application {
         self.needle = needle
         let line = child.readLine() ?? ""
         holdsNeedle = line == "ready \(needle.count) \(String(Self.fingerprint(needle), radix: 16))"
-        guard let found = pid ?? Self.child(of: child.pid) else {
+        guard let found = pid ?? Self.descendant(of: child.pid) else {
+            kill(child.pid, SIGKILL)
             child.reap()
             return nil
         }
@@ -68,13 +69,22 @@ struct Application {
         process.reap()
     }
 
-    /// The application among the wrapper's children.
-    private static func child(of parent: pid_t) -> pid_t? {
+    /// The application among the wrapper's descendants: a watchdog may stand between them.
+    private static func descendant(of ancestor: pid_t) -> pid_t? {
         guard case .success(let names) = TargetProcess.entries("/proc") else { return nil }
         return names.compactMap { pid_t($0) }.first { candidate in
-            let status = TargetProcess.text("/proc/\(candidate)/status") ?? ""
-            return status.split(separator: "\n").contains("PPid:\t\(parent)")
+            guard TargetProcess.link("/proc/\(candidate)/exe") == programPath else { return false }
+            var current = candidate
+            while current > 1 && current != ancestor { current = parent(of: current) }
+            return current == ancestor
         }
+    }
+
+    /// The parent's process id, 0 when there is none.
+    private static func parent(of pid: pid_t) -> pid_t {
+        let lines = (TargetProcess.text("/proc/\(pid)/status") ?? "").split(separator: "\n")
+        let line = lines.first { $0.hasPrefix("PPid:") } ?? ""
+        return pid_t(line.dropFirst(5).drop { $0 == "\t" }) ?? 0
     }
 
     /// FNV-1a as demo-application prints it, without a plain copy left behind.

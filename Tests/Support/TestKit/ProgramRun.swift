@@ -35,22 +35,24 @@ package struct ProgramRun: Sendable {
         }
         process.standardOutput = files[0].1
         process.standardError = files[1].1
-        try Self.withNoSignalBlocked { try process.run() }
+        try process.runUnblocked()
         process.waitUntilExit()
         let isSignal = process.terminationReason == .uncaughtSignal
         status = process.terminationStatus + (isSignal ? 128 : 0)
         output = String(decoding: try Data(contentsOf: files[0].0), as: UTF8.self)
         errors = String(decoding: try Data(contentsOf: files[1].0), as: UTF8.self)
     }
+}
 
-    /// A program inherits the blocked signals of the thread that starts it, and the test runner
-    /// blocks some.
-    private static func withNoSignalBlocked(_ body: () throws -> Void) rethrows {
+extension Process {
+    /// `run()` with no signal blocked in the program: it inherits what the starting thread blocks,
+    /// and the test runner blocks some.
+    package func runUnblocked() throws {
         var none = sigset_t()
         var before = sigset_t()
         sigemptyset(&none)
         pthread_sigmask(SIG_SETMASK, &none, &before)
         defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-        try body()
+        try run()
     }
 }
