@@ -105,11 +105,12 @@ struct SplicedRun {
     }
 
     private func outcome(_ supervisor: Supervisor) throws(ProcessHostFailure) -> ChildExit {
-        if let number = supervisor.launchError {
-            throw StartedChild.executionFailure(launch.programName, number)
-        }
+        // First: an exec that was refused because a step failed is a launch error too.
         if let failure = supervisor.programFailure {
             throw .deliveryFailed(step: failure.step.rawValue, errorNumber: failure.errorNumber)
+        }
+        if let number = supervisor.launchError {
+            throw StartedChild.executionFailure(launch.programName, number)
         }
         guard let end = supervisor.programEnd else {
             throw .systemCall("waitpid", errorNumber: ECHILD)
