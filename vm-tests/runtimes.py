@@ -212,7 +212,8 @@ process, as bytes or UTF-16, in the worst of {runs} runs.
 
 - A row `0`, `0` is a program that uses the value where it lies: no copy was left by the runtime.
   A library that the program hands the value to (a database client, a TLS library) may still copy
-  it; that is not measured here.
+  it; that is not measured here. Parts of the value that a C library leaves on the stack when it saves
+  vector registers are not counted either.
 - A row `0`, `≥ 1` is a runtime that copies when the value is read: a program that never reads
   the value, or has ended, leaves nothing behind in its own memory.
 - A row `≥ 1`, `≥ 1` is a runtime that imports its environment at start-up. For such programs
