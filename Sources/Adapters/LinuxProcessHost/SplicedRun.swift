@@ -105,11 +105,11 @@ struct SplicedRun {
     }
 
     private func outcome(_ supervisor: Supervisor) throws(ProcessHostFailure) -> ChildExit {
-        if let number = supervisor.launchError {
-            throw StartedChild.executionFailure(launch.arguments.first ?? "", number)
-        }
         if let failure = supervisor.programFailure {
             throw .deliveryFailed(step: failure.step.rawValue, errorNumber: failure.errorNumber)
+        }
+        if let number = supervisor.launchError {
+            throw StartedChild.executionFailure(launch.arguments.first ?? "", number)
         }
         guard let end = supervisor.programEnd else {
             throw .systemCall("waitpid", errorNumber: ECHILD)
