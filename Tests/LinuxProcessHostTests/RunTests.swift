@@ -58,6 +58,19 @@ struct RunTests {
         #expect(lines.first == "stopped" && lines.last == "ended 143", "\(outcome)")
     }
 
+    @Test("The waiting wrapper has one filter more than its caller, and no bounding set left")
+    func ownPrivileges() throws {
+        let script = "grep -E '^(Seccomp_filters|CapBnd):' /proc/$PPID/status | tr -d ' \\t'"
+        let outcome = try Harness(options: ["--follow", "attached"]).run(script)
+        guard ran(outcome) else { return }
+        let own = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+        let line = own.split(separator: "\n").first { $0.hasPrefix("Seccomp_filters:") }
+        let filters = line.flatMap { Int($0.filter(\.isNumber)) }
+        #expect(outcome.output.contains("Seccomp_filters:\((filters ?? -1) + 1)\n"), "\(outcome)")
+        // Only root may empty the bounding set; without it nothing can be gained from it.
+        #expect(geteuid() != 0 || outcome.output.contains("CapBnd:0000000000000000"), "\(outcome)")
+    }
+
     @Test("Orphans are reaped: no zombie stays", arguments: modes)
     func orphans(options: [String]) throws {
         let script = """

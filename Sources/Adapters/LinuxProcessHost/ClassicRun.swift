@@ -25,7 +25,13 @@ struct ClassicRun {
                 program: launch.programName, step: step, errorNumber: number)
         case .ready, .filtered, .closed: break
         }
-        if options.dropsOwnCapabilities { OwnCapabilities.dropBoundingAndAmbient() }
+        do throws(ProcessHostFailure) {
+            if options.givesUpOwnPrivileges { try OwnPrivileges.giveUp() }
+        } catch {
+            kill(child.process, SIGKILL)
+            _ = wait(for: child.process, signals, once: true)
+            throw error
+        }
         guard let end = wait(for: child.process, signals, once: false) else {
             throw .systemCall("waitpid", errorNumber: ECHILD)
         }

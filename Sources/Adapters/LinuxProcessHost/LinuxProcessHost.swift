@@ -14,9 +14,8 @@ package struct LinuxProcessHost: ProcessHost {
     package struct Options: Sendable {
         /// Faults to inject, for tests.
         package var faults: [DeliveryFault] = []
-        /// Empty this process's bounding and ambient capability sets once the program is
-        /// started.
-        package var dropsOwnCapabilities = true
+        /// Give up what a waiting wrapper has no use for once the program is started.
+        package var givesUpOwnPrivileges = true
         /// Gets one line per event that an operator should see; never holds a value.
         package var report: @Sendable (String) -> Void = { _ in }
 

@@ -44,7 +44,7 @@ struct SplicedRun {
         defer { counters = supervisor.counters }
         do throws(ProcessHostFailure) {
             try supervisor.attach(child)
-            if options.dropsOwnCapabilities { OwnCapabilities.dropBoundingAndAmbient() }
+            if options.givesUpOwnPrivileges { try OwnPrivileges.giveUp() }
             try supervisor.serve(signals: signals.descriptor)
             supervisor.readLaunchError(child)
             close(supervisor.listener)

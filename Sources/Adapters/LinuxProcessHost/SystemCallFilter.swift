@@ -53,6 +53,18 @@ package struct SystemCallFilter: Sendable, Equatable {
         instructions = try Self.export(context)
     }
 
+    /// Installs a filter on this process that answers EPERM to the named calls, for good.
+    /// libseccomp sets PR_SET_NO_NEW_PRIVS with it.
+    static func install(denying calls: [String]) throws(ProcessHostFailure) {
+        guard let context = seccomp_init(Action.allow) else {
+            throw .refused(call: "seccomp_init", errorNumber: ENOMEM)
+        }
+        defer { seccomp_release(context) }
+        for name in calls { try add(Action.deny, name, [], to: context) }
+        let result = seccomp_load(context)
+        guard result == 0 else { throw .refused(call: "seccomp_load", errorNumber: -result) }
+    }
+
     private enum Action {
         static let allow: UInt32 = 0x7fff_0000
         static let trace: UInt32 = 0x7ff0_0000
