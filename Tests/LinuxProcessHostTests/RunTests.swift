@@ -61,7 +61,7 @@ struct RunTests {
     @Test("Orphans are reaped: no zombie stays", arguments: modes)
     func orphans(options: [String]) throws {
         let script = """
-            orphan=$(sh -c 'exec > /dev/null; sleep 0.2 & echo $! >&2' 2>&1)
+            orphan=$(sh -c 'sleep 0.3 > /dev/null 2>&1 & echo $!')
             kill -0 $orphan && echo orphan
             sleep 1; [ -e /proc/$orphan ] && echo zombie
             echo done

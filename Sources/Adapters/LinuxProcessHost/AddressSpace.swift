@@ -63,6 +63,12 @@ final class AddressSpace {
     /// Address of a `syscall` instruction.
     let systemCallInstruction: UInt64
     var members: Set<pid_t> = []
+    /// This memory was made dumpable for an exec's sake, and must not stay so.
+    var isRaised = false
+    /// Execs under way that need it dumpable.
+    var raisedCount = 0
+    /// The task that was interrupted to make it undumpable again.
+    var lowering: pid_t?
     let slots: SlotPool
 
     init(
@@ -77,8 +83,10 @@ final class AddressSpace {
 
     /// What a forked child has: the same addresses, its own slots.
     func forked() -> AddressSpace {
-        AddressSpace(
+        let space = AddressSpace(
             area: area, hasRegion: hasRegion, systemCallInstruction: systemCallInstruction)
+        space.isRaised = isRaised
+        return space
     }
 }
 

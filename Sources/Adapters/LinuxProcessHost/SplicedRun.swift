@@ -105,7 +105,6 @@ struct SplicedRun {
     }
 
     private func outcome(_ supervisor: Supervisor) throws(ProcessHostFailure) -> ChildExit {
-        // First: an exec that was refused because a step failed is a launch error too.
         if let failure = supervisor.programFailure {
             throw .deliveryFailed(step: failure.step.rawValue, errorNumber: failure.errorNumber)
         }

@@ -68,8 +68,9 @@ extension Supervisor {
         known.space.members.remove(task)
         releaseSlot(of: known)
         tasks[task]?.exec?.slot = nil
-        guard known.exec?.raisedDumpable == true else { return }
-        restoreUndumpable(known.space)
+        tasks[task]?.exec?.raisedDumpable = false
+        tasks[task]?.space = setUpSpace
+        leaveRaised(known, task)
     }
 
     private func readStack(

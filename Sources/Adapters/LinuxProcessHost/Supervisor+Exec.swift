@@ -152,6 +152,8 @@ extension Supervisor {
         again.orig_rax = UInt64(bitPattern: -1)
         try take(.raiseDumpable) { tracee.setRegisters(again) }
         tasks[task]?.exec?.raisedDumpable = true
+        tasks[task]?.space.raisedCount += 1
+        tasks[task]?.space.isRaised = true
         try take(.resumeExec) { tracee.resume(signal: 0, toSystemCall: false) }
     }
 
@@ -169,7 +171,14 @@ extension Supervisor {
                 registers.rdx = exec.callersArray
             }
             try take(.restoreEnvironmentRegister) { tracee.setRegisters(registers) }
-            if exec.raisedDumpable { try lowerDumpable(tracee, known.space, registers) }
+            if exec.raisedDumpable {
+                tasks[task]?.exec?.raisedDumpable = false
+                known.space.raisedCount -= 1
+            }
+            if known.space.isRaised, known.space.raisedCount == 0 {
+                try lowerDumpable(tracee, known.space, registers)
+                known.space.isRaised = false
+            }
             try finishExec(task, tracee)
         } catch {
             killProcess(of: task, because: error)

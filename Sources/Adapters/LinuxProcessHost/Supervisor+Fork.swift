@@ -67,6 +67,7 @@ extension Supervisor {
                 try separate(known.space, tracee)
             }
             resendDeferred(task)
+            settleDumpable(known.space)
             try take(.resumeImage) { tracee.resume(signal: 0, toSystemCall: false) }
         } catch {
             killProcess(of: task, because: error)
@@ -137,12 +138,21 @@ extension Supervisor {
             UInt64(PROT_READ))
     }
 
-    /// A vfork or CLONE_VM child made the shared memory dumpable for its exec, which is over:
-    /// whoever stays behind gets the flag back.
-    func restoreUndumpable(_ space: AddressSpace) {
-        guard let member = space.members.first else { return }
-        pendingUndumpable.insert(member)
-        _ = Tracee(task: member).interrupt()
+    /// The task leaves this memory, by exec or by its end.
+    func leaveRaised(_ leaving: TracedTask, _ task: pid_t) {
+        if leaving.exec?.raisedDumpable == true { leaving.space.raisedCount -= 1 }
+        if leaving.space.lowering == task { leaving.space.lowering = nil }
+        settleDumpable(leaving.space)
+    }
+
+    /// A vfork or CLONE_VM child made the shared memory dumpable for its exec: after the last
+    /// such exec, one who stays behind takes the flag back for all.
+    func settleDumpable(_ space: AddressSpace) {
+        guard space.isRaised, space.raisedCount == 0, space.lowering == nil else { return }
+        let idle = space.members.first { tasks[$0]?.machine.phase == .running }
+        // Without one, every member is in an exec; the next to leave or to fail comes here.
+        guard let idle, Tracee(task: idle).interrupt() >= 0 else { return }
+        space.lowering = idle
     }
 
     /// The interrupted member's stop: PR_SET_DUMPABLE 0, then on as if nothing had been.
@@ -152,12 +162,19 @@ extension Supervisor {
     func makeUndumpable(_ task: pid_t) {
         guard let known = tasks[task] else { return }
         let tracee = Tracee(task: task)
+        known.space.lowering = nil
         do throws(StepFailure) {
+            guard known.space.raisedCount == 0 else {
+                // Another exec has begun meanwhile; its end comes back to this.
+                try take(.resumeImage) { tracee.resume(signal: 0, toSystemCall: false) }
+                return
+            }
             var mask: UInt64?
             try hold(.holdSignals, tracee, &mask)
             var registers = Registers()
             try take(.readRegisters) { tracee.registers(into: &registers) }
             try lowerDumpable(tracee, known.space, registers)
+            known.space.isRaised = false
             if let mask { try take(.restoreSignals) { tracee.setSignalMask(mask) } }
             resendDeferred(task)
             try take(.resumeImage) { tracee.interrupt() }

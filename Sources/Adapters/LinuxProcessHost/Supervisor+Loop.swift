@@ -67,7 +67,7 @@ extension Supervisor {
             handleUnknown(task, stop)
             return
         }
-        if stop == .trap, pendingUndumpable.remove(task) != nil {
+        if stop == .trap, let space = tasks[task]?.space, space.lowering == task {
             makeUndumpable(task)
             return
         }
@@ -142,10 +142,10 @@ extension Supervisor {
     /// Removes every trace of the task.
     func forget(_ task: pid_t) {
         deferredSignals[task] = nil
-        pendingUndumpable.remove(task)
         guard let known = tasks.removeValue(forKey: task) else { return }
         known.space.members.remove(task)
         known.space.slots.waiting.removeAll { $0 == task }
+        leaveRaised(known, task)
         releaseSlot(of: known)
     }
 

@@ -39,10 +39,11 @@ extension Supervisor {
                 try continueExec(notification)
             }
         } catch {
-            _ = clinux_notification_answer(listener, notification.id, -EPERM)
             // A caller that died meanwhile is no failure.
-            guard error.errorNumber != ESRCH else { return }
-            killProcess(of: notification.task, because: error)
+            if error.errorNumber != ESRCH {
+                killProcess(of: notification.task, because: error)
+            }
+            _ = clinux_notification_answer(listener, notification.id, -EPERM)
         }
     }
 

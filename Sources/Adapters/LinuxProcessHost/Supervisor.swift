@@ -52,8 +52,6 @@ final class Supervisor {
     let treeSlots = SlotPool()
     /// Notifications taken while another was waited for.
     var pending: [clinux_notification] = []
-    /// Tasks interrupted to make their memory undumpable again.
-    var pendingUndumpable: Set<pid_t> = []
     /// Signals taken from a task during a delivery, to be sent again.
     var deferredSignals: [pid_t: [Int32]] = [:]
     var counters = SupervisorCounters()
