@@ -74,9 +74,13 @@ struct RunTests {
     @Test("Orphans are reaped: no zombie stays", arguments: modes)
     func orphans(options: [String]) throws {
         let script = """
-            orphan=$(sh -c 'sleep 0.3 > /dev/null 2>&1 & echo $!')
-            kill -0 $orphan && echo orphan
-            sleep 1; [ -e /proc/$orphan ] && echo zombie
+            orphan=$(sh -c 'sleep 300 > /dev/null 2>&1 & echo $!')
+            kill $orphan && echo orphan
+            turns=0
+            while [ -e /proc/$orphan ] && [ $turns -lt 600 ]; do
+                sleep 0.05; turns=$((turns + 1))
+            done
+            [ -e /proc/$orphan ] && echo zombie
             echo done
             """
         let outcome = try Harness(options: options).run(script)
@@ -97,7 +101,11 @@ struct RunTests {
         }
         let script = """
             echo parent $PPID value $CT_CANARY
-            sh -c 'sleep 0.1 &'; sleep 0.4
+            orphan=$(sh -c 'sleep 0.1 > /dev/null 2>&1 & echo $!')
+            turns=0
+            while [ -e /proc/$orphan ] && [ $turns -lt 600 ]; do
+                sleep 0.05; turns=$((turns + 1))
+            done
             ps -e -o stat= | grep -c Z
             exit 6
             """
