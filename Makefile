@@ -33,10 +33,16 @@ build/cloudtaser: $(SOURCES)
 	swift build -c release --product cloudtaser
 	@mkdir -p build && cp "$$(swift build -c release --show-bin-path)/cloudtaser" $@.new && mv $@.new $@
 
+# Goes into every injected container: its size is a promise.
+WRAPPER_BYTES_MAX := 12000000
+
 $(addprefix build/,$(STATIC_PROGRAMS)): build/%: $(SOURCES)
 	swift build $(STATIC_FLAGS) --product $*
 	@mkdir -p build && cp "$$(swift build $(STATIC_FLAGS) --show-bin-path)/$*" $@.new && mv $@.new $@
 	@touch $@
+	@if [ $* = cloudtaser-wrapper ] && [ $$(stat -c %s $@) -gt $(WRAPPER_BYTES_MAX) ]; then \
+		echo "$@ is larger than $(WRAPPER_BYTES_MAX) bytes; what links a new library?" >&2; \
+		mv $@ $@.too-large; exit 1; fi
 
 .PHONY: demo
 demo: setup $(OPENBAO) ## The main job: a secret from a real vault, then attacked as root

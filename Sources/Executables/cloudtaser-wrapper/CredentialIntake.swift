@@ -79,3 +79,12 @@ enum ProcessEnvironment {
         return entries
     }
 }
+
+/// This process's arguments. Not `CommandLine.arguments`: it repairs what is not UTF-8.
+enum ProcessArguments {
+    static func afterName() -> [RawText] {
+        (1..<max(1, Int(CommandLine.argc))).compactMap { index in
+            CommandLine.unsafeArgv[index].map { RawText(cString: $0) }
+        }
+    }
+}
