@@ -24,7 +24,7 @@ NAME = "DB_PASSWORD"
 READY_SECONDS_MAX = 30
 # Above the attack program's own limit for a core dump, so that it restores core_pattern.
 ATTACK_SECONDS_MAX = 120
-NEEDS_ROOT = {"dev-mem", "kcore"}
+NEEDS_ROOT = {"dev-mem", "kcore", "core-dump"}
 
 
 class DemoError(Exception):
