@@ -208,8 +208,8 @@ let testTargets: [Target] = [
     tests(
         "EndToEndTests",
         [
-            "VaultListener", "TestKit", "WrapperConfiguration",
-            "cloudtaser-wrapper",
+            "VaultListener", "TestKit", "WrapperConfiguration", "cloudtaser-wrapper",
+            "delivery-victim",
         ]),
 ]
 

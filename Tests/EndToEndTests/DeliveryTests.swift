@@ -78,6 +78,22 @@ import WrapperConfiguration
         }
     }
 
+    @Test func `may trace its own children where both switches say so, and else not`() throws {
+        let victim = ProgramRun.path(of: "delivery-victim")
+        func answer(_ run: ProgramRun) -> Substring? {
+            run.output.split(separator: "\n").first { $0.hasPrefix("ptrace=") }
+        }
+        func underWrapper(restrict: String) throws -> Substring? {
+            let wrapper = try WrapperProgram()
+            wrapper.environment["CLOUDTASER_RESTRICT_SYSTEM_CALLS"] = restrict
+            return answer(try wrapper.run("\(victim) probe"))
+        }
+        let bare = answer(try ProgramRun(path: victim, ["probe"], environment: [:]))
+        #expect(bare != nil)
+        #expect(try underWrapper(restrict: "false") == bare)
+        #expect(try underWrapper(restrict: "true") == "ptrace=EPERM")
+    }
+
     @Test func `is found through PATH and sees its arguments unchanged`() throws {
         let wrapper = try WrapperProgram()
         let run = try ProgramRun(

@@ -126,6 +126,18 @@ import WrapperConfiguration
         #expect(throws: ConfigurationFailure.self) { try Self.parse([.namespace: long]).get() }
     }
 
+    @Test func `switches have their defaults and both their values`() throws {
+        let standard = try Self.parse().get()
+        #expect(!standard.undumpable && !standard.readOnlyValues && !standard.dropCapabilities)
+        #expect(standard.restrictSystemCalls)
+        let other = try Self.parse([
+            .undumpable: "true", .readOnlyValues: "1", .dropCapabilities: "true",
+            .restrictSystemCalls: "false",
+        ]).get()
+        #expect(other.undumpable && other.readOnlyValues && other.dropCapabilities)
+        #expect(!other.restrictSystemCalls)
+    }
+
     @Test func `each auth method finds its variables`() throws {
         #expect(
             try Self.parse([.tokenFile: String?.none], credentials: [.token]).get().vault.auth

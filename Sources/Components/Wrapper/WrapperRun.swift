@@ -27,6 +27,7 @@ package struct WrapperRun<Store: SecretStore & ~Copyable, Host: ProcessHost>: ~C
         child.undumpable = settings.undumpable
         child.readOnlyValues = settings.readOnlyValues
         child.dropCapabilities = settings.dropCapabilities
+        child.restrictSystemCalls = settings.restrictSystemCalls
         launch = Launch(
             arguments: arguments,
             environment: Self.cleaned(environment, delivered: settings.deliveredNames),

@@ -45,6 +45,7 @@ package struct SettingsParser {
         settings.undumpable = try flag(.undumpable)
         settings.readOnlyValues = try flag(.readOnlyValues)
         settings.dropCapabilities = try flag(.dropCapabilities)
+        settings.restrictSystemCalls = try flag(.restrictSystemCalls, default: true)
         return settings
     }
 
@@ -224,9 +225,12 @@ extension SettingsParser {
         return choice
     }
 
-    private func flag(_ variable: ControlVariable) throws(ConfigurationFailure) -> Bool {
+    private func flag(
+        _ variable: ControlVariable, default standard: Bool = false
+    ) throws(ConfigurationFailure) -> Bool {
         switch text(variable) {
-        case nil, "false", "0": return false
+        case nil: return standard
+        case "false", "0": return false
         case "true", "1": return true
         default: throw ConfigurationFailure(variable.rawValue, "is neither true nor false")
         }

@@ -41,6 +41,7 @@ package struct WrapperSettings: Sendable, Equatable {
     package var undumpable = false
     package var readOnlyValues = false
     package var dropCapabilities = false
+    package var restrictSystemCalls = true
 
     package init(vault: VaultSettings, requests: [SecretRequest], follow: FollowStrategy) {
         self.vault = vault
@@ -88,6 +89,7 @@ package enum ControlVariable: String, Sendable, CaseIterable {
     case undumpable = "CLOUDTASER_UNDUMPABLE"
     case readOnlyValues = "CLOUDTASER_READ_ONLY_VALUES"
     case dropCapabilities = "CLOUDTASER_DROP_CAPABILITIES"
+    case restrictSystemCalls = "CLOUDTASER_RESTRICT_SYSTEM_CALLS"
 
     /// Its bytes are a credential: moved to secret memory and overwritten in place at start.
     package var isCredential: Bool { self == .token || self == .secretID }
@@ -118,6 +120,7 @@ package enum ControlVariable: String, Sendable, CaseIterable {
         case .undumpable: "true sets PR_SET_DUMPABLE 0 in the program (default false)"
         case .readOnlyValues: "true maps the delivered values read-only (default false)"
         case .dropCapabilities: "true empties the program's capabilities (default false)"
+        case .restrictSystemCalls: "false lets the program trace, load BPF, ... (default true)"
         }
     }
 
