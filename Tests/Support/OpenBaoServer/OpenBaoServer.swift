@@ -43,6 +43,10 @@ package final class OpenBaoServer: Sendable {
         guard let binary = Self.binary else {
             throw OpenBaoFailure(command: "server", output: "\(Self.variable) is not set")
         }
+        guard access(binary, X_OK) == 0 else {
+            throw OpenBaoFailure(
+                command: "server", output: "\(Self.variable)=\(binary) is not an executable file")
+        }
         pki = try LoopbackPKI()
         directory = try Self.makeDirectory()
         authorityFile = directory + "/authority.pem"
