@@ -204,7 +204,7 @@ let testTargets: [Target] = [
     tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests("CommandLineTests", ["cloudtaser"]),
-    tests("LimitTests", ["TestKit", "delivery-harness"]),
+    tests("LimitTests", ["TestKit", "AttackPrograms", "CLinux", "delivery-harness"]),
     tests(
         "EndToEndTests",
         [

@@ -67,6 +67,9 @@ package struct DeliveryFault: Sendable, Equatable {
         case fail
         /// The supervisor kills itself (SIGKILL) before the step is taken.
         case die
+        /// The supervisor stops itself (SIGSTOP) before the step is taken, as a frozen cgroup
+        /// would have it, and goes on at SIGCONT.
+        case stop
     }
 
     package let step: SpliceStep

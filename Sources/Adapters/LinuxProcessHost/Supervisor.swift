@@ -134,6 +134,7 @@ final class Supervisor {
         case nil: return
         case .fail: throw StepFailure(step: step, errorNumber: EIO)
         case .die: kill(getpid(), SIGKILL)
+        case .stop: raise(SIGSTOP)
         }
     }
 

@@ -15,13 +15,16 @@ struct HarnessArguments {
     var userID: UInt32?
     var secretsFile: String?
     var unlinksSecrets = false
+    /// What the wrapper does to itself before it fetches a secret.
+    var hardens = false
     var command: [String] = []
 
     static let usage = """
         usage: delivery-harness [--mode splice|environ] [--follow attached|notified|none]
             [--undumpable] [--read-only] [--drop-capabilities] [--no-restrict]
-            [--fail-at STEP[:N]] [--die-at STEP[:N]] [--list-steps] [--counters FILE]
-            [--memlock BYTES] [--uid N] [--unlink] --secrets FILE -- CMD ARGS...
+            [--fail-at STEP[:N]] [--die-at STEP[:N]] [--stop-at STEP[:N]] [--list-steps]
+            [--counters FILE] [--memlock BYTES] [--uid N] [--harden] [--unlink]
+            --secrets FILE -- CMD ARGS...
         """
 
     /// Why the command line was not understood.
@@ -51,6 +54,7 @@ struct HarnessArguments {
         case "--no-restrict": child.restrictSystemCalls = false
         case "--list-steps": listsSteps = true
         case "--unlink": unlinksSecrets = true
+        case "--harden": hardens = true
         default:
             guard let value = rest.popFirst() else {
                 throw Misuse(message: "\(flag): unknown, or its value is missing")
@@ -65,6 +69,7 @@ struct HarnessArguments {
         case "--follow":
             follow = try Self.parsed(flag, value) { FollowStrategy(rawValue: $0) }
         case "--fail-at": faults.append(try Self.fault(.fail, flag, value))
+        case "--stop-at": faults.append(try Self.fault(.stop, flag, value))
         case "--die-at": faults.append(try Self.fault(.die, flag, value))
         case "--counters": countersFile = value
         case "--memlock": memoryLockBytes = try Self.parsed(flag, value) { UInt($0) }

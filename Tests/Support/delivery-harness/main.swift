@@ -132,6 +132,7 @@ func run(_ arguments: HarnessArguments) -> Int32 {
         let image = try readImage(secretsFile)
         if arguments.unlinksSecrets { unlink(secretsFile) }
         if let user = arguments.userID { becomeUser(user) }
+        if arguments.hardens { try ProcessHardening.applyBeforeSecrets() }
         var options = LinuxProcessHost.Options()
         options.faults = arguments.faults
         options.report = { say($0) }
