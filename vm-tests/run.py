@@ -24,7 +24,7 @@ from machine import BootFailure, Machine
 from machine_checks import MachineChecks
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-ALL_SUITES = "hibernation,images,memory,core,wrapper,swap"
+ALL_SUITES = "hibernation,images,memory,core,wrapper,budget,swap"
 
 # Each boot: kernel series, what is added to the kernel command line and why, suites to run.
 BOOTS = [

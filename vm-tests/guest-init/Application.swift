@@ -43,13 +43,18 @@ struct Application {
         process = child
         self.needle = needle
         let line = child.readLine() ?? ""
-        holdsNeedle = line == "ready \(needle.count) \(String(Self.fingerprint(needle), radix: 16))"
+        holdsNeedle = line == Self.readyLine(needle)
         guard let found = pid ?? Self.descendant(of: child.pid) else {
             kill(child.pid, SIGKILL)
             child.reap()
             return nil
         }
         self.pid = found
+    }
+
+    /// What demo-application prints when it holds the needle.
+    static func readyLine(_ needle: Needle) -> String {
+        "ready \(needle.count) \(String(fingerprint(needle), radix: 16))"
     }
 
     var wrapperPID: pid_t { process.pid }

@@ -45,6 +45,7 @@ enum Guest {
         let memory = MemorySuite(host: host, seed: seed, profile: profile)
         let machine = MachineSuite(host: host, seed: seed, profile: profile)
         let wrapper = WrapperSuite(host: host, seed: seed, profile: profile)
+        let budget = BudgetSuite(host: host, seed: seed, profile: profile)
         for suite in (parameter("ct.suites") ?? "").split(separator: ",") {
             host.console("suite \(suite)")
             switch suite {
@@ -54,6 +55,7 @@ enum Guest {
             case "memory": memory.run()
             case "core": machine.coreDump()
             case "wrapper": wrapper.run()
+            case "budget": budget.run()
             case "copies": wrapper.copies()
             case "demo": wrapper.demonstration()
             case "swap": machine.swap()
@@ -76,6 +78,9 @@ case "victim": VictimProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "vault": VaultProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "pressure": PressureProgram.run()
 case "probe-seccomp": SeccompProbe.run()
+case "limited": LimitedProgram.run(Array(CommandLine.arguments.dropFirst(2)))
+case "eater": EaterProgram.run()
+case "family": FamilyProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 default:
     fputs("guest-init: process 1 of the VM tests; see docs/reference/vm-tests.md\n", stderr)
     exit(64)
