@@ -165,11 +165,26 @@ extension Supervisor {
 
     /// The program has ended: nothing of its tree outlives the supervisor.
     ///
-    /// A traced task is its tracer's to reap before its parent's: the keeper waits for us.
+    /// A traced task is its tracer's to reap before its parent's: the keeper waits for us. The
+    /// kernel tells of a leader's end only after all its threads were reaped, and some of them
+    /// may not have been heard of yet: whoever ends first is taken first.
     private func killTree() {
         for process in Set(tasks.values.map(\.process)) { kill(process, SIGKILL) }
         for task in early { kill(task, SIGKILL) }
-        for task in Array(tasks.keys) + Array(early) { reap(task) }
+        var rest = early.union(tasks.keys)
+        while !rest.isEmpty {
+            var status: Int32 = 0
+            let task = waitpid(-1, &status, waitAllTasks)
+            if task < 0, errno == EINTR { continue }
+            guard task > 0 else { return }
+            guard Stop(status: status).isEnd else {
+                kill(task, SIGKILL)
+                continue
+            }
+            rest.remove(task)
+            // A thread that was in an exec may have ended under its leader's number.
+            rest = rest.filter { tasks[$0]?.process != task }
+        }
     }
 
     /// Waits for the end of a killed task; a thread's may have been its leader's.
