@@ -78,6 +78,7 @@ struct ChildStart {
     var noNewPrivileges = false
     var dropsCapabilities = false
     let signalMask: sigset_t
+    let ownProcessGroup: Bool
 
     /// Forks; the child runs C only, up to its execve.
     func start() throws(ProcessHostFailure) -> StartedChild {
@@ -128,7 +129,8 @@ struct ChildStart {
                             wait_for_tracer: waitsForTracer ? 1 : 0,
                             no_new_privileges: noNewPrivileges ? 1 : 0,
                             drop_capabilities: dropsCapabilities ? 1 : 0,
-                            signal_mask: signalMask, own_process_group: 1)
+                            signal_mask: signalMask,
+                            own_process_group: ownProcessGroup ? 1 : 0)
                         return body(&plan)
                     }
                 }

@@ -10,15 +10,15 @@ let waitAllTasks: Int32 = 0x4000_0000
 extension Supervisor {
     /// Serves the tree until the program has ended.
     ///
-    /// - Parameter signals: a signalfd of every signal that is forwarded, and SIGCHLD.
-    func serve(signals: Int32) throws(ProcessHostFailure) {
+    /// - Parameter signals: every signal that is forwarded, and SIGCHLD.
+    func serve(signals: SignalSet) throws(ProcessHostFailure) {
         while true {
             servePending()
             drainStops()
             guard programEnd == nil else { break }
             guard pending.isEmpty else { continue }
             var polls = [
-                pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: listener, events: Int16(POLLIN), revents: 0),
                 // A negative descriptor is never ready.
                 pollfd(
@@ -154,13 +154,17 @@ extension Supervisor {
         return tasks.values.contains { $0.process == parent }
     }
 
-    private func forwardSignals(_ descriptor: Int32) {
-        while true {
-            let signal = clinux_signal_read(descriptor)
-            guard signal > 0 else { return }
-            guard signal != SIGCHLD else { continue }
-            if kill(program, signal) == 0 { counters.signalsForwarded += 1 }
+    private func forwardSignals(_ signals: SignalSet) {
+        var stops = false
+        while let received = signals.read() {
+            if received.stopsGroup { stops = true }
+            guard received.signal != SIGCHLD, !received.isProgramsToo else { continue }
+            if kill(program, received.signal) == 0 { counters.signalsForwarded += 1 }
         }
+        guard stops else { return }
+        // A traced program stops only when its signal is passed on.
+        drainStops()
+        if programEnd == nil { signals.stopAsJob() }
     }
 
     /// The program has ended: nothing of its tree outlives the supervisor.
