@@ -58,9 +58,11 @@ struct StartedChild {
 
     /// ENOENT after the file was found is a missing interpreter: as a shell says, not found.
     static func executionFailure(_ program: String, _ number: Int32) -> ProcessHostFailure {
-        number == ENOENT || number == ENOTDIR
-            ? .notFound(program: program)
-            : .notExecutable(program: program, errorNumber: number)
+        switch number {
+        case ENOENT, ENOTDIR: .notFound(program: program)
+        case E2BIG: .argumentsTooLarge(program: program)
+        default: .notExecutable(program: program, errorNumber: number)
+        }
     }
 }
 
