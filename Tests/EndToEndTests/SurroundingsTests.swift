@@ -55,6 +55,27 @@ import VaultListener
         #expect(lines.map(String.init) == expected, "\(run)")
     }
 
+    @Test func `keeps its own descriptors off closed streams, and leaves them closed`() throws {
+        let wrapper = try WrapperProgram()
+        let program = ProgramRun.path(of: "cloudtaser-wrapper")
+        let seen = wrapper.folder.path(percentEncoded: false) + "/seen"
+        let inside = try wrapper.write(
+            "inside",
+            """
+            for stream in 0 1 2; do [ -e /proc/$$/fd/$stream ] || echo closed; done > \(seen)
+            for stream in 0 1 2; do readlink /proc/$PPID/fd/$stream; done >> \(seen)
+            """)
+        // The shell opens the script as a number above 2.
+        let run = try ProgramRun(
+            path: "/bin/sh",
+            ["-c", "exec \(program) run -- sh \(inside) <&- >&- 2>&-"],
+            environment: wrapper.environment)
+        let lines = try String(contentsOfFile: seen, encoding: .utf8).split(separator: "\n")
+        // Root alone may look at the wrapper's.
+        let own = [Substring](repeating: "/dev/null", count: geteuid() == 0 ? 3 : 0)
+        #expect(lines == ["closed", "closed"] + own, "\(run)")
+    }
+
     @Test func `asks nobody at the terminal for a key's passphrase`() throws {
         let wrapper = try WrapperProgram()
         // What the key holds is never reached.
