@@ -62,6 +62,9 @@ package enum ProcessHostFailure: Error, Sendable, Equatable {
     case notFound(program: String)
     /// Found, and the kernel refuses to run it.
     case notExecutable(program: String, errorNumber: Int32)
+    /// Arguments and environment exceed what execve(2) takes: under `environ` delivery the values
+    /// count too, 128 KiB each at most.
+    case argumentsTooLarge(program: String)
     /// The host refuses a call that the delivery mode needs (ptrace, seccomp, memfd_secret).
     case refused(call: String, errorNumber: Int32)
     /// A step of the delivery failed; the image was killed before its first instruction.

@@ -238,6 +238,19 @@ extension DeliverySuite {
             }
         }
 
+        @Test(
+            "A process of many threads that is left behind holds nobody up", arguments: Host.follows
+        )
+        func leftThreads(follow: String) throws {
+            // The order in which threads were reaped was once a matter of luck: several tries.
+            for _ in 0..<5 {
+                let setup = Setup(follow: follow)
+                let stage = try Stage()
+                let run = try Run(setup, on: stage, [Host.victim, "leave-threads", "6"])
+                guard expectDelivered(run, setup, on: stage) else { return }
+            }
+        }
+
         @Test("Exit codes and signals of the program are passed on", arguments: Host.follows)
         func exitStatus(follow: String) throws {
             guard Host.refusedCall(follow: follow) == nil else { return }

@@ -96,6 +96,12 @@ struct Refusal: Sendable, CustomTestStringConvertible {
                 "CLOUDTASER_SECRET_PATHS": "secret/big", "CLOUDTASER_ENV_MAP": "long=LONG",
             ]),
         Refusal(
+            title: "value that execve cannot carry", exit: .valueTooLarge, naming: "execve",
+            script: "filled secret big long 200000",
+            environment: [
+                "CLOUDTASER_SECRET_PATHS": "secret/big", "CLOUDTASER_ENV_MAP": "long=LONG",
+            ]),
+        Refusal(
             title: "nothing listens there", exit: .vaultUnreachable, naming: "127.0.0.1:1",
             environment: ["VAULT_ADDR": "https://127.0.0.1:1"]),
         Refusal(

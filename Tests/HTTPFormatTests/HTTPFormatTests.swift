@@ -185,6 +185,13 @@ struct Feed {
         #expect(throws: HTTPFormatFailure.headTooLarge(limitBytes: size)) {
             try feed(bytes: size).run(line + fields + fields)
         }
+        // Interim responses count too.
+        let interim = "HTTP/1.1 103 Early Hints\r\n\r\n"
+        #expect(throws: HTTPFormatFailure.headTooLarge(limitBytes: size)) {
+            try feed(bytes: size).run(interim + line + fields + "\r\n")
+        }
+        let both = size + interim.utf8.count
+        #expect(try feed(bytes: both).body(interim + line + fields + "\r\n") == "")
         #expect(try feed(fields: 2).body(line + fields + "\r\n") == "")
         #expect(throws: HTTPFormatFailure.tooManyFields(limit: 1)) {
             try feed(fields: 1).run(line + fields + "\r\n")

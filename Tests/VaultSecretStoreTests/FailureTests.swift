@@ -165,8 +165,9 @@ func expectFailure(
         }
     }
 
-    @Test func `a vault that never answers is given up in time`() throws {
-        let vault = try LoopbackVault(vault: stockedVault(), fault: .silent)
+    @Test(arguments: [TransportFault.silent, .endless])
+    func `a vault that never ends its answer is given up in time`(_ fault: TransportFault) throws {
+        let vault = try LoopbackVault(vault: stockedVault(), fault: fault)
         var settings = vault.settings()
         settings.requestSecondsMax = 1
         #expect(throws: SecretStoreFailure.timedOut(host: "127.0.0.1", seconds: 1)) {

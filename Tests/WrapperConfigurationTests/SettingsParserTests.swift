@@ -174,6 +174,32 @@ import WrapperConfiguration
         }
     }
 
+    @Test(
+        arguments: [
+            ([:], ControlVariable.tokenFile),
+            ([.authMethod: "approle", .authRole: "r"], .secretIDFile),
+            ([.authMethod: "jwt", .authRole: "r"], .jwtFile),
+            ([.authMethod: "kubernetes", .authRole: "r"], .jwtFile),
+            ([.clientCertificate: "/c"], .clientKey),
+        ] as [([ControlVariable: String], ControlVariable)])
+    func `a credential in place of its file's path is refused and not repeated`(
+        others: [ControlVariable: String], variable: ControlVariable
+    ) throws {
+        for text in ["hvs.credential", "-----BEGIN PRIVATE KEY-----\ncredential/=="] {
+            var changes = others.mapValues { Optional($0) }
+            changes[variable] = text
+            guard case .failure(let failure) = Self.parse(changes) else {
+                Issue.record("\(variable) was taken")
+                continue
+            }
+            #expect(failure.variable == variable.rawValue)
+            #expect(!failure.message.contains("credential"))
+            changes[variable] = "./hvs.credential"
+            // Control: the same as a path.
+            #expect(throws: Never.self) { try Self.parse(changes).get() }
+        }
+    }
+
     @Test func `every control variable is kept from the program`() {
         for variable in ControlVariable.allCases {
             #expect(ControlVariable.isControl(variable.rawValue))

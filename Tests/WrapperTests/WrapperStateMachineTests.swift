@@ -43,6 +43,7 @@ import WrapperConfiguration
         for (failure, code) in [
             (ProcessHostFailure.notFound(program: "x"), 127),
             (.notExecutable(program: "x", errorNumber: 13), 126),
+            (.argumentsTooLarge(program: "x"), 107),
             (.refused(call: "ptrace", errorNumber: 1), 110),
             (.deliveryFailed(step: "map", errorNumber: 12), 111),
         ] as [(ProcessHostFailure, Int32)] {

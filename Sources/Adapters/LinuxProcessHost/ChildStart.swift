@@ -58,9 +58,11 @@ struct StartedChild {
 
     /// ENOENT after the file was found is a missing interpreter: as a shell says, not found.
     static func executionFailure(_ program: String, _ number: Int32) -> ProcessHostFailure {
-        number == ENOENT || number == ENOTDIR
-            ? .notFound(program: program)
-            : .notExecutable(program: program, errorNumber: number)
+        switch number {
+        case ENOENT, ENOTDIR: .notFound(program: program)
+        case E2BIG: .argumentsTooLarge(program: program)
+        default: .notExecutable(program: program, errorNumber: number)
+        }
     }
 }
 
@@ -78,6 +80,7 @@ struct ChildStart {
     var noNewPrivileges = false
     var dropsCapabilities = false
     let signalMask: sigset_t
+    let ownProcessGroup: Bool
 
     /// Forks; the child runs C only, up to its execve.
     func start() throws(ProcessHostFailure) -> StartedChild {
@@ -128,7 +131,8 @@ struct ChildStart {
                             wait_for_tracer: waitsForTracer ? 1 : 0,
                             no_new_privileges: noNewPrivileges ? 1 : 0,
                             drop_capabilities: dropsCapabilities ? 1 : 0,
-                            signal_mask: signalMask, own_process_group: 1)
+                            signal_mask: signalMask,
+                            own_process_group: ownProcessGroup ? 1 : 0)
                         return body(&plan)
                     }
                 }

@@ -46,7 +46,7 @@ struct ClassicRun {
             environment: launch.environment.filter { entry in
                 !entries.contains { $0.name == entry.name }
             },
-            signalMask: signals.before)
+            signalMask: signals.before, ownProcessGroup: !signals.sharesTerminal)
         // execve takes char *const[], and writes to none of them.
         let base = UnsafeMutableRawPointer(mutating: bytes.baseAddress)
         start.laidOut = entries.compactMap { entry in
@@ -82,9 +82,13 @@ struct ClassicRun {
             var descriptor = pollfd(
                 fd: signals.descriptor, events: Int16(POLLIN), revents: 0)
             _ = poll(&descriptor, 1, -1)
-            while case let signal = clinux_signal_read(signals.descriptor), signal > 0 {
-                if signal != SIGCHLD { kill(program, signal) }
+            var stops = false
+            while let received = signals.read() {
+                if received.stopsGroup { stops = true }
+                guard received.signal != SIGCHLD, !received.isProgramsToo else { continue }
+                kill(program, received.signal)
             }
+            if stops { signals.stopAsJob() }
         }
     }
 }

@@ -8,6 +8,10 @@ struct SignalSet {
     let descriptor: Int32
     /// What was blocked before, for the program and for afterwards.
     let before: sigset_t
+    /// Whether there is a terminal. The program then stays in this process's group: one of its
+    /// own would have to take the terminal from the shell, from the rest of a pipeline, or from
+    /// the script that goes on afterwards.
+    let sharesTerminal: Bool
 
     /// Caused by this thread's own faults, or not to be caught: never forwarded.
     private static let excluded = [
@@ -25,7 +29,53 @@ struct SignalSet {
         guard descriptor >= 0 else {
             throw .systemCall("signalfd", errorNumber: -descriptor)
         }
-        return SignalSet(descriptor: descriptor, before: before)
+        let terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC)
+        if terminal >= 0 { close(terminal) }
+        return SignalSet(
+            descriptor: descriptor, before: before, sharesTerminal: terminal >= 0)
+    }
+
+    /// A signal that waited for this process.
+    struct Received: Equatable {
+        let signal: Int32
+        /// The program has it already: the terminal signals the whole group.
+        let isProgramsToo: Bool
+        /// Job control stops the whole group, and the shell waits for this process to stop.
+        let stopsGroup: Bool
+    }
+
+    /// Nil when none is there.
+    func read() -> Received? {
+        var code: Int32 = 0
+        let signal = clinux_signal_read(descriptor, &code)
+        guard signal > 0 else { return nil }
+        return Self.judge(signal, code: code, sharesTerminal: sharesTerminal)
+    }
+
+    static func judge(_ signal: Int32, code: Int32, sharesTerminal: Bool) -> Received {
+        let isFromKernel = code == kernelCode
+        return Received(
+            signal: signal,
+            isProgramsToo: sharesTerminal && isFromKernel && ofTerminal.contains(signal),
+            stopsGroup: sharesTerminal && stopping.contains(signal))
+    }
+
+    /// SI_KERNEL (sigaction(2)).
+    static let kernelCode: Int32 = 0x80
+    private static let stopping = [SIGTSTP, SIGTTIN, SIGTTOU]
+    /// What the terminal sends to its foreground group. SIGHUP is not: it goes to the leader of
+    /// the session.
+    private static let ofTerminal = [SIGINT, SIGQUIT, SIGWINCH] + stopping
+
+    /// Stops this process as SIGTSTP does, until it is continued; not when nobody could do that
+    /// (an orphaned group, the first process of a PID namespace).
+    func stopAsJob() {
+        var stop = sigset_t()
+        sigemptyset(&stop)
+        sigaddset(&stop, SIGTSTP)
+        raise(SIGTSTP)
+        pthread_sigmask(SIG_UNBLOCK, &stop, nil)
+        pthread_sigmask(SIG_BLOCK, &stop, nil)
     }
 
     func restore() {

@@ -45,7 +45,7 @@ struct SplicedRun {
         do throws(ProcessHostFailure) {
             try supervisor.attach(child)
             if options.givesUpOwnPrivileges { try OwnPrivileges.giveUp() }
-            try supervisor.serve(signals: signals.descriptor)
+            try supervisor.serve(signals: signals)
             supervisor.readLaunchError(child)
             close(supervisor.listener)
         } catch {
@@ -87,7 +87,7 @@ struct SplicedRun {
         let plain = values.plainEntries(of: launch.environment)
         var start = ChildStart(
             path: path, arguments: launch.arguments, environment: plain + names,
-            signalMask: signals.before)
+            signalMask: signals.before, ownProcessGroup: !signals.sharesTerminal)
         start.filter = try SystemCallFilter(
             trap: launch.follow == .attached ? .tracer : .listener,
             restrict: launch.child.restrictSystemCalls)

@@ -10,15 +10,15 @@ let waitAllTasks: Int32 = 0x4000_0000
 extension Supervisor {
     /// Serves the tree until the program has ended.
     ///
-    /// - Parameter signals: a signalfd of every signal that is forwarded, and SIGCHLD.
-    func serve(signals: Int32) throws(ProcessHostFailure) {
+    /// - Parameter signals: every signal that is forwarded, and SIGCHLD.
+    func serve(signals: SignalSet) throws(ProcessHostFailure) {
         while true {
             servePending()
             drainStops()
             guard programEnd == nil else { break }
             guard pending.isEmpty else { continue }
             var polls = [
-                pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: listener, events: Int16(POLLIN), revents: 0),
                 // A negative descriptor is never ready.
                 pollfd(
@@ -154,22 +154,41 @@ extension Supervisor {
         return tasks.values.contains { $0.process == parent }
     }
 
-    private func forwardSignals(_ descriptor: Int32) {
-        while true {
-            let signal = clinux_signal_read(descriptor)
-            guard signal > 0 else { return }
-            guard signal != SIGCHLD else { continue }
-            if kill(program, signal) == 0 { counters.signalsForwarded += 1 }
+    private func forwardSignals(_ signals: SignalSet) {
+        var stops = false
+        while let received = signals.read() {
+            if received.stopsGroup { stops = true }
+            guard received.signal != SIGCHLD, !received.isProgramsToo else { continue }
+            if kill(program, received.signal) == 0 { counters.signalsForwarded += 1 }
         }
+        guard stops else { return }
+        // A traced program stops only when its signal is passed on.
+        drainStops()
+        if programEnd == nil { signals.stopAsJob() }
     }
 
     /// The program has ended: nothing of its tree outlives the supervisor.
     ///
-    /// A traced task is its tracer's to reap before its parent's: the keeper waits for us.
+    /// A traced task is its tracer's to reap before its parent's: the keeper waits for us. The
+    /// kernel tells of a leader's end only after all its threads were reaped, and some of them
+    /// may not have been heard of yet: whoever ends first is taken first.
     private func killTree() {
         for process in Set(tasks.values.map(\.process)) { kill(process, SIGKILL) }
         for task in early { kill(task, SIGKILL) }
-        for task in Array(tasks.keys) + Array(early) { reap(task) }
+        var rest = early.union(tasks.keys)
+        while !rest.isEmpty {
+            var status: Int32 = 0
+            let task = waitpid(-1, &status, waitAllTasks)
+            if task < 0, errno == EINTR { continue }
+            guard task > 0 else { return }
+            guard Stop(status: status).isEnd else {
+                kill(task, SIGKILL)
+                continue
+            }
+            rest.remove(task)
+            // A thread that was in an exec may have ended under its leader's number.
+            rest = rest.filter { tasks[$0]?.process != task }
+        }
     }
 
     /// Waits for the end of a killed task; a thread's may have been its leader's.

@@ -83,7 +83,10 @@ final class TLSContext {
     private func usePrivateKey(_ pem: UnsafeRawBufferPointer) -> Bool {
         guard let bio = BIO_new_mem_buf(pem.baseAddress, Int32(pem.count)) else { return false }
         defer { BIO_free(bio) }
-        guard let key = PEM_read_bio_PrivateKey(bio, nil, nil, nil) else { return false }
+        // OpenSSL's own callback asks whoever sits at the terminal, and waits.
+        guard let key = PEM_read_bio_PrivateKey(bio, nil, { _, _, _, _ in -1 }, nil) else {
+            return false
+        }
         defer { EVP_PKEY_free(key) }
         return SSL_CTX_use_PrivateKey(pointer, key) == 1
     }

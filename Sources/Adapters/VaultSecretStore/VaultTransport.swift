@@ -108,6 +108,10 @@ final class VaultTransport {
         answer.zero()
         var machine = HTTPResponseStateMachine(limits: limits)
         while true {
+            // A server that never pauses is never waited for, and so not cut off there.
+            guard !deadline.hasPassed else {
+                throw .timedOut(host: origin.host, seconds: deadline.seconds)
+            }
             var isEnd = false
             try answer.fill { rest throws(SecretStoreFailure) in
                 switch try connection.read(into: rest, deadline: deadline) {

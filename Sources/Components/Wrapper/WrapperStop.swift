@@ -28,6 +28,10 @@ package enum WrapperStop: Error, Sendable, Equatable {
             case .notFound(let program): .refused(.notFound, detail: program)
             case .notExecutable(let program, let number):
                 .refused(.notExecutable, detail: "\(program) (errno \(number))")
+            case .argumentsTooLarge(let program):
+                .refused(
+                    .valueTooLarge,
+                    detail: "\(program): execve refuses arguments and environment of this size")
             case .refused(let call, let number):
                 .refused(.hostRefusesDelivery, detail: "\(call) (errno \(number))")
             case .deliveryFailed(let step, let number):

@@ -68,12 +68,12 @@ package struct HTTPResponseStateMachine: Sendable {
         var start = 0
         while true {
             guard let end = Self.headEnd(bytes, from: start) else {
-                guard bytes.byteCount - start <= limits.headBytesMax else {
+                guard bytes.byteCount <= limits.headBytesMax else {
                     throw .headTooLarge(limitBytes: limits.headBytesMax)
                 }
                 return false
             }
-            guard end - start <= limits.headBytesMax else {
+            guard end <= limits.headBytesMax else {
                 throw .headTooLarge(limitBytes: limits.headBytesMax)
             }
             var reader = HTTPHeadReader(offset: start)
@@ -86,8 +86,8 @@ package struct HTTPResponseStateMachine: Sendable {
                 try frame(bytes, isVersion10: line.isVersion10)
                 return true
             }
-            // Interim responses (RFC 9110, section 15.2) precede the real one; switching
-            // protocols was never asked for.
+            // Interim responses (RFC 9110, section 15.2) precede the real one and count as part
+            // of its head, or they could go on for ever; switching protocols was never asked for.
             guard status != 101 else { throw .malformed(reason: "protocol switch") }
             start = end
         }

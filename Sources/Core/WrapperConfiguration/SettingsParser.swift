@@ -58,7 +58,7 @@ package struct SettingsParser {
         vault.trustAnchorsFile = text(.trustAnchors)
         vault.namespace = try namespace()
         vault.clientCertificateFile = text(.clientCertificate)
-        vault.clientKeyFile = text(.clientKey)
+        vault.clientKeyFile = try filePath(.clientKey)
         guard (vault.clientCertificateFile == nil) == (vault.clientKeyFile == nil) else {
             throw ConfigurationFailure(
                 "VAULT_CLIENT_CERT", "needs VAULT_CLIENT_KEY, and the other way round")
@@ -83,7 +83,7 @@ package struct SettingsParser {
         let name = text(.authMethod) ?? "token"
         switch name {
         case "token":
-            if let file = text(.tokenFile) { return .token(file: file) }
+            if let file = try filePath(.tokenFile) { return .token(file: file) }
             guard hasCredential(.token) else {
                 throw ConfigurationFailure(
                     "VAULT_TOKEN_FILE", "set it (or VAULT_TOKEN), or choose VAULT_AUTH_METHOD")
@@ -91,7 +91,9 @@ package struct SettingsParser {
             return .token(file: nil)
         case "approle":
             let role = try required(.authRole, "set it to the AppRole's role id")
-            if let file = text(.secretIDFile) { return .appRole(roleID: role, secretIDFile: file) }
+            if let file = try filePath(.secretIDFile) {
+                return .appRole(roleID: role, secretIDFile: file)
+            }
             guard hasCredential(.secretID) else {
                 throw ConfigurationFailure(
                     "VAULT_SECRET_ID_FILE", "set it (or VAULT_SECRET_ID) for approle")
@@ -100,15 +102,20 @@ package struct SettingsParser {
         case "kubernetes":
             return .kubernetes(
                 role: try required(.authRole, "set it to the vault role of this workload"),
-                tokenFile: text(.jwtFile) ?? Self.serviceAccountTokenFile)
+                tokenFile: try filePath(.jwtFile) ?? Self.serviceAccountTokenFile)
         case "jwt":
             return .jwt(
                 role: try required(.authRole, "set it to the vault role of this workload"),
-                tokenFile: try required(.jwtFile, "set it to the file that holds the JWT"))
+                tokenFile: try jwtFile())
         default:
             throw ConfigurationFailure(
                 "VAULT_AUTH_METHOD", "is not one of token, approle, kubernetes, jwt")
         }
+    }
+
+    private func jwtFile() throws(ConfigurationFailure) -> String {
+        _ = try required(.jwtFile, "set it to the file that holds the JWT")
+        return try filePath(.jwtFile) ?? ""
     }
 
     private func authMount() throws(ConfigurationFailure) -> String? {
@@ -203,6 +210,17 @@ extension SettingsParser {
     private func text(_ variable: ControlVariable) -> String? {
         guard let value = lookUp(variable), !value.isEmpty else { return nil }
         return value
+    }
+
+    /// The path of a file that holds a credential. Who writes the credential itself there must
+    /// not find it in a message.
+    private func filePath(_ variable: ControlVariable) throws(ConfigurationFailure) -> String? {
+        guard let path = text(variable) else { return nil }
+        guard path.utf8.contains(UInt8(ascii: "/")), path.utf8.allSatisfy({ $0 >= 0x20 }) else {
+            throw ConfigurationFailure(
+                variable.rawValue, "is not the path of a file; write ./ before a plain name")
+        }
+        return path
     }
 
     private func required(

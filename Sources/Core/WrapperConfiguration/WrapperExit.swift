@@ -78,7 +78,8 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
         case .valueEmpty: "A value is empty and CLOUDTASER_EMPTY_VALUES=refuse."
         case .secretMemoryUnavailable: "Memory of the required tier cannot be had."
         case .hostRefusesDelivery: "The host refuses a call that the delivery mode needs."
-        case .deliveryFailed: "A step of the delivery failed; the program never ran."
+        case .deliveryFailed:
+            "A step of the delivery failed; the program was killed before its next image ran."
         case .internalFailure: "A system call of the wrapper failed unexpectedly."
         case .notExecutable: "The program was found and cannot be executed."
         case .notFound: "The program was not found."

@@ -9,6 +9,17 @@ enum Console {
     static func error(_ text: String) { write(text, to: STDERR_FILENO) }
     /// One line that an operator should see.
     static func note(_ text: String) { error("cloudtaser-wrapper: \(text)\n") }
+
+    /// Puts /dev/null where a standard stream is closed: a message would otherwise go to whatever
+    /// was opened there, the connection to the vault or the keeper's pipe. Close-on-exec: the
+    /// program finds the stream as closed as it was.
+    static func occupyClosedStreams() {
+        for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 {
+            // The lowest number that is free is this one.
+            _ = open("/dev/null", O_RDWR | O_CLOEXEC)
+        }
+    }
+
     static func exit(_ code: Int32) -> Never { Glibc.exit(code) }
 
     private static func write(_ text: String, to descriptor: Int32) {

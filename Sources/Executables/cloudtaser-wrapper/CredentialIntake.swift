@@ -48,13 +48,15 @@ struct CredentialIntake: ~Copyable {
         return credential
     }
 
+    /// A name may stand more than once in the block, and getenv(3) finds the first only: every
+    /// value is overwritten, and the first that is not empty is the credential.
     private static func move(
         _ variable: ControlVariable
     ) throws(SecretMemoryFailure) -> SecretBuffer? {
-        guard let value = getenv(variable.rawValue) else { return nil }
+        let values = ProcessEnvironment.values(of: variable.rawValue)
+        defer { for value in values { clinux_zero(value, strlen(value)) } }
+        guard let value = values.first(where: { $0.pointee != 0 }) else { return nil }
         let count = strlen(value)
-        guard count > 0 else { return nil }
-        defer { clinux_zero(value, count) }
         var buffer = try SecretBuffer(capacity: count, minimumTier: .ordinary)
         try buffer.append(UnsafeRawBufferPointer(start: value, count: count).bytes)
         return buffer
@@ -65,6 +67,19 @@ struct CredentialIntake: ~Copyable {
 enum ProcessEnvironment {
     static func value(of name: String) -> String? {
         getenv(name).map { String(cString: $0) }
+    }
+
+    /// Where the value of each entry of this name starts.
+    static func values(of name: String) -> [UnsafeMutablePointer<CChar>] {
+        var values: [UnsafeMutablePointer<CChar>] = []
+        guard let block = clinux_environment() else { return values }
+        let prefix = Array("\(name)=".utf8CString.dropLast())
+        var index = 0
+        while let entry = block[index] {
+            if strncmp(entry, prefix, prefix.count) == 0 { values.append(entry + prefix.count) }
+            index += 1
+        }
+        return values
     }
 
     /// Every entry, credentials already overwritten.

@@ -4,4 +4,6 @@
 // No variables here: top-level ones belong to the main actor, which links the concurrency runtime
 // and Dispatch, 0.7 MB.
 
+// First of all: no descriptor of ours may get the number of a closed standard stream.
+Console.occupyClosedStreams()
 Console.exit(WrapperProgram.run(ProcessArguments.afterName()))

@@ -26,10 +26,11 @@ int clinux_signal_descriptor(const sigset_t *signals) {
     return descriptor < 0 ? -errno : descriptor;
 }
 
-int clinux_signal_read(int descriptor) {
+int clinux_signal_read(int descriptor, int *code) {
     struct signalfd_siginfo information;
     ssize_t got = read(descriptor, &information, sizeof information);
     if (got < 0) return errno == EAGAIN ? 0 : -errno;
+    *code = information.ssi_code;
     return (int)information.ssi_signo;
 }
 
@@ -128,11 +129,7 @@ static void run_child(const struct clinux_child_plan *plan, pid_t parent) {
     // trace its own child. Secret memory is not inherited (MADV_DONTFORK).
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     if (getppid() != parent) fail(plan, CLINUX_STEP_PARENT_DIED, ESRCH);
-    if (plan->own_process_group) {
-        setpgid(0, 0);
-        // SIGTTOU is blocked here; ENOTTY is the usual answer in a container.
-        tcsetpgrp(STDIN_FILENO, getpid());
-    }
+    if (plan->own_process_group) setpgid(0, 0);
     if (plan->wait_for_tracer) {
         report(plan->channel, CLINUX_CHILD_READY, 0, 0, -1);
         wait_for_release(plan);

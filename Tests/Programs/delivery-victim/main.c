@@ -28,6 +28,7 @@ int main(int count, char **arguments) {
         return storm(number(arguments, count, 2), arguments + 3, restarting);
     if (!strncmp(what, "failing-storm", 13))
         return failing_exec_storm(number(arguments, count, 2), restarting);
+    if (!strcmp(what, "leave-threads")) return leave_threads(number(arguments, count, 2));
     if (!strcmp(what, "busy"))
         return busy(number(arguments, count, 2), number(arguments, count, 3));
     if (!strcmp(what, "wipe")) return wipe_in_child();

@@ -27,6 +27,27 @@ int busy(int threads, int signals) {
     return arrived == signals ? report("busy/parent") : exit_unexpected;
 }
 
+static void *wait_for_ever(void *unused) {
+    for (;;) pause();
+    return unused;
+}
+
+/// Ends, and leaves a process of several threads behind.
+int leave_threads(int threads) {
+    int ready[2];
+    char byte = 0;
+    if (pipe(ready) < 0) return exit_unexpected;
+    if (fork() == 0) {
+        for (int i = 0; i < threads; i++) {
+            pthread_t thread;
+            if (pthread_create(&thread, NULL, wait_for_ever, NULL)) _exit(exit_unexpected);
+        }
+        if (write(ready[1], &byte, 1) != 1) _exit(exit_unexpected);
+        wait_for_ever(NULL);
+    }
+    return read(ready[0], &byte, 1) == 1 ? report("threads/left") : exit_unexpected;
+}
+
 /// A forked child overwrites its copy of the first value. Prints what the parent then sees.
 int wipe_in_child(void) {
     char difference[300], name[256];

@@ -50,6 +50,7 @@ pid_t clone_vm_exec(char *const arguments[]);
 int storm(int count, char **arguments, int restarting);
 int failing_exec_storm(int count, int restarting);
 int busy(int threads, int signals);
+int leave_threads(int threads);
 int wipe_in_child(void);
 int own_listener(void);
 int crowd(int count);

@@ -21,7 +21,8 @@ package import Simulation
 ///     jwt ROLE JWT                    at auth/jwt
 ///     condition sealed|uninitialized|standby|rate-limited:SECONDS|rate-limited|failing:STATUS
 ///     condition redirecting:ORIGIN|invalid-json
-///     fault only-tls11|truncated-body|short-body|silent|closing|huge-body:BYTES|chunked:BYTES
+///     fault only-tls11|truncated-body|short-body|silent|endless|closing
+///     fault huge-body:BYTES|chunked:BYTES
 ///     certificate good|expired|other-host|other-authority
 ///     require-client-certificate
 package struct ListenerScript: Sendable {
@@ -182,6 +183,7 @@ package struct ListenerScript: Sendable {
         case ("truncated-body", nil): return .truncatedBody
         case ("short-body", nil): return .shortBody
         case ("silent", nil): return .silent
+        case ("endless", nil): return .endless
         case ("closing", nil): return .closing
         case ("huge-body", let value?): return Int(value).map { .hugeBody(bytes: $0) }
         case ("chunked", let value?): return Int(value).map { .chunked(bytes: $0) }

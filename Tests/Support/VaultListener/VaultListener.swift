@@ -19,6 +19,8 @@ package enum TransportFault: Sendable, Equatable {
     case silent
     /// Frames the body in chunks of this many bytes.
     case chunked(bytes: Int)
+    /// Never pauses: chunks of one byte with long extensions, until the client closes.
+    case endless
     /// Closes the connection after each answer.
     case closing
 }
@@ -216,6 +218,13 @@ package final class VaultListener: Sendable {
             return false
         case .chunked(let bytes):
             return stream.write(HTTPResponseWriter.chunked(response, chunkBytes: bytes))
+        case .endless:
+            let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            let chunk = "1;\(String(repeating: "e", count: 250))\r\nx\r\n"
+            let chunks = Array(String(repeating: chunk, count: 60).utf8)
+            var goesOn = stream.write(Array(head.utf8))
+            while goesOn { goesOn = stream.write(chunks) }
+            return false
         case .closing:
             _ = stream.write(HTTPResponseWriter.whole(response, closing: true))
             stream.finish()

@@ -118,7 +118,7 @@ func writeCounters(_ counters: SupervisorCounters, to path: String) {
 func code(for failure: ProcessHostFailure) -> Int32 {
     switch failure {
     case .notFound: HarnessExit.notFound
-    case .notExecutable: HarnessExit.notExecutable
+    case .notExecutable, .argumentsTooLarge: HarnessExit.notExecutable
     case .refused: HarnessExit.refused
     case .deliveryFailed: HarnessExit.deliveryFailed
     case .systemCall: HarnessExit.systemCall

@@ -15,8 +15,9 @@ int clinux_prctl(int operation, unsigned long a, unsigned long b, unsigned long 
 /// signalfd(2), close-on-exec and non-blocking. Returns a descriptor or -errno.
 int clinux_signal_descriptor(const sigset_t *signals);
 
-/// read(2) of one signalfd_siginfo. Returns the signal's number, 0 when there is none, or -errno.
-int clinux_signal_read(int descriptor);
+/// read(2) of one signalfd_siginfo. Returns the signal's number, 0 when there is none, or -errno;
+/// `code` gets its si_code.
+int clinux_signal_read(int descriptor, int *code);
 
 /// socketpair(2) of connected unix sequenced-packet sockets, close-on-exec. Returns 0 or -errno.
 int clinux_socket_pair(int pair[2]);
@@ -72,7 +73,7 @@ struct clinux_child_plan {
     int drop_capabilities;
     /// Signals blocked in the program.
     sigset_t signal_mask;
-    /// Give the program its own process group, in the foreground when there is a terminal.
+    /// Give the program its own process group.
     int own_process_group;
 };
 
