@@ -81,7 +81,8 @@ package enum ProcessHostFailure: Error, Sendable, Equatable {
 /// - Fail closed: an image that could not be given its values is killed before its first
 ///   instruction. An image never runs with an unfilled placeholder.
 /// - Signals that can be forwarded are forwarded to the program; orphans are reaped.
-/// - When the caller dies, the whole tree dies.
+/// - When the caller dies, the whole tree dies under `splice` delivery; under `environ` the program
+///   itself is killed, and what it started is left to its own parent.
 /// - Returns only after the program has ended.
 package protocol ProcessHost {
     mutating func run(

@@ -16,6 +16,7 @@ import WrapperConfiguration
         #expect(lines.contains("DB_PASSWORD=hunter2-äöü"))
         #expect(lines.contains("KEPT=yes"))
         #expect(!lines.contains { $0.hasPrefix("VAULT_") || $0.hasPrefix("CLOUDTASER_") })
+        #expect(run.errors.contains("CLOUDTASER_FUTURE is no variable of this version"))
     }
 
     @Test func `gets an empty value as an empty value, and a large one whole`() throws {

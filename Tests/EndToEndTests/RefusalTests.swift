@@ -102,7 +102,8 @@ struct Refusal: Sendable, CustomTestStringConvertible {
                 "CLOUDTASER_SECRET_PATHS": "secret/big", "CLOUDTASER_ENV_MAP": "long=LONG",
             ]),
         Refusal(
-            title: "nothing listens there", exit: .vaultUnreachable, naming: "127.0.0.1:1",
+            title: "nothing listens there", exit: .vaultUnreachable,
+            naming: "127.0.0.1:1 (errno 111, connection refused)",
             environment: ["VAULT_ADDR": "https://127.0.0.1:1"]),
         Refusal(
             title: "unknown host", exit: .vaultUnreachable, naming: "nosuch.invalid",

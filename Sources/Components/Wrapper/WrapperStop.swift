@@ -27,17 +27,17 @@ package enum WrapperStop: Error, Sendable, Equatable {
             switch failure {
             case .notFound(let program): .refused(.notFound, detail: program)
             case .notExecutable(let program, let number):
-                .refused(.notExecutable, detail: "\(program) (errno \(number))")
+                .refused(.notExecutable, detail: "\(program) (\(ErrorNumber.text(number)))")
             case .argumentsTooLarge(let program):
                 .refused(
                     .valueTooLarge,
                     detail: "\(program): execve refuses arguments and environment of this size")
             case .refused(let call, let number):
-                .refused(.hostRefusesDelivery, detail: "\(call) (errno \(number))")
+                .refused(.hostRefusesDelivery, detail: "\(call) (\(ErrorNumber.text(number)))")
             case .deliveryFailed(let step, let number):
-                .refused(.deliveryFailed, detail: "step \(step) (errno \(number))")
+                .refused(.deliveryFailed, detail: "step \(step) (\(ErrorNumber.text(number)))")
             case .systemCall(let call, let number):
-                .refused(.internalFailure, detail: "\(call) (errno \(number))")
+                .refused(.internalFailure, detail: "\(call) (\(ErrorNumber.text(number)))")
             }
     }
 
@@ -48,9 +48,9 @@ package enum WrapperStop: Error, Sendable, Equatable {
                 "\(requested) bytes asked for, the limit is \(limit)"
             case .tierUnavailable(let required, let best, let number):
                 "\(required.name) required, \(best.name) is the best to be had "
-                    + "(errno \(number))"
+                    + "(\(ErrorNumber.text(number)))"
             case .capacityExceeded(let capacity): "\(capacity) bytes are used up"
-            case .systemCall(let call, let number): "\(call) (errno \(number))"
+            case .systemCall(let call, let number): "\(call) (\(ErrorNumber.text(number)))"
             }
         self = .refused(.secretMemoryUnavailable, detail: detail)
     }
@@ -82,7 +82,7 @@ extension WrapperStop {
         switch failure {
         case .nameNotResolved(let host): (.vaultUnreachable, "\(host) does not resolve")
         case .connectionFailed(let host, let port, let number):
-            (.vaultUnreachable, "\(host):\(port) (errno \(number))")
+            (.vaultUnreachable, "\(host):\(port) (\(ErrorNumber.text(number)))")
         case .timedOut(let host, let seconds): (.vaultTimedOut, "\(host), \(seconds) s")
         case .certificateUntrusted(let host, let detail):
             (.certificateUntrusted, "\(host): \(detail)")
@@ -108,7 +108,7 @@ extension WrapperStop {
     private static func explainLogin(_ failure: SecretStoreFailure) -> (WrapperExit, String) {
         switch failure {
         case .credentialUnreadable(let path, let number):
-            (.credentialUnreadable, "\(path) (errno \(number))")
+            (.credentialUnreadable, "\(path) (\(ErrorNumber.text(number)))")
         case .credentialMissing(let method): (.credentialUnreadable, "none given for \(method)")
         case .loginRefused(let method, let role, let status):
             (.loginRefused, "method \(method), role '\(role)', status \(status)")

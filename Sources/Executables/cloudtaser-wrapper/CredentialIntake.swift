@@ -82,6 +82,14 @@ enum ProcessEnvironment {
         return values
     }
 
+    /// Names under the wrapper's own prefix that mean nothing: a misspelt one would weaken a run
+    /// silently.
+    static func unknownControlNames() -> [String] {
+        entries().map(\.name).filter {
+            $0.hasPrefix("CLOUDTASER_") && ControlVariable(rawValue: $0) == nil
+        }
+    }
+
     /// Every entry, credentials already overwritten.
     static func entries() -> [RawText] {
         var entries: [RawText] = []

@@ -47,6 +47,9 @@ enum WrapperProgram {
                 lookUp: { ProcessEnvironment.value(of: $0.rawValue) }
             ).parse()
         } catch { return WrapperStop(error) }
+        for name in ProcessEnvironment.unknownControlNames() {
+            Console.note("\(name) is no variable of this version and changes nothing")
+        }
         do throws(SecretStoreFailure) {
             let store = try VaultSecretStore(
                 settings: settings.vault, credential: try credentials.take(for: settings.vault))
