@@ -26,10 +26,36 @@ final class Stage: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     func write(_ name: String, _ text: String, mode: mode_t = 0o644) throws {
-        let path = folder + "/" + name
-        guard FileManager.default.createFile(atPath: path, contents: Data(text.utf8)),
+        try Self.write(Data(text.utf8), to: folder + "/" + name, mode: mode)
+    }
+
+    /// Writes a file; one that can be executed is ready to be when this returns.
+    static func write(_ content: Data, to path: String, mode: mode_t) throws {
+        guard FileManager.default.createFile(atPath: path, contents: content),
             chmod(path, mode) == 0
         else { throw SuiteFailure("cannot write \(path)") }
+        guard mode & 0o111 != 0 else { return }
+        try awaitNoWriter(of: path)
+    }
+
+    /// A process that another test forked while the file was open for writing has it open until its
+    /// own exec, and until then execve(2) of the file answers ETXTBSY. A read lease (fcntl(2)) is
+    /// to be had only when nobody has it open for writing.
+    private static func awaitNoWriter(of path: String) throws {
+        let setLease: Int32 = 1024
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw SuiteFailure("cannot read \(path)") }
+        defer { close(descriptor) }
+        for _ in 0..<2000 {
+            if fcntl(descriptor, setLease, Int32(F_RDLCK)) == 0 {
+                _ = fcntl(descriptor, setLease, Int32(F_UNLCK))
+                return
+            }
+            // A file system without leases: the exec may be refused, and the test then says so.
+            guard errno == EAGAIN else { return }
+            usleep(5000)
+        }
+        throw SuiteFailure("\(path) stays open for writing")
     }
 
     /// The environment of a tree that reports to `observer`.

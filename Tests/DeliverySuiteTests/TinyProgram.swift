@@ -18,9 +18,7 @@ enum TinyProgram {
     func write(to path: String, marker: String) throws {
         var image = is32Bit ? header32 : header64
         image += code + Array(marker.utf8) + [0]
-        guard FileManager.default.createFile(atPath: path, contents: Data(image)),
-            chmod(path, 0o755) == 0
-        else { throw SuiteFailure("cannot write \(path)") }
+        try Stage.write(Data(image), to: path, mode: 0o755)
     }
 
     private var is32Bit: Bool { self == .marksItsStart32 }
