@@ -69,7 +69,7 @@ let core: [Target] = [
     library("HTTPFormat", in: "Sources/Core", ["SecretMemory"]),
     library("JSONFormat", in: "Sources/Core", ["SecretMemory"]),
     library("Delivery", in: "Sources/Core", ["SecretMemory"]),
-    library("WrapperConfiguration", in: "Sources/Core", ["Delivery"]),
+    library("WrapperConfiguration", in: "Sources/Core", ["Delivery", "SecretMemory"]),
     library("Compliance", in: "Sources/Core"),
 ]
 
@@ -169,15 +169,15 @@ let testPrograms: [Target] = [
 ]
 
 let testTargets: [Target] = [
-    tests("SecretMemoryTests", ["SecretMemory", "MemoryScan", "CLinux"]),
+    tests("SecretMemoryTests", ["SecretMemory", "MemoryScan", "TestKit", "CLinux"]),
     tests(
         "HeapScanTests",
         [
             "SecretMemory", "MemoryScan", "CLinux", "TestKit", "VaultListener", "LoopbackPKI",
             "Simulation", "heap-scan-harness",
         ]),
-    tests("HTTPFormatTests", ["HTTPFormat", "SecretMemory"]),
-    tests("JSONFormatTests", ["JSONFormat", "SecretMemory"]),
+    tests("HTTPFormatTests", ["HTTPFormat", "SecretMemory", "TestKit"]),
+    tests("JSONFormatTests", ["JSONFormat", "SecretMemory", "TestKit"]),
     tests("DeliveryTests", ["Delivery", "SecretMemory"]),
     tests("WrapperConfigurationTests", ["WrapperConfiguration", "Delivery"]),
     tests("ComplianceTests", ["Compliance", "TestKit"]),
@@ -192,7 +192,7 @@ let testTargets: [Target] = [
         ]),
     tests(
         "LinuxProcessHostTests",
-        ["LinuxProcessHost", "Ports", "delivery-harness"]),
+        ["LinuxProcessHost", "Ports", "TestKit", "delivery-harness"]),
     tests("DeliverySuiteTests", ["delivery-harness", "delivery-victim"]),
     tests(
         "PortConformanceTests",

@@ -102,24 +102,8 @@ import VaultListener
     private static func run(
         _ words: [String], entries: [String]
     ) throws -> (status: Int32, output: String) {
-        let pipe = Pipe()
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        let writer = pipe.fileHandleForWriting.fileDescriptor
-        posix_spawn_file_actions_adddup2(&actions, writer, 1)
-        posix_spawn_file_actions_adddup2(&actions, writer, 2)
-        var arguments = words.map { strdup($0) } + [nil]
-        var environment = entries.map { strdup($0) } + [nil]
-        defer { for pointer in arguments + environment { free(pointer) } }
-        var child: pid_t = 0
-        let result = posix_spawn(&child, words[0], &actions, nil, &arguments, &environment)
-        try pipe.fileHandleForWriting.close()
-        guard result == 0 else { throw POSIXError(POSIXErrorCode(rawValue: result) ?? .EIO) }
-        let output = pipe.fileHandleForReading.readDataToEndOfFile()
-        var status: Int32 = 0
-        while waitpid(child, &status, 0) < 0, errno == EINTR { continue }
-        return (status, String(decoding: output, as: UTF8.self))
+        let program = try SpawnedProgram(words, entries: entries)
+        let output = program.reader.readDataToEndOfFile()
+        return (program.wait(), String(decoding: output, as: UTF8.self))
     }
 }

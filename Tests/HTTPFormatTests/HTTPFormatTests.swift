@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import HTTPFormat
+import TestKit
 import Testing
 
 /// Feeds a response to the state machine in pieces, as a connection would.
@@ -229,20 +230,5 @@ struct Feed {
                 #expect((try? Feed(pieces: [3, 1]).body(whole)) == body)
             }
         }
-    }
-}
-
-/// A small deterministic generator (SplitMix64), so that a failing case can be run again.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

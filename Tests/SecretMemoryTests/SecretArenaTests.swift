@@ -2,19 +2,8 @@
 import Glibc
 import MemoryScan
 import SecretMemory
+import TestKit
 import Testing
-
-/// SplitMix64: the same blocks in every run.
-private struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = (state ^ (state >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-}
 
 private func makeArena(
     _ bytes: Int = 4096, _ exhaustion: SecretArena.Exhaustion = .refuse
@@ -99,7 +88,7 @@ struct SecretArenaTests {
 
     @Test("Ten thousand random steps never overlap, and leave the arena whole", arguments: 1...4)
     func randomSteps(seed: UInt64) throws {
-        var random = SeededGenerator(state: seed)
+        var random = SeededGenerator(seed: seed)
         let arena = try makeArena(32 << 10)
         var live: [(pointer: UnsafeMutableRawPointer, count: Int, mark: UInt8)] = []
         for step in 0..<10_000 {
@@ -128,7 +117,7 @@ struct SecretArenaTests {
         await withTaskGroup(of: Bool.self) { group in
             for seed in 1...4 {
                 group.addTask {
-                    var random = SeededGenerator(state: UInt64(seed))
+                    var random = SeededGenerator(seed: UInt64(seed))
                     for _ in 0..<2000 {
                         let count = Int.random(in: 1...2000, using: &random)
                         guard let pointer = arena.allocate(count) else { return false }

@@ -266,14 +266,3 @@ enum ServerHealth {
         }
     }
 }
-
-extension MemoryTierRequirement {
-    /// The tier that satisfies it.
-    package var tier: MemoryTier {
-        switch self {
-        case .secret: .secret
-        case .locked: .locked
-        case .ordinary: .ordinary
-        }
-    }
-}

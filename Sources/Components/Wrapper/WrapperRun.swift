@@ -22,7 +22,7 @@ package struct WrapperRun<Store: SecretStore & ~Copyable, Host: ProcessHost>: ~C
         self.settings = settings
         self.store = store
         self.host = host
-        image = try DeliveryImage(minimumTier: MemoryTier(settings.vault.minimumTier))
+        image = try DeliveryImage(minimumTier: settings.vault.minimumTier.tier)
         var child = ChildPolicy()
         child.undumpable = settings.undumpable
         child.readOnlyValues = settings.readOnlyValues
@@ -102,17 +102,5 @@ extension WrapperSettings {
     /// Names that values are delivered under.
     var deliveredNames: Set<String> {
         Set(requests.flatMap { $0.mappings.map(\.name) })
-    }
-}
-
-extension MemoryTier {
-    /// The tier a requirement names.
-    package init(_ requirement: MemoryTierRequirement) {
-        self =
-            switch requirement {
-            case .secret: .secret
-            case .locked: .locked
-            case .ordinary: .ordinary
-            }
     }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import SecretMemory
 
 /// An https origin: scheme, host and port, nothing else (RFC 6454).
 package struct Origin: Sendable, Equatable, CustomStringConvertible {
@@ -82,4 +83,13 @@ package enum MemoryTierRequirement: String, Sendable, CaseIterable {
     case secret = "memfd_secret"
     case locked
     case ordinary
+
+    /// The tier that satisfies it.
+    package var tier: MemoryTier {
+        switch self {
+        case .secret: .secret
+        case .locked: .locked
+        case .ordinary: .ordinary
+        }
+    }
 }

@@ -4,7 +4,6 @@ import Delivery
 import Glibc
 import Ports
 import SecretMemory
-import Wrapper
 import WrapperConfiguration
 
 /// Moves credentials out of the environment block, where /proc/PID/environ shows them, into
@@ -40,7 +39,7 @@ struct CredentialIntake: ~Copyable {
         token = nil
         secretID = nil
         guard let credential else { return nil }
-        let required = MemoryTier(vault.minimumTier)
+        let required = vault.minimumTier.tier
         guard credential.tier >= required else {
             throw .memory(
                 .tierUnavailable(required: required, best: credential.tier, errorNumber: ENOSYS))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Foundation
+internal import Foundation
 import Glibc
 
 /// What was built, and where it runs.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Compliance
-import Foundation
+internal import Foundation
 import Synchronization
 package import Testing
 

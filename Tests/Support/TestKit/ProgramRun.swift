@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Foundation
+package import Foundation
 
 /// A program of this package that was run to its end.
 package struct ProgramRun: Sendable {
