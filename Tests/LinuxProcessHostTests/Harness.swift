@@ -19,8 +19,10 @@ struct Harness {
     var below: [String] = []
     var options: [String] = []
 
-    /// - Parameter meanwhile: gets the harness's process id once the script wrote its first line.
-    func run(_ script: String, meanwhile: (pid_t) -> Void = { _ in }) throws -> Outcome {
+    /// - Parameter meanwhile: gets the harness's process id and the script's first output.
+    func run(
+        _ script: String, meanwhile: (pid_t, _ output: String) -> Void = { _, _ in }
+    ) throws -> Outcome {
         let secrets = FileManager.default.temporaryDirectory
             .appending(path: "cloudtaser-run-\(UUID().uuidString)")
         try Data("CT_CANARY=\(Self.value)\n".utf8).write(to: secrets)
@@ -31,7 +33,7 @@ struct Harness {
         let program = try SpawnedProgram(
             words, entries: ["PATH=/usr/bin:/bin:/usr/sbin:/sbin"])
         var output = program.reader.availableData
-        meanwhile(program.process)
+        meanwhile(program.process, String(decoding: output, as: UTF8.self))
         output += program.reader.readDataToEndOfFile()
         return Outcome(
             status: program.wait(), output: String(decoding: output, as: UTF8.self))

@@ -25,7 +25,9 @@ struct RunTests {
             trap 'echo got it; exit 9' USR1; echo ready
             while :; do sleep 0.05; done
             """
-        let outcome = try Harness(options: options).run(script) { kill($0, SIGUSR1) }
+        let outcome = try Harness(options: options).run(script) { process, _ in
+            kill(process, SIGUSR1)
+        }
         guard ran(outcome) else { return }
         #expect(outcome.status == 9, "\(outcome)")
         #expect(outcome.output.contains("got it"))
@@ -36,10 +38,57 @@ struct RunTests {
         arguments: modes)
     func termination(options: [String]) throws {
         let outcome = try Harness(options: options).run("echo ready; exec sleep 20") {
-            kill($0, SIGTERM)
+            process, _ in
+            kill(process, SIGTERM)
         }
         guard ran(outcome) else { return }
         #expect(outcome.status == 128 + SIGTERM, "\(outcome)")
+    }
+
+    @Test("A program killed while its exec waits for us has ended by that signal")
+    func killedInExec() throws {
+        let options = ["--follow", "notified", "--stop-at", "seize-caller"]
+        let outcome = try Harness(options: options).run("echo $$; exec sleep 20") {
+            process, output in
+            guard let program = Int32(output.prefix { $0 != "\n" }) else { return }
+            #expect(Self.reaches("T", process))
+            // Nobody reaps it yet: a zombie's seizure is refused otherwise than a stranger's.
+            let keeper = Self.parent(of: program)
+            guard keeper > 1 else {
+                Issue.record("the keeper of \(program) is gone")
+                return
+            }
+            kill(keeper, SIGSTOP)
+            #expect(Self.reaches("T", keeper))
+            kill(program, SIGKILL)
+            #expect(Self.reaches("Z", program))
+            kill(process, SIGCONT)
+            #expect(Self.reaches("S", process))
+            kill(keeper, SIGCONT)
+        }
+        guard ran(outcome) else { return }
+        #expect(outcome.status == 128 + SIGKILL, "\(outcome)")
+        #expect(!outcome.output.contains("failed"), "\(outcome)")
+    }
+
+    /// State and parent of /proc/PID/stat, after the name in brackets.
+    private static func fields(of process: pid_t) -> [Substring] {
+        let stat = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+        return stat?.split(separator: ")").last?.split(separator: " ") ?? []
+    }
+
+    private static func parent(of process: pid_t) -> pid_t {
+        let fields = fields(of: process)
+        return fields.count > 1 ? pid_t(fields[1]) ?? 0 : 0
+    }
+
+    /// Waits for the process to be in that state.
+    private static func reaches(_ state: Character, _ process: pid_t) -> Bool {
+        for _ in 0..<2_000 {
+            if fields(of: process).first?.first == state { return true }
+            usleep(10_000)
+        }
+        return false
     }
 
     @Test("A stopped child stays stopped and can be continued", arguments: modes)

@@ -52,17 +52,28 @@ extension Supervisor {
     private func beginExec(_ notification: clinux_notification) throws(StepFailure) {
         let tracee = Tracee(task: notification.task)
         guard let process = ProcessStatus.group(of: notification.task) else { return }
-        try take(.seizeCaller) { tracee.seize(options: Self.notifiedOptions) }
+        try take(.seizeCaller) {
+            let seized = tracee.seize(options: Self.notifiedOptions)
+            // A dying caller answers EPERM until it is reaped (ptrace_attach, kernel/ptrace.c),
+            // and has taken its notification with it: there is no exec left to deliver to.
+            let isGone = seized == -Int(EPERM) && !isWaiting(notification)
+            return isGone ? -Int(ESRCH) : seized
+        }
         tasks[notification.task] = TracedTask(
             machine: TaskStateMachine(phase: .interrupting), process: process,
             space: setUpSpace, exec: nil)
         try take(.interruptCaller) { tracee.interrupt() }
         // Was it the caller that was seized, or another task with its number? Another one is
         // let go at its stop, since it is in no exec of ours.
-        guard clinux_notification_valid(listener, notification.id) == 0 else { return }
+        guard isWaiting(notification) else { return }
         // Where the wait is killable only, the caller leaves it by this answer; else the
         // interruption has had the same effect, and nobody waits for the answer.
         _ = clinux_notification_answer(listener, notification.id, -Self.restartError)
+    }
+
+    /// Whether the caller of this very exec still waits for the answer.
+    private func isWaiting(_ notification: clinux_notification) -> Bool {
+        clinux_notification_valid(listener, notification.id) == 0
     }
 
     /// ERESTARTSYS (linux/errno.h): never seen by programs, the kernel issues the call again.
