@@ -121,7 +121,7 @@ let simulation: [Target] = [
         dependencies: [
             "Ports", "Delivery", "JSONFormat", "SecretMemory", "WrapperConfiguration",
         ],
-        path: "Simulation", swiftSettings: strict)
+        path: "Simulation/World", swiftSettings: strict)
 ]
 
 let virtualMachine: [Target] = [

@@ -73,19 +73,58 @@ package enum ProcessHostFailure: Error, Sendable, Equatable {
     case systemCall(String, errorNumber: Int32)
 }
 
+/// What a host has to tell.
+package enum HostEvent: Sendable, Equatable {
+    /// The program has ended, and with it its tree.
+    case programEnded(ChildExit)
+    /// The rotation hook has ended; how is for the log only.
+    case hookEnded(ChildExit)
+    /// This process was asked to stop (SIGTERM, SIGINT, …) while no program runs that could be
+    /// asked instead.
+    case stopRequested(signal: Int32)
+    /// The time that the caller wanted to wait for has come.
+    case deadline
+}
+
 /// Starts one program, delivers the values to it and to every program it executes, and stays
 /// with the tree until the program ends.
 ///
 /// Contract:
-/// - No secret byte is in `Launch`; values travel only in the image.
+/// - No secret byte is in `Launch`; values travel only in the image, which the host keeps in
+///   secret memory as long as a program runs.
 /// - Fail closed: an image that could not be given its values is killed before its first
 ///   instruction. An image never runs with an unfilled placeholder.
-/// - Signals that can be forwarded are forwarded to the program; orphans are reaped.
+/// - The tree is served whatever the caller does between two calls: execs never wait for a
+///   renewal.
+/// - Signals that can be forwarded are forwarded to the program; orphans are reaped. While no
+///   program runs they are `stopRequested`.
 /// - When the caller dies, the whole tree dies under `splice` delivery; under `environ` the program
 ///   itself is killed, and what it started is left to its own parent.
-/// - Returns only after the program has ended.
-package protocol ProcessHost {
-    mutating func run(
-        _ launch: Launch, image: borrowing DeliveryImage
-    ) throws(ProcessHostFailure) -> ChildExit
+/// - After `programEnded` another program may be started.
+package protocol ProcessHost: ~Copyable {
+    /// Returns when the program is on its way, or throws and runs none. A program that cannot be
+    /// executed throws `notFound` or `notExecutable`.
+    mutating func start(
+        _ launch: Launch, image: consuming DeliveryImage
+    ) throws(ProcessHostFailure)
+
+    /// Waits for the next event, at most until `deadline` (nil: for ever). A delivery that fails
+    /// later is thrown here once the program has ended because of it.
+    mutating func next(until deadline: MonotonicTime?) throws(ProcessHostFailure) -> HostEvent
+
+    /// From the next exec on, programs of the tree get these values. Those that run keep what
+    /// they have.
+    mutating func replaceValues(
+        _ image: consuming DeliveryImage
+    ) throws(ProcessHostFailure)
+
+    /// Sends a signal to the program.
+    mutating func send(signal: Int32)
+
+    /// Starts the rotation hook beside the program, with the newest values under the program's
+    /// delivery mode. Its end is an event.
+    mutating func runHook(_ launch: Launch) throws(ProcessHostFailure)
+
+    /// SIGTERM to the program, SIGKILL after `grace`. Its end is an event.
+    mutating func stop(within grace: Duration)
 }
