@@ -7,7 +7,7 @@ package import WrapperConfiguration
 /// `SecretStore` straight on a SimulatedVault's state, without HTTP, TLS or files.
 ///
 /// The next failures can be planted, any of the port's closed list.
-package struct SimulatedSecretStore: SecretStore, ~Copyable {
+package struct SimulatedSecretStore: LegacySecretStore, ~Copyable {
     /// The vault behind the store; a test may change it at any time.
     package var vault: SimulatedVault
     /// Thrown by the next `logIn`, then gone.

@@ -96,7 +96,7 @@ extension StoreBench {
 }
 
 /// Logs in and reads twice over: what a store is for, whatever stands behind it.
-func exercise<Store: SecretStore & ~Copyable>(
+func exercise<Store: LegacySecretStore & ~Copyable>(
     _ store: inout Store, _ path: String, _ fields: [String]
 ) throws -> [String] {
     try store.logIn()

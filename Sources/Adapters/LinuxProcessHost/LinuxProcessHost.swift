@@ -9,7 +9,7 @@ import SecretMemory
 ///
 /// Everything runs on the calling thread, which owns the tree until `run` returns: ptrace is
 /// per thread, so the caller may not wait for children elsewhere.
-package struct LinuxProcessHost: ProcessHost {
+package struct LinuxProcessHost: LegacyProcessHost {
     /// What a caller may set; the defaults are the production's.
     package struct Options: Sendable {
         /// Faults to inject, for tests.

@@ -7,7 +7,7 @@ package import SecretMemory
 ///
 /// Where a user may lock 64 KiB in all, the arena would otherwise leave no room for the values
 /// that are delivered to the program and to what it executes later.
-package struct OneTimeVaultStore: SecretStore, ~Copyable {
+package struct OneTimeVaultStore: LegacySecretStore, ~Copyable {
     private var store: VaultSecretStore?
     private let onForget: (MemoryTier) -> Void
 

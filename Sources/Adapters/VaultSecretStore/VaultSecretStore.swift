@@ -10,7 +10,7 @@ package import WrapperConfiguration
 ///
 /// Requests, answers, the token and credentials stay in secret memory; TLS records and keys in
 /// OpenSSL's arena. Nothing is retried here.
-package struct VaultSecretStore: SecretStore, ~Copyable {
+package struct VaultSecretStore: LegacySecretStore, ~Copyable {
     /// Longest token accepted (bytes).
     package static let tokenBytesMax = 4000
 

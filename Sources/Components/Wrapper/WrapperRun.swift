@@ -5,7 +5,7 @@ package import SecretMemory
 package import WrapperConfiguration
 
 /// One run of the wrapper: performs what `WrapperStateMachine` asks for, through the ports.
-package struct WrapperRun<Store: SecretStore & ~Copyable, Host: ProcessHost>: ~Copyable {
+package struct WrapperRun<Store: LegacySecretStore & ~Copyable, Host: LegacyProcessHost>: ~Copyable {
     private let settings: WrapperSettings
     private let launch: Launch
     private var store: Store
