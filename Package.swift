@@ -92,6 +92,7 @@ let adapters: [Target] = [
             "Ports", "HTTPFormat", "JSONFormat", "Delivery", "SecretMemory",
             "WrapperConfiguration", "CLinux", "COpenSSL", "COpenSSLShims",
         ]),
+    library("LinuxSystem", in: "Sources/Adapters", ["Ports", "SecretMemory"]),
     library(
         "LinuxProcessHost", in: "Sources/Adapters",
         [
@@ -193,6 +194,7 @@ let testTargets: [Target] = [
     tests(
         "LinuxProcessHostTests",
         ["LinuxProcessHost", "Ports", "TestKit", "delivery-harness"]),
+    tests("LinuxSystemTests", ["LinuxSystem", "Ports", "SecretMemory"]),
     tests("DeliverySuiteTests", ["delivery-harness", "delivery-victim"]),
     tests(
         "PortConformanceTests",

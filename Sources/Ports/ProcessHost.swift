@@ -80,7 +80,7 @@ package enum HostEvent: Sendable, Equatable {
     /// The rotation hook has ended; how is for the log only.
     case hookEnded(ChildExit)
     /// This process was asked to stop (SIGTERM, SIGINT, …) while no program runs that could be
-    /// asked instead.
+    /// asked instead, or while the program is being stopped by `stop`: no other one is wanted.
     case stopRequested(signal: Int32)
     /// The time that the caller wanted to wait for has come.
     case deadline

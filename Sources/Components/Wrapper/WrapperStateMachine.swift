@@ -1,92 +1,264 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Ports
+internal import WrapperConfiguration
 
-/// The order of the wrapper's work: log in, read each path once, forget the login, start the
-/// program, pass its end on. Pure; `WrapperRun` performs the actions.
+/// The wrapper's work from the first login to the last revocation: log in, read each path once,
+/// start the program, keep its secrets alive, rotate them, clean up. Pure: the time and chance come
+/// in with each event, `WrapperRun` performs the actions.
 ///
-/// Invariant: `start` is asked for only after every read succeeded and the login was forgotten.
-package struct WrapperStateMachine {
+/// Invariants:
+/// - `startProgram` is asked for only after every read succeeded.
+/// - A login that nothing needs after the start is revoked and forgotten before it.
+/// - One action is under way at a time; its outcome is the next event.
+package struct WrapperStateMachine: Sendable {
     package enum Event: Sendable, Equatable {
         case begin
-        case loggedIn
-        case read
+        case loggedIn(Grant)
+        case read(SecretFacts)
+        /// The read brought no values. A lease may have been granted all the same.
+        case readFailed(SecretStoreFailure, Lease?)
+        case valuesRefused(WrapperStop, Lease?)
+        case renewed(Grant)
+        case version(Int?)
+        case revoked
         case storeFailed(SecretStoreFailure)
-        case valuesRefused(WrapperStop)
         case forgotten
-        case programEnded(ChildExit)
+        case started
+        /// What has no outcome of its own: a signal sent, values replaced, a hook started, a stop
+        /// asked for.
+        case done
         case hostFailed(ProcessHostFailure)
+        case host(HostEvent)
     }
 
     package enum Action: Sendable, Equatable {
         case logIn
-        /// Read the request of this index.
+        /// Read the request of this index; 0 begins a new image.
         case read(request: Int)
+        case renewToken
+        case renew(LeaseID)
+        case checkVersion(request: Int)
+        case revoke(LeaseID)
+        case revokeToken
         case forgetLogin
         case startProgram
+        case replaceValues
+        case sendSignal(Int32)
+        case runHook
+        case stopProgram
+        /// Wait for the host, at most until then; nil: for ever.
+        case wait(until: MonotonicTime?)
         /// Nothing more to do; exit so.
         case finish(WrapperStop)
     }
 
-    enum State: Equatable {
+    /// What to do next, and what is worth telling about what was.
+    package struct Step: Sendable, Equatable {
+        package var action: Action
+        package var records: [TelemetryRecord]
+    }
+
+    enum State: Sendable, Equatable {
         case idle
         case loggingIn
-        case reading(request: Int)
-        case forgetting
-        case failing(WrapperStop)
-        case running
+        case reading
+        /// Before the start, until the failed action is tried again.
+        case pausing(again: Action)
+        case releasing
+        case starting
+        case watching
+        /// A signal on its way to the program.
+        case passing
+        case keeping(Upkeep.Due)
+        case rotating(RotationStage)
+        case discarding
+        case ending(WrapperStop)
         case finished
     }
 
-    private(set) var state = State.idle
-    let requestCount: Int
+    let plan: WrapperPlan
+    var state = State.idle
+    var upkeep: Upkeep
+    /// Of the reads under way.
+    var fresh: [Reading] = []
+    /// To be revoked now.
+    var discarded: [LeaseID] = []
+    /// In use by programs that keep their old values; revoked at the end.
+    var retired: [LeaseID] = []
+    var backoff = Backoff()
+    var fetchDeadline = MonotonicTime(nanoseconds: .max)
+    var endDeadline = MonotonicTime(nanoseconds: .max)
+    var isLoggedIn = false
+    /// The login was forgotten: the vault is not asked any more.
+    var isReleased = false
+    private var records: [TelemetryRecord] = []
 
-    package init(requestCount: Int) {
-        precondition(requestCount > 0, "the settings parser refuses an empty list")
-        self.requestCount = requestCount
+    package init(plan: WrapperPlan) {
+        self.plan = plan
+        upkeep = Upkeep(plan)
     }
 
-    package mutating func handle(_ event: Event) -> Action {
+    /// - Parameters:
+    ///   - now: when the event was seen.
+    ///   - chance: any number, drawn anew for each event.
+    package mutating func handle(
+        _ event: Event, at now: MonotonicTime, chance: UInt64
+    ) -> Step {
+        let action = next(event, Moment(now: now, chance: chance))
+        defer { records = [] }
+        return Step(action: action, records: records)
+    }
+
+    /// When something happens, and the chance that goes with it.
+    struct Moment {
+        let now: MonotonicTime
+        let chance: UInt64
+    }
+
+    private mutating func next(_ event: Event, _ moment: Moment) -> Action {
+        switch state {
+        case .idle, .loggingIn, .reading, .pausing: return fetch(event, moment)
+        case .releasing, .starting: return launch(event, moment)
+        case .watching: return watch(event, moment)
+        case .passing:
+            guard event == .done else { misreported(event) }
+            return watchOn(moment)
+        case .keeping(let due): return keep(due, event, moment)
+        case .rotating(let stage): return rotate(stage, event, moment)
+        case .discarding: return discard(event, moment)
+        case .ending(let stop): return end(stop, event, moment)
+        case .finished: misreported(event)
+        }
+    }
+
+    func misreported(_ event: Event) -> Never {
+        preconditionFailure("the wrapper's driver reported \(event) in \(state)")
+    }
+
+    mutating func tell(
+        _ severity: TelemetryRecord.Severity, _ name: String, _ message: String
+    ) {
+        records.append(TelemetryRecord(severity, name, message))
+    }
+}
+
+// MARK: - Before the start
+
+extension WrapperStateMachine {
+    private mutating func fetch(_ event: Event, _ moment: Moment) -> Action {
         switch (state, event) {
         case (.idle, .begin):
-            state = .loggingIn
-            return .logIn
-        case (.loggingIn, .loggedIn):
-            state = .reading(request: 0)
-            return .read(request: 0)
-        case (.reading(let request), .read):
-            return next(after: request)
-        case (.loggingIn, .storeFailed(let failure)), (.reading, .storeFailed(let failure)):
-            return fail(WrapperStop(failure))
-        case (.reading, .valuesRefused(let stop)):
-            return fail(stop)
-        case (.forgetting, .forgotten):
-            state = .running
-            return .startProgram
-        case (.failing(let stop), .forgotten):
-            state = .finished
-            return .finish(stop)
-        case (.running, .programEnded(let exit)):
-            state = .finished
-            return .finish(.programEnded(exit))
-        case (.running, .hostFailed(let failure)):
-            state = .finished
-            return .finish(WrapperStop(failure))
-        default:
-            preconditionFailure("the wrapper's driver reported \(event) in \(state)")
+            fetchDeadline = moment.now.advanced(by: plan.fetchLimit)
+            return logIn()
+        case (.loggingIn, .loggedIn(let grant)):
+            isLoggedIn = true
+            upkeep.loggedIn(grant, at: moment.now, chance: moment.chance)
+            return read(0)
+        case (.loggingIn, .storeFailed(let failure)):
+            return retry(.logIn, after: failure, moment)
+        case (.reading, .read(let facts)):
+            fresh.append(Reading(facts, at: moment.now, chance: moment.chance))
+            return fresh.count < plan.requestCount ? read(fresh.count) : fetched(moment)
+        case (.reading, .readFailed(let failure, let lease)):
+            retire(lease)
+            return retry(.read(request: fresh.count), after: failure, moment)
+        case (.reading, .valuesRefused(let stop, let lease)):
+            retire(lease)
+            return begin(ending: stop, moment)
+        case (.pausing(let again), .host(.deadline)):
+            return again == .logIn ? logIn() : read(fresh.count)
+        case (.pausing, .host(.stopRequested(let signal))):
+            return begin(ending: .stopRequested(signal: signal), moment)
+        case (.pausing, .hostFailed(let failure)):
+            return begin(ending: WrapperStop(failure), moment)
+        default: misreported(event)
         }
     }
 
-    private mutating func next(after request: Int) -> Action {
-        guard request + 1 < requestCount else {
-            state = .forgetting
+    private mutating func logIn() -> Action {
+        fresh = []
+        state = .loggingIn
+        return .logIn
+    }
+
+    private mutating func read(_ request: Int) -> Action {
+        state = .reading
+        return .read(request: request)
+    }
+
+    private mutating func retire(_ lease: Lease?) {
+        if let lease { retired.append(lease.id) }
+    }
+
+    /// What may pass by itself is tried again until the time for the fetch is over.
+    private mutating func retry(
+        _ action: Action, after failure: SecretStoreFailure, _ moment: Moment
+    ) -> Action {
+        guard failure != .interrupted else {
+            // The host tells why.
+            state = .pausing(again: action)
+            return .wait(until: moment.now.advanced(by: Self.interruptionPause))
+        }
+        let pause = max(backoff.next(chance: moment.chance), failure.retryAfter ?? .zero)
+        let time = moment.now.advanced(by: pause)
+        guard failure.isTransient, time <= fetchDeadline else {
+            return begin(ending: WrapperStop(failure), moment)
+        }
+        tell(.warning, "vault_retry", "\(WrapperStop(failure).cause); trying again")
+        state = .pausing(again: action)
+        return .wait(until: time)
+    }
+
+    /// An interruption that no event explains must not become a busy loop.
+    static let interruptionPause = Duration.milliseconds(100)
+
+    private mutating func fetched(_ moment: Moment) -> Action {
+        upkeep.take(fresh, at: moment.now, chance: moment.chance)
+        fresh = []
+        guard !upkeep.isNeeded else { return start() }
+        if plan.rotation != .none {
+            tell(
+                .warning, "rotation_without_object",
+                "nothing that was read has a version or an end: \(plan.rotation.name) has nothing"
+                    + " to follow")
+        }
+        state = .releasing
+        return revokesToken ? .revokeToken : .forgetLogin
+    }
+
+    private mutating func start() -> Action {
+        state = .starting
+        return .startProgram
+    }
+
+    private mutating func launch(_ event: Event, _ moment: Moment) -> Action {
+        switch (state, event) {
+        case (.releasing, .revoked): return .forgetLogin
+        case (.releasing, .storeFailed(let failure)):
+            tellUnrevoked(failure)
             return .forgetLogin
+        case (.releasing, .forgotten):
+            released()
+            return start()
+        case (.starting, .started):
+            tell(.notice, "program_started", "the program runs")
+            return watchOn(moment)
+        case (.starting, .hostFailed(let failure)):
+            return begin(ending: WrapperStop(failure), moment)
+        default: misreported(event)
         }
-        state = .reading(request: request + 1)
-        return .read(request: request + 1)
     }
 
-    private mutating func fail(_ stop: WrapperStop) -> Action {
-        state = .failing(stop)
-        return .forgetLogin
+    var revokesToken: Bool { isLoggedIn && plan.ownsToken }
+
+    mutating func released() {
+        isLoggedIn = false
+        isReleased = true
+    }
+
+    mutating func tellUnrevoked(_ failure: SecretStoreFailure) {
+        tell(
+            .warning, "revocation_failed",
+            "\(WrapperStop(failure).cause); what was not revoked ends by itself")
     }
 }

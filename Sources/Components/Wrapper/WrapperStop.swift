@@ -8,13 +8,25 @@ package import WrapperConfiguration
 package enum WrapperStop: Error, Sendable, Equatable {
     /// The program ran; its status is passed on.
     case programEnded(ChildExit)
+    /// A signal asked the wrapper to stop before there was a program that it could be passed to.
+    case stopRequested(signal: Int32)
     /// No program runs. `detail` says what, to what; it never holds a value.
     case refused(WrapperExit, detail: String)
 
     package var statusCode: Int32 {
         switch self {
         case .programEnded(let exit): exit.statusCode
+        case .stopRequested(let signal): 128 + signal
         case .refused(let exit, _): exit.rawValue
+        }
+    }
+
+    /// What happened, in one line for a log.
+    package var cause: String {
+        switch self {
+        case .programEnded(let exit): "the program ended with status \(exit.statusCode)"
+        case .stopRequested(let signal): "asked to stop by signal \(signal)"
+        case .refused(let exit, let detail): "\(exit.cause) (\(detail))"
         }
     }
 
@@ -113,6 +125,11 @@ extension WrapperStop {
         case .loginRefused(let method, let role, let status):
             (.loginRefused, "method \(method), role '\(role)', status \(status)")
         case .tokenInvalid: (.tokenInvalid, "expired, revoked or unknown")
+        case .wrappingTokenInvalid:
+            (.wrappingTokenInvalid, "sys/wrapping/unwrap refuses it")
+        case .leaseUnknown: (.tokenInvalid, "the lease is unknown or revoked")
+        case .renewalRefused: (.vaultError, "the lease or token may not be renewed")
+        case .interrupted: (.vaultUnreachable, "broken off")
         case .permissionDenied(let path): (.permissionDenied, path)
         case .notFound(let path): (.secretNotFound, path)
         case .mountUnknown(let path): (.secretNotFound, "\(path): no secrets engine there")
@@ -132,7 +149,7 @@ extension WrapperStop {
         case .memory(let failure):
             switch WrapperStop(failure) {
             case .refused(let exit, let detail): (exit, detail)
-            case .programEnded: (.internalFailure, "")
+            case .programEnded, .stopRequested: (.internalFailure, "")
             }
         default: (.internalFailure, "\(failure)")
         }

@@ -46,6 +46,7 @@ package struct SettingsParser {
         settings.readOnlyValues = try flag(.readOnlyValues)
         settings.dropCapabilities = try flag(.dropCapabilities)
         settings.restrictSystemCalls = try flag(.restrictSystemCalls, default: true)
+        settings.life = try life()
         return settings
     }
 
@@ -135,86 +136,18 @@ package struct SettingsParser {
         }
         return namespace
     }
-
-    private func requests() throws(ConfigurationFailure) -> [SecretRequest] {
-        let list = try required(.secretPaths, "set it to the paths to read, secret/app")
-        let map = try required(.environmentMap, "set it to field=ENV pairs, password=DB_PASSWORD")
-        let paths = list.split(separator: ",", omittingEmptySubsequences: false)
-            .map(Self.trimmed)
-        var groups = map.split(separator: ";", omittingEmptySubsequences: false)
-        if groups.last.map({ Self.trimmed($0).isEmpty }) == true { groups.removeLast() }
-        guard paths.count <= Self.pathCountMax else {
-            throw ConfigurationFailure(
-                "CLOUDTASER_SECRET_PATHS", "more than \(Self.pathCountMax) paths")
-        }
-        guard paths.count == groups.count else {
-            throw ConfigurationFailure(
-                "CLOUDTASER_ENV_MAP",
-                "has \(groups.count) groups for \(paths.count) paths; "
-                    + "separate groups with ';' in the order of the paths")
-        }
-        var requests: [SecretRequest] = []
-        var names: Set<String> = []
-        for (path, group) in zip(paths, groups) {
-            guard Self.isPath(path), path.utf8.contains(UInt8(ascii: "/")) else {
-                throw ConfigurationFailure(
-                    "CLOUDTASER_SECRET_PATHS", "'\(path)' is not mount/path, like secret/app")
-            }
-            guard !requests.contains(where: { $0.path == path }) else {
-                throw ConfigurationFailure(
-                    "CLOUDTASER_SECRET_PATHS", "'\(path)' is there twice; join its groups")
-            }
-            requests.append(
-                SecretRequest(path: path, mappings: try mappings(group, names: &names)))
-        }
-        guard names.count <= Self.mappingCountMax else {
-            throw ConfigurationFailure(
-                "CLOUDTASER_ENV_MAP", "more than \(Self.mappingCountMax) entries")
-        }
-        return requests
-    }
-
-    private func mappings(
-        _ group: Substring, names: inout Set<String>
-    ) throws(ConfigurationFailure) -> [SecretRequest.Mapping] {
-        var mappings: [SecretRequest.Mapping] = []
-        for pair in group.split(separator: ",", omittingEmptySubsequences: false) {
-            let text = Self.trimmed(pair)
-            guard let equals = text.lastIndex(of: "=") else {
-                throw ConfigurationFailure("CLOUDTASER_ENV_MAP", "'\(text)' is not field=ENV")
-            }
-            let field = String(text[..<equals])
-            let name = String(text[text.index(after: equals)...])
-            guard !field.isEmpty else {
-                throw ConfigurationFailure("CLOUDTASER_ENV_MAP", "'\(text)' names no field")
-            }
-            guard EnvironmentName.isValid(name) else {
-                throw ConfigurationFailure(
-                    "CLOUDTASER_ENV_MAP", "'\(name)' is not a valid environment name")
-            }
-            guard !ControlVariable.isControl(name) else {
-                throw ConfigurationFailure(
-                    "CLOUDTASER_ENV_MAP", "'\(name)' is reserved for the wrapper")
-            }
-            guard names.insert(name).inserted else {
-                throw ConfigurationFailure("CLOUDTASER_ENV_MAP", "'\(name)' is there twice")
-            }
-            mappings.append(SecretRequest.Mapping(field: field, name: name))
-        }
-        return mappings
-    }
 }
 
 extension SettingsParser {
     /// A set and non-empty value.
-    private func text(_ variable: ControlVariable) -> String? {
+    func text(_ variable: ControlVariable) -> String? {
         guard let value = lookUp(variable), !value.isEmpty else { return nil }
         return value
     }
 
     /// The path of a file that holds a credential. Who writes the credential itself there must
     /// not find it in a message.
-    private func filePath(_ variable: ControlVariable) throws(ConfigurationFailure) -> String? {
+    func filePath(_ variable: ControlVariable) throws(ConfigurationFailure) -> String? {
         guard let path = text(variable) else { return nil }
         guard path.utf8.contains(UInt8(ascii: "/")), path.utf8.allSatisfy({ $0 >= 0x20 }) else {
             throw ConfigurationFailure(
@@ -223,7 +156,7 @@ extension SettingsParser {
         return path
     }
 
-    private func required(
+    func required(
         _ variable: ControlVariable, _ remedy: String
     ) throws(ConfigurationFailure) -> String {
         guard let value = text(variable) else {
@@ -232,7 +165,7 @@ extension SettingsParser {
         return value
     }
 
-    private func choice<Choice: RawRepresentable & CaseIterable>(
+    func choice<Choice: RawRepresentable & CaseIterable>(
         _ variable: ControlVariable
     ) throws(ConfigurationFailure) -> Choice? where Choice.RawValue == String {
         guard let value = text(variable) else { return nil }
@@ -243,7 +176,7 @@ extension SettingsParser {
         return choice
     }
 
-    private func flag(
+    func flag(
         _ variable: ControlVariable, default standard: Bool = false
     ) throws(ConfigurationFailure) -> Bool {
         switch text(variable) {

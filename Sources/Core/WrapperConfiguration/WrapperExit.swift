@@ -40,6 +40,7 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
     case hostRefusesDelivery = 110
     case deliveryFailed = 111
     case internalFailure = 112
+    case wrappingTokenInvalid = 113
     case notExecutable = 126
     case notFound = 127
 
@@ -80,6 +81,8 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
         case .hostRefusesDelivery: "The host refuses a call that the delivery mode needs."
         case .deliveryFailed:
             "A step of the delivery failed; the program was killed before its next image ran."
+        case .wrappingTokenInvalid:
+            "The wrapped secret id was unwrapped already, is expired, or is unknown."
         case .internalFailure: "A system call of the wrapper failed unexpectedly."
         case .notExecutable: "The program was found and cannot be executed."
         case .notFound: "The program was not found."
@@ -127,6 +130,8 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
             "Allow ptrace and seccomp for the container, or choose CLOUDTASER_DELIVERY=environ "
                 + "knowingly."
         case .deliveryFailed: "Read the step in the message; report it if it repeats."
+        case .wrappingTokenInvalid:
+            "Find out who unwrapped it; issue a new secret id, wrapped anew, for each start."
         case .internalFailure: "Report it with the message."
         case .notExecutable: "Check the file's mode, format and architecture."
         case .notFound: "Check the command and PATH."

@@ -14,11 +14,25 @@ package struct SecretRequest: Sendable, Equatable {
         }
     }
 
+    /// Something that the vault wants to be told (`common_name`).
+    package struct Parameter: Sendable, Equatable {
+        package let name: String
+        package let value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
     package let path: String
+    /// Not empty: the path is written to with these, as pki/issue wants it.
+    package let parameters: [Parameter]
     package let mappings: [Mapping]
 
-    package init(path: String, mappings: [Mapping]) {
+    package init(path: String, parameters: [Parameter] = [], mappings: [Mapping]) {
         self.path = path
+        self.parameters = parameters
         self.mappings = mappings
     }
 }
@@ -42,6 +56,7 @@ package struct WrapperSettings: Sendable, Equatable {
     package var readOnlyValues = false
     package var dropCapabilities = false
     package var restrictSystemCalls = true
+    package var life = LifeSettings()
 
     package init(vault: VaultSettings, requests: [SecretRequest], follow: FollowStrategy) {
         self.vault = vault
@@ -90,6 +105,12 @@ package enum ControlVariable: String, Sendable, CaseIterable {
     case readOnlyValues = "CLOUDTASER_READ_ONLY_VALUES"
     case dropCapabilities = "CLOUDTASER_DROP_CAPABILITIES"
     case restrictSystemCalls = "CLOUDTASER_RESTRICT_SYSTEM_CALLS"
+    case rotation = "CLOUDTASER_ROTATION"
+    case rotationHook = "CLOUDTASER_ROTATION_HOOK"
+    case rotationCheckSeconds = "CLOUDTASER_ROTATION_CHECK_SECONDS"
+    case fetchSecondsMax = "CLOUDTASER_FETCH_SECONDS_MAX"
+    case stopSeconds = "CLOUDTASER_STOP_SECONDS"
+    case terminationMessage = "CLOUDTASER_TERMINATION_MESSAGE"
 
     /// Its bytes are a credential: moved to secret memory and overwritten in place at start.
     package var isCredential: Bool { self == .token || self == .secretID }
@@ -110,7 +131,9 @@ package enum ControlVariable: String, Sendable, CaseIterable {
         case .jwtFile: "file that holds the JWT (kubernetes: the projected token)"
         case .secretID: "AppRole secret id; overwritten at start; prefer VAULT_SECRET_ID_FILE"
         case .secretIDFile: "file that holds the AppRole secret id"
-        case .secretPaths: "paths to read, separated by commas: secret/app,kv/db (required)"
+        case .secretPaths:
+            "paths to read, separated by commas: secret/app,pki/issue/web?common_name=app.example"
+                + " (required)"
         case .environmentMap: "field=ENV,field=ENV;field=ENV, a group for each path (required)"
         case .delivery: "splice | environ (default splice)"
         case .follow: "attached | notified | none: how splice follows later execs"
@@ -121,6 +144,12 @@ package enum ControlVariable: String, Sendable, CaseIterable {
         case .readOnlyValues: "true maps the delivered values read-only (default false)"
         case .dropCapabilities: "true empties the program's capabilities (default false)"
         case .restrictSystemCalls: "false lets the program trace, load BPF, ... (default true)"
+        case .rotation: "none | restart | signal:HUP | exec-hook (default none)"
+        case .rotationHook: "command of exec-hook, its words separated by blanks; no shell"
+        case .rotationCheckSeconds: "how often KV versions are looked at (default 300)"
+        case .fetchSecondsMax: "how long failed fetches are tried again; 0: once (default 60)"
+        case .stopSeconds: "from SIGTERM to SIGKILL at a restart (default 30)"
+        case .terminationMessage: "file for the cause of a refusal (default /dev/termination-log)"
         }
     }
 

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Ports
+
+// MARK: - The end
+
+extension WrapperStateMachine {
+    /// No program runs any more, or none ever will: clean up, then finish so.
+    mutating func begin(ending stop: WrapperStop, _ moment: Moment) -> Action {
+        endDeadline = moment.now.advanced(by: WrapperPlan.revocationLimit)
+        // The end of an own token is the end of its leases.
+        discarded =
+            plan.ownsToken ? [] : retired + fresh.compactMap(\.leaseID) + upkeep.leaseIDs
+        state = .ending(stop)
+        return cleanUp(stop, moment)
+    }
+
+    private mutating func cleanUp(_ stop: WrapperStop, _ moment: Moment) -> Action {
+        guard !isReleased else {
+            state = .finished
+            return .finish(stop)
+        }
+        guard moment.now < endDeadline else {
+            tell(
+                .warning, "revocation_failed",
+                "the time for it is over; what was not revoked ends by itself")
+            return .forgetLogin
+        }
+        guard isLoggedIn else { return .forgetLogin }
+        if plan.ownsToken { return .revokeToken }
+        guard let lease = discarded.popLast() else { return .forgetLogin }
+        return .revoke(lease)
+    }
+
+    mutating func end(_ stop: WrapperStop, _ event: Event, _ moment: Moment) -> Action {
+        switch event {
+        case .revoked:
+            if plan.ownsToken { isLoggedIn = false }
+            return cleanUp(stop, moment)
+        case .storeFailed(let failure):
+            tellUnrevoked(failure)
+            return .forgetLogin
+        case .forgotten:
+            released()
+            return cleanUp(stop, moment)
+        default: misreported(event)
+        }
+    }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+import Ports
+import Testing
+import Wrapper
+import WrapperConfiguration
+
+@Suite struct `While the program runs, the wrapper` {
+    static let lease = LeaseID("a")
+
+    @Test func `renews a lease at two thirds of its life, a little earlier by chance`() {
+        for (chance, time) in [(0, 40.0), (1024, 36.0)] as [(UInt64, Double)] {
+            var driver = MachineDriver()
+            driver.chance = chance
+            let action = driver.start(.forever, reading: [.leased("a", .seconds(60))])
+            #expect(MachineDriver.end(of: action) == time)
+            #expect(driver.waitOut(action) == .renew(Self.lease))
+        }
+    }
+
+    @Test func `goes on renewing from each grant`() {
+        var driver = MachineDriver()
+        var action = driver.start(.forever, reading: [.leased("a", .seconds(60))])
+        for _ in 0..<3 {
+            let before = driver.now
+            #expect(driver.waitOut(action) == .renew(Self.lease))
+            #expect(before.duration(to: driver.now) == .seconds(40))
+            action = driver.handle(.renewed(.seconds(60)))
+        }
+    }
+
+    @Test func `renews the token as it does leases`() {
+        var driver = MachineDriver()
+        var action = driver.start(.seconds(30), reading: [.leased("a", .seconds(3600))])
+        #expect(MachineDriver.end(of: action) == 20)
+        #expect(driver.waitOut(action) == .renewToken)
+        action = driver.handle(.renewed(.seconds(30)))
+        #expect(MachineDriver.end(of: action) == 40)
+    }
+
+    @Test func `logs in again when the token comes to its maximum`() {
+        var driver = MachineDriver()
+        var action = driver.start(.seconds(30), reading: [.leased("a", .seconds(3600))])
+        #expect(driver.waitOut(action) == .renewToken)
+        action = driver.handle(.renewed(.seconds(12)))
+        #expect(driver.waitOut(action) == .logIn)
+        action = driver.handle(.loggedIn(.seconds(30)))
+        #expect(driver.told.last == "token_replaced")
+        #expect(driver.waitOut(action) == .renewToken)
+    }
+
+    @Test func `says so when a given token ends, and asks no more`() {
+        var driver = MachineDriver { ($0.ownsToken, $0.canLogInAgain) = (false, false) }
+        let action = driver.start(
+            .seconds(30, renewable: false), reading: [.leased("a", .seconds(600))])
+        let next = driver.waitOut(action)
+        #expect(driver.told.last == "token_ending")
+        #expect(MachineDriver.end(of: next) == 400)
+    }
+
+    @Test func `tries a failed renewal again until the lease has ended, then lets it go`() {
+        var driver = MachineDriver()
+        var action = driver.start(.forever, reading: [.leased("a", .seconds(6))])
+        var tries = 0
+        while case .wait(.some) = action, tries < 100 {
+            let due = driver.waitOut(action)
+            guard due == .renew(Self.lease) else {
+                action = due
+                break
+            }
+            action = driver.handle(.storeFailed(.sealed(host: "v")))
+            tries += 1
+        }
+        #expect(tries > 2 && tries < 10)
+        #expect(action == .wait(until: nil))
+        #expect(driver.told.last == "lease_ending")
+    }
+
+    @Test func `keeps the vault's Retry-After`() {
+        var driver = MachineDriver()
+        let due = driver.waitOut(
+            driver.start(.forever, reading: [.leased("a", .seconds(3600))]))
+        #expect(due == .renew(Self.lease))
+        let now = driver.now
+        let failure = SecretStoreFailure.rateLimited(host: "v", retryAfterSeconds: 99)
+        let wait = driver.handle(.storeFailed(failure))
+        #expect(wait == .wait(until: now.advanced(by: .seconds(99))))
+    }
+
+    @Test func `asks no more than four times a second, however short the lives`() {
+        var driver = MachineDriver()
+        var action = driver.start(.forever, reading: [.leased("a", .seconds(0))])
+        for _ in 0..<20 {
+            let before = driver.now
+            guard driver.waitOut(action) == .renew(Self.lease) else { break }
+            #expect(before.duration(to: driver.now) >= .milliseconds(250))
+            action = driver.handle(.renewed(.seconds(0)))
+        }
+    }
+
+    @Test func `revokes its token when the program has ended, then forgets and finishes`() {
+        var driver = MachineDriver()
+        driver.start(.seconds(30), reading: [.leased("a", .seconds(60))])
+        let end = ChildExit.exited(code: 0)
+        #expect(driver.handle(.host(.programEnded(end))) == .revokeToken)
+        #expect(driver.handle(.revoked) == .forgetLogin)
+        #expect(driver.handle(.forgotten) == .finish(.programEnded(end)))
+    }
+
+    @Test func `gives up revoking leases one by one when the time for it is over`() {
+        var driver = MachineDriver(requests: 3) { $0.ownsToken = false }
+        driver.start(
+            .forever, reading: ["a", "b", "c"].map { .leased($0, .seconds(60)) })
+        let end = ChildExit.signalled(signal: 9)
+        #expect(driver.handle(.host(.programEnded(end))) == .revoke(LeaseID("c")))
+        #expect(driver.handle(.revoked, after: 5) == .revoke(LeaseID("b")))
+        #expect(driver.handle(.revoked, after: 5) == .forgetLogin)
+        #expect(driver.told.last == "revocation_failed")
+    }
+
+    @Test func `lets itself be interrupted by the program's end`() {
+        var driver = MachineDriver()
+        let due = driver.waitOut(
+            driver.start(.forever, reading: [.leased("a", .seconds(60))]))
+        #expect(due == .renew(Self.lease))
+        let wait = driver.handle(.storeFailed(.interrupted))
+        #expect(MachineDriver.end(of: wait) == 40.1)
+        #expect(driver.handle(.host(.programEnded(.exited(code: 1)))) == .revokeToken)
+    }
+
+    @Test func `passes on a signal that came between two programs`() {
+        var driver = MachineDriver()
+        driver.start()
+        #expect(driver.handle(.host(.stopRequested(signal: 15))) == .sendSignal(15))
+        #expect(driver.handle(.done) == .wait(until: nil))
+    }
+}
