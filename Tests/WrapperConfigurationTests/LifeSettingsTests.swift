@@ -12,11 +12,12 @@ import WrapperConfiguration
         #expect(life.terminationMessageFile == "/dev/termination-log")
     }
 
-    @Test(arguments: [
-        ("none", nil, RotationStrategy.none), ("restart", nil, .restart),
-        ("signal:HUP", nil, .signal(1)), ("signal:SIGUSR2", nil, .signal(12)),
-        ("exec-hook", "/bin/reload --now  web", .execHook(["/bin/reload", "--now", "web"])),
-    ] as [(String, String?, RotationStrategy)])
+    @Test(
+        arguments: [
+            ("none", nil, RotationStrategy.none), ("restart", nil, .restart),
+            ("signal:HUP", nil, .signal(1)), ("signal:SIGUSR2", nil, .signal(12)),
+            ("exec-hook", "/bin/reload --now  web", .execHook(["/bin/reload", "--now", "web"])),
+        ] as [(String, String?, RotationStrategy)])
     func `strategies are understood`(
         text: String, hook: String?, expected: RotationStrategy
     ) throws {
@@ -24,10 +25,12 @@ import WrapperConfiguration
         #expect(life.rotation == expected)
     }
 
-    @Test(arguments: [
-        ("reload", nil), ("signal:", nil), ("signal:KILL", nil), ("signal:hup", nil),
-        ("exec-hook", nil), ("exec-hook", "  "), ("restart", "/bin/reload"), (nil, "/bin/reload"),
-    ] as [(String?, String?)])
+    @Test(
+        arguments: [
+            ("reload", nil), ("signal:", nil), ("signal:KILL", nil), ("signal:hup", nil),
+            ("exec-hook", nil), ("exec-hook", "  "), ("restart", "/bin/reload"),
+            (nil, "/bin/reload"),
+        ] as [(String?, String?)])
     func `strategies that cannot be are refused`(text: String?, hook: String?) {
         #expect(throws: ConfigurationFailure.self) {
             try Parser.parse([.rotation: text, .rotationHook: hook]).get()

@@ -115,7 +115,9 @@ struct Upkeep: Sendable, Equatable {
 
     /// Whether there is any reason to keep the login after the program's start.
     var isNeeded: Bool {
-        readings.contains { $0.leaseID != nil || rotates && ($0.version != nil || $0.granted != nil) }
+        readings.contains {
+            $0.leaseID != nil || rotates && ($0.version != nil || $0.granted != nil)
+        }
     }
 
     var leaseIDs: [LeaseID] { readings.compactMap(\.leaseID) }
@@ -149,7 +151,8 @@ struct Upkeep: Sendable, Equatable {
             if !rotates { return .leaveToExpire(request: index) }
             if rotationAt == nil { return .rotate }
         }
-        if let checkAt, checkAt <= now, rotationAt == nil, let request = versioned(from: checkNext) {
+        if let checkAt, checkAt <= now, rotationAt == nil, let request = versioned(from: checkNext)
+        {
             return .check(request: request)
         }
         return .nothing(until: nextTime(after: now))

@@ -107,7 +107,8 @@ extension SettingsParser {
         }
         guard parameters.count <= parameterCountMax else {
             throw ConfigurationFailure(
-                "CLOUDTASER_SECRET_PATHS", "'\(path)' has more than \(parameterCountMax) parameters")
+                "CLOUDTASER_SECRET_PATHS", "'\(path)' has more than \(parameterCountMax) parameters"
+            )
         }
         return (path, parameters)
     }
