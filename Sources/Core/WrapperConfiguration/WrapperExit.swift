@@ -41,6 +41,7 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
     case deliveryFailed = 111
     case internalFailure = 112
     case wrappingTokenInvalid = 113
+    case installationFailed = 114
     case notExecutable = 126
     case notFound = 127
 
@@ -83,6 +84,7 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
             "A step of the delivery failed; the program was killed before its next image ran."
         case .wrappingTokenInvalid:
             "The wrapped secret id was unwrapped already, is expired, or is unknown."
+        case .installationFailed: "The wrapper could not be copied into the folder."
         case .internalFailure: "A system call of the wrapper failed unexpectedly."
         case .notExecutable: "The program was found and cannot be executed."
         case .notFound: "The program was not found."
@@ -132,6 +134,7 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
         case .deliveryFailed: "Read the step in the message; report it if it repeats."
         case .wrappingTokenInvalid:
             "Find out who unwrapped it; issue a new secret id, wrapped anew, for each start."
+        case .installationFailed: "Check that the folder is there, writable, and has 12 MB left."
         case .internalFailure: "Report it with the message."
         case .notExecutable: "Check the file's mode, format and architecture."
         case .notFound: "Check the command and PATH."

@@ -37,6 +37,8 @@ enum Console {
 /// What the command line asks for.
 enum Invocation: Equatable {
     case run([RawText])
+    /// Copy this program into a folder.
+    case install(RawText)
     case help
     case version
     case refused(String)
@@ -56,6 +58,15 @@ enum Invocation: Equatable {
                 self = .refused("no program after 'run --'")
             } else {
                 self = .run(Array(rest.dropFirst()))
+            }
+        case "install":
+            let rest = arguments.dropFirst()
+            if rest.first == "--help" || rest.first == "-h" {
+                self = .help
+            } else if let folder = rest.first, rest.count == 1, folder != "" {
+                self = .install(folder)
+            } else {
+                self = .refused("'install' needs one folder")
             }
         case .some(let other): self = .refused("unknown command '\(other)'")
         }
@@ -85,7 +96,10 @@ enum Help {
             Fetch secrets from a vault and start a program with them in secret memory.
 
             Usage: cloudtaser-wrapper run -- PROGRAM [ARGUMENT...]
+                   cloudtaser-wrapper install FOLDER
                    cloudtaser-wrapper help | version
+
+            install copies this program into a folder, for an init container.
 
             Example:
               VAULT_ADDR=https://vault.example.eu:8200 VAULT_TOKEN_FILE=/run/token \\
@@ -95,7 +109,7 @@ enum Help {
             Environment (none of it reaches the program):
             \(variables.joined(separator: "\n"))
 
-            The program's exit code is passed through (128 + n for a signal). Codes 80-112 and 64
+            The program's exit code is passed through (128 + n for a signal). Codes 80-114 and 64
             are the wrapper's own: no program ran. See docs/reference/exit-codes.md.
 
             """

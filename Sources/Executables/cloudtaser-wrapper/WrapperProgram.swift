@@ -27,9 +27,18 @@ enum WrapperProgram {
             return 0
         case .refused(let reason):
             return report(.refused(.usage, detail: reason))
+        case .install(let folder):
+            return install(into: folder.description)
         case .run(let command):
             return report(start(command, credentials: &credentials))
         }
+    }
+
+    private static func install(into folder: String) -> Int32 {
+        do throws(Installation.Failure) {
+            Console.out("\(try Installation.copy(into: folder))\n")
+            return 0
+        } catch { return report(.refused(.installationFailed, detail: error.detail)) }
     }
 
     private static func start(
