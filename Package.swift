@@ -202,7 +202,9 @@ let testTargets: [Target] = [
             "Ports", "SecretMemory", "WrapperConfiguration", "Simulation",
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
         ]),
-    tests("SimulationTests", ["Simulation", "AttackPrograms"]),
+    tests(
+        "SimulationTests",
+        ["Simulation", "AttackPrograms", "Ports", "WrapperConfiguration"]),
     tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests("CommandLineTests", ["cloudtaser"]),

@@ -14,6 +14,18 @@ package indirect enum SimulatedJSON: Sendable, Equatable {
         left.rendered() == right.rendered()
     }
 
+    /// The member of an object; nil when there is none.
+    package subscript(name: String) -> SimulatedJSON? {
+        guard case .object(let members) = self else { return nil }
+        return members.first { $0.name == name }?.value
+    }
+
+    /// A number that is whole; nil for anything else.
+    var wholeNumber: Int? {
+        guard case .number(let text) = self else { return nil }
+        return Int(text)
+    }
+
     /// Compact JSON, escaped as Go's encoder does: `<`, `>` and `&` as `\u` escapes.
     package func rendered() -> [UInt8] {
         var bytes: [UInt8] = []

@@ -1,19 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import JSONFormat
 
 extension SimulatedVault {
-    /// A token's rights and end.
-    package struct Token: Sendable {
-        var namespace: String
-        /// API paths (`secret/data/app`) it may read; nil: all.
-        var readable: [String]?
-        /// In the vault's seconds; nil: never.
-        var expiresAt: Int?
-
-        /// - Parameter path: as the API has it.
-        func mayRead(_ path: String) -> Bool { readable?.contains(path) ?? true }
-    }
-
     /// One way to log in, by mount path without `auth/`.
     package enum AuthBackend: Sendable {
         /// Role id → secret ids.
@@ -21,137 +8,118 @@ extension SimulatedVault {
         /// Role name → accepted service-account tokens.
         case kubernetes([String: Role])
         case jwt([String: Role])
+        /// Role name → common names of accepted client certificates.
+        case certificate([String: Role])
     }
 
     /// What a role accepts and what its tokens may do.
     package struct Role: Sendable {
-        /// Secret ids, or JWTs, that are accepted.
+        /// Secret ids, JWTs, or names of client certificates, that are accepted.
         package var credentials: [String]
-        /// API paths its tokens may read; nil: all.
+        /// API paths its tokens may use; nil: all.
         package var readable: [String]?
         /// Of its tokens.
         package var secondsToLive: Int
+        /// However often its tokens are renewed; nil: without an end.
+        package var maxSecondsToLive: Int?
+        package var isRenewable: Bool
 
-        package init(credentials: [String], readable: [String]? = nil, secondsToLive: Int = 3600) {
+        package init(
+            credentials: [String], readable: [String]? = nil, secondsToLive: Int = 3600,
+            maxSecondsToLive: Int? = nil, isRenewable: Bool = true
+        ) {
             self.credentials = credentials
             self.readable = readable
             self.secondsToLive = secondsToLive
+            self.maxSecondsToLive = maxSecondsToLive
+            self.isRenewable = isRenewable
         }
     }
 
-    /// Makes a token known.
-    package mutating func addToken(
-        _ token: String, namespace: String = "", readable: [String]? = nil,
-        secondsToLive: Int? = nil
-    ) {
-        tokens[token] = Token(
-            namespace: namespace, readable: readable,
-            expiresAt: secondsToLive.map { now + $0 })
-    }
-
-    /// nil: unknown, expired, or of a namespace that is not above `namespace`.
-    func liveToken(_ value: String?, in namespace: String) -> Token? {
-        guard let value, let token = tokens[value] else { return nil }
-        if let end = token.expiresAt, end <= now { return nil }
-        let isAbove = token.namespace.isEmpty || "\(namespace)/".hasPrefix("\(token.namespace)/")
-        return isAbove ? token : nil
-    }
-
-    func lookUpSelf(_ token: Token) -> Response {
-        let left = token.expiresAt.map { $0 - now } ?? 0
-        return .envelope(data: .object([("ttl", .number(String(left)))]))
-    }
-
-    /// Why a login is refused.
-    struct LoginRefusal: Error {
-        let status: Int
-        let text: String
-    }
-
-    /// `auth/<mount>/login`
-    mutating func logIn(_ parts: [String], in namespace: String, request: Request) -> Response {
-        let mount = parts.dropFirst().dropLast().joined(separator: "/")
-        guard let fields = Self.textFields(of: request.body) else {
-            return .errors(400, ["failed to parse JSON input"])
-        }
-        let isAppRole = !fields("role_id").isEmpty
-        let found = role(
-            fields(isAppRole ? "role_id" : "role"), mount: mount, namespace: namespace,
-            credential: fields(isAppRole ? "secret_id" : "jwt"))
-        switch found {
-        case .failure(let refusal): return .errors(refusal.status, [refusal.text])
-        case .success(let role):
-            let issued = newToken(for: role, in: namespace)
-            return .envelope(
-                auth: .object([
-                    ("client_token", .string(issued)), ("accessor", .string("a\(tokensIssued)")),
-                    ("policies", .array([.string("default")])),
-                    ("lease_duration", .number(String(role.secondsToLive))),
-                    ("renewable", .bool(true)), ("token_type", .string("service")),
-                ]))
-        }
+    /// Something that a wrapping token stands for, once.
+    struct Wrapping: Sendable {
+        var namespace: String
+        var data: SimulatedJSON
+        /// In the vault's seconds.
+        var expiresAt: Int
     }
 
     /// The role that accepts the credential, with OpenBao's refusals.
+    ///
+    /// - Parameter name: the role (AppRole: the role id); for certificates it may be empty, which
+    ///   tries them all.
     func role(
         _ name: String, mount: String, namespace: String, credential: String
-    ) -> Result<Role, LoginRefusal> {
-        guard let backend = namespaces[namespace]?.authBackends[mount] else {
-            return .failure(LoginRefusal(status: 403, text: "permission denied"))
+    ) throws(Refusal) -> Role {
+        guard let space = namespaces[namespace] else {
+            throw .loginRefused(status: 404, text: "namespace not found")
+        }
+        guard let backend = space.authBackends[mount] else {
+            throw .loginRefused(status: 403, text: "permission denied")
         }
         switch backend {
         case .appRole(let roles):
             guard let role = roles[name], role.credentials.contains(credential) else {
-                return .failure(LoginRefusal(status: 400, text: "invalid role or secret ID"))
+                throw .loginRefused(status: 400, text: "invalid role or secret ID")
             }
-            return .success(role)
+            return role
         case .kubernetes(let roles):
             guard let role = roles[name] else {
-                return .failure(LoginRefusal(status: 400, text: "invalid role name \"\(name)\""))
+                throw .loginRefused(status: 400, text: "invalid role name \"\(name)\"")
             }
             guard role.credentials.contains(credential) else {
-                return .failure(
-                    LoginRefusal(status: 403, text: "service account name not authorized"))
+                throw .loginRefused(status: 403, text: "service account name not authorized")
             }
-            return .success(role)
+            return role
         case .jwt(let roles):
             guard let role = roles[name] else {
-                return .failure(
-                    LoginRefusal(status: 400, text: "role \"\(name)\" could not be found"))
+                throw .loginRefused(status: 400, text: "role \"\(name)\" could not be found")
             }
             guard role.credentials.contains(credential) else {
-                return .failure(
-                    LoginRefusal(
-                        status: 400, text: "error validating token: no known key verified it"))
+                throw .loginRefused(
+                    status: 400, text: "error validating token: no known key verified it")
             }
-            return .success(role)
+            return role
+        case .certificate(let roles):
+            let candidates = name.isEmpty ? roles.keys.sorted() : [name]
+            let accepting = candidates.compactMap { roles[$0] }
+                .first { $0.credentials.contains(credential) }
+            guard let accepting, !credential.isEmpty else {
+                throw .loginRefused(
+                    status: 400, text: "invalid certificate or no client certificate supplied")
+            }
+            return accepting
         }
     }
 
-    /// Issues the next token.
-    mutating func newToken(for role: Role, in namespace: String) -> String {
-        tokensIssued += 1
-        let issued = tokenPrefix + String(tokensIssued)
-        tokens[issued] = Token(
-            namespace: namespace, readable: role.readable, expiresAt: now + role.secondsToLive)
-        return issued
+    /// Gives an AppRole role another secret id and hands it out wrapped.
+    ///
+    /// - Returns: the wrapping token; nil when there is no such role.
+    package mutating func wrapSecretID(
+        mount: String = "approle", roleID: String, namespace: String = "",
+        secondsToLive: Int = 300
+    ) -> String? {
+        guard case .appRole(var roles) = namespaces[namespace]?.authBackends[mount],
+            roles[roleID] != nil
+        else { return nil }
+        let made = issue(.secretID)
+        roles[roleID]?.credentials.append(made)
+        namespaces[namespace]?.authBackends[mount] = .appRole(roles)
+        let wrapping = issue(.wrappingToken)
+        wrappings[wrapping] = Wrapping(
+            namespace: namespace, data: .object([("secret_id", .string(made))]),
+            expiresAt: now + secondsToLive)
+        return wrapping
     }
 
-    /// Looks a flat body's text members up; a missing one is empty. nil: not a JSON object.
-    private static func textFields(of body: [UInt8]) -> ((String) -> String)? {
-        func look(_ name: String?) -> String? {
-            body.withUnsafeBytes { bytes in
-                guard let root = try? JSONFormat.check(bytes.bytes), root.kind == .object else {
-                    return nil
-                }
-                guard let name else { return "" }
-                guard let value = try? JSONFormat.member(name, of: root, in: bytes.bytes),
-                    let text = try? JSONText.publicText(value, in: bytes.bytes)
-                else { return "" }
-                return text
-            }
-        }
-        guard look(nil) != nil else { return nil }
-        return { look($0) ?? "" }
+    /// `sys/wrapping/unwrap`: whoever comes first gets it.
+    mutating func unwrap(
+        _ token: String?, in namespace: String
+    ) throws(Refusal) -> SimulatedJSON {
+        guard let token, let wrapping = wrappings[token], wrapping.expiresAt > now,
+            wrapping.namespace == namespace
+        else { throw .wrappingTokenInvalid }
+        wrappings[token] = nil
+        return wrapping.data
     }
 }

@@ -11,19 +11,45 @@ extension SimulatedVault {
         package init() {}
     }
 
-    /// A key-value engine.
+    /// A secrets engine.
     package enum Mount: Sendable {
         /// Secret name → fields.
         case keyValue1([String: SimulatedJSON])
         /// Secret name → versions, the oldest first.
         case keyValue2([String: [Version]])
-        /// An engine that is no key-value store.
+        /// `creds/<role>` makes a user name and a password.
+        case database([String: DynamicRole])
+        /// `issue/<role>` makes a certificate and its key.
+        case pki([String: DynamicRole])
+        /// Key name → newest version, from 1.
+        case transit([String: Int])
+        /// An engine that this vault knows nothing about.
         case other(type: String)
+
+        /// As `sys/internal/ui/mounts` says.
+        var type: String {
+            switch self {
+            case .keyValue1, .keyValue2: "kv"
+            case .database: "database"
+            case .pki: "pki"
+            case .transit: "transit"
+            case .other(let type): type
+            }
+        }
+
+        /// KV's version; nil elsewhere.
+        var version: String? {
+            switch self {
+            case .keyValue1: "1"
+            case .keyValue2: "2"
+            case .database, .pki, .transit, .other: nil
+            }
+        }
     }
 
     /// One version of a KV v2 secret.
-    package struct Version: Sendable {
-        package enum State: Sendable { case live, deleted, destroyed }
+    package struct Version: Sendable, Equatable {
+        package enum State: Sendable, Equatable { case live, deleted, destroyed }
         package var fields: SimulatedJSON
         package var state: State
 
@@ -47,9 +73,14 @@ extension SimulatedVault {
         case .keyValue2(var secrets):
             secrets[name, default: []].append(Version(fields: .object(fields)))
             space.mounts[mount] = .keyValue2(secrets)
-        case .other: break
+        case .database, .pki, .transit, .other: break
         }
         namespaces[namespace] = space
+    }
+
+    /// Mounts an engine, making the namespace when there is none.
+    package mutating func mount(_ mount: Mount, at path: String, namespace: String = "") {
+        namespaces[namespace, default: Namespace()].mounts[Self.trimmed(path)] = mount
     }
 
     /// Marks the newest version of a KV v2 secret.
@@ -64,57 +95,61 @@ extension SimulatedVault {
         namespaces[namespace]?.mounts[mount] = .keyValue2(secrets)
     }
 
-    /// `sys/internal/ui/mounts/<path>`
-    func mountInformation(for path: String, in namespace: Namespace, token: Token) -> Response {
+    /// `sys/internal/ui/mounts/<path>`: the engine that holds a path, if the token may know.
+    func visibleMount(
+        of path: String, token value: String?, in namespace: String
+    ) throws(Refusal) -> (path: String, mount: Mount, rest: String) {
+        let token = try caller(value, in: namespace)
         let shown = Self.trimmed(path)
-        guard let (mountPath, mount, _) = Self.mount(of: shown, in: namespace),
-            token.readable?.contains(where: { $0.hasPrefix(mountPath + "/") }) ?? true
-        else {
-            let text =
-                "preflight capability check returned 403, please ensure client's policies "
-                + "grant access to path \"\(shown)/\""
-            return .errors(403, [text])
-        }
-        let type: String
-        let options: SimulatedJSON
-        switch mount {
-        case .keyValue1: (type, options) = ("kv", .object([("version", .string("1"))]))
-        case .keyValue2: (type, options) = ("kv", .object([("version", .string("2"))]))
-        case .other(let name): (type, options) = (name, .null)
-        }
-        return .envelope(
-            data: .object([
-                ("options", options), ("path", .string(mountPath + "/")), ("type", .string(type)),
-            ]))
+        guard let space = namespaces[namespace], let found = Self.mount(of: shown, in: space),
+            token.readable?.contains(where: { $0.hasPrefix(found.path + "/") }) ?? true
+        else { throw .mountHidden(path: shown) }
+        return found
     }
 
-    /// A read of any other path: a key-value secret.
-    func readSecret(_ path: String, in namespace: Namespace, token: Token) -> Response {
-        guard token.mayRead(path) else {
-            return .errors(403, ["1 error occurred:\n\t* permission denied\n\n"])
-        }
-        guard let (_, mount, rest) = Self.mount(of: path, in: namespace) else {
-            return .errors(404, ["no handler for route \"\(path)\". route entry not found."])
-        }
-        if condition == .invalidJSON {
-            return Response(status: 200, body: Array("{\"data\": {\"data\":".utf8))
-        }
-        switch mount {
-        case .keyValue1(let secrets):
-            guard let fields = secrets[rest] else { return .errors(404, []) }
-            return .envelope(data: fields)
-        case .keyValue2(let secrets):
-            guard rest.hasPrefix("data/"),
-                let versions = secrets[String(rest.dropFirst("data/".count))],
-                let version = versions.last
-            else { return .errors(404, []) }
-            return Self.answer(version, number: versions.count)
-        case .other: return .errors(404, [])
+    /// A read (`parameters` nil) or a write of an API path.
+    ///
+    /// - Parameter parameters: looks a member of the request's body up; nil: a plain read.
+    mutating func use(
+        _ path: String, parameters: ((String) -> String?)?, token value: String?,
+        in namespace: String
+    ) throws(Refusal) -> Answer {
+        let token = try caller(value, in: namespace)
+        guard token.mayUse(path) else { throw .forbidden }
+        guard let space = namespaces[namespace], let found = Self.mount(of: path, in: space),
+            let value
+        else { throw .noRoute(path: path) }
+        switch (found.mount, parameters) {
+        case (.keyValue1(let secrets), nil):
+            guard let fields = secrets[found.rest] else { throw .nothingThere }
+            return Answer(data: fields)
+        case (.keyValue2(let secrets), nil):
+            guard found.rest.hasPrefix("data/"),
+                let versions = secrets[String(found.rest.dropFirst("data/".count))],
+                let newest = versions.last
+            else { throw .nothingThere }
+            guard newest.state == .live else {
+                throw .versionGone(newest, number: versions.count)
+            }
+            return Answer(data: Self.data(of: newest, number: versions.count))
+        case (.database(let roles), nil):
+            return try credentials(
+                found.rest, of: roles, path: path, token: value, in: namespace)
+        case (.pki(let roles), let parameters?):
+            return try certificate(
+                found.rest, of: roles, parameters: parameters, path: path, token: value,
+                in: namespace)
+        case (.transit, let parameters?):
+            return try transit(
+                found.rest, mount: found.path, parameters: parameters, in: namespace)
+        case (.keyValue1, _), (.keyValue2, _), (.database, _), (.pki, _), (.transit, _):
+            throw .operationUnsupported
+        case (.other, _): throw .nothingThere
         }
     }
 
-    /// KV v2: a deleted or destroyed version is a 404 that still carries its metadata.
-    private static func answer(_ version: Version, number: Int) -> Response {
+    /// KV v2's `data` of an answer: the fields and what is known of the version.
+    static func data(of version: Version, number: Int) -> SimulatedJSON {
         let isLive = version.state == .live
         let metadata = SimulatedJSON.object([
             ("created_time", .string("2026-01-01T00:00:00Z")), ("custom_metadata", .null),
@@ -122,11 +157,9 @@ extension SimulatedVault {
             ("destroyed", .bool(version.state == .destroyed)),
             ("version", .number(String(number))),
         ])
-        return .envelope(
-            isLive ? 200 : 404,
-            data: .object([
-                ("data", isLive ? version.fields : .null), ("metadata", metadata),
-            ]))
+        return .object([
+            ("data", isLive ? version.fields : .null), ("metadata", metadata),
+        ])
     }
 
     /// The mount that `path` lies in (the longest that fits) and the rest of the path.

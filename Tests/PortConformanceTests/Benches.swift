@@ -32,7 +32,8 @@ final class SimulatedBench: StoreBench {
             origin: Origin(scheme: "https", host: "127.0.0.1", port: 8200), auth: auth)
         settings.namespace = namespace
         var store = SimulatedSecretStore(
-            vault: vault.withLock { $0 }, settings: settings, credential: credential)
+            server: SimulatedVaultServer(vault.withLock { $0 }), settings: settings,
+            credential: credential)
         return try exercise(&store, path, fields)
     }
 }
@@ -62,7 +63,7 @@ struct AdapterClient: Sendable {
         try handed.append(text: credential)
         var store = try VaultSecretStore(
             settings: settings, credential: handed, openSSLMemory: .unchanged)
-        return try exercise(&store, path, fields)
+        return try exerciseLegacy(&store, path, fields)
     }
 }
 

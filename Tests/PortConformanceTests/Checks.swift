@@ -68,9 +68,6 @@ struct Check: Sendable, CustomTestStringConvertible {
         fails("an unknown mount", .mountUnknown(path: "unknown/app")) {
             try $0.read("unknown/app", ["a"])
         },
-        fails("an unknown namespace", .mountUnknown(path: "secret/app")) {
-            try $0.read("secret/app", ["a"], namespace: "nobody")
-        },
         fails("a missing field", .fieldMissing(path: "secret/app", field: "nope")) {
             try $0.read("secret/app", ["yes", "nope"])
         },

@@ -95,21 +95,34 @@ extension StoreBench {
     }
 }
 
-/// Logs in and reads twice over: what a store is for, whatever stands behind it.
-func exercise<Store: LegacySecretStore & ~Copyable>(
+/// Logs in and reads: what a store is for, whatever stands behind it.
+func exercise<Store: SecretStore & ~Copyable>(
     _ store: inout Store, _ path: String, _ fields: [String]
 ) throws -> [String] {
-    try store.logIn()
+    _ = try store.logIn()
     defer { store.forget() }
     var values: [String] = []
     do {
-        try store.read(path: path, fields: fields) { index, value in
+        _ = try store.read(SecretQuery(path: path), fields: fields, onLease: { _ in }) {
+            index, value in
             precondition(index == values.count, "fields come once each, in order")
             values.append(value.withUnsafeBytes { String(decoding: $0, as: UTF8.self) })
         }
     } catch {
         precondition(values.isEmpty, "a failed read hands nothing over")
         throw error
+    }
+    return values
+}
+
+func exerciseLegacy<Store: LegacySecretStore & ~Copyable>(
+    _ store: inout Store, _ path: String, _ fields: [String]
+) throws -> [String] {
+    try store.logIn()
+    defer { store.forget() }
+    var values: [String] = []
+    try store.read(path: path, fields: fields) { index, value in
+        values.append(value.withUnsafeBytes { String(decoding: $0, as: UTF8.self) })
     }
     return values
 }

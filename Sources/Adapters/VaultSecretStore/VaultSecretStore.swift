@@ -72,6 +72,7 @@ package struct VaultSecretStore: LegacySecretStore, ~Copyable {
         case .kubernetes(let role, let file), .jwt(let role, let file):
             let assertion = try takeCredential(file: file)
             try logIn(publicName: "role", role: role, secretName: "jwt", secret: assertion)
+        case .certificate: throw .credentialMissing(method: settings.auth.name)
         }
     }
 

@@ -29,6 +29,9 @@ package enum AuthMethod: Sendable, Equatable {
     /// A projected service-account token.
     case kubernetes(role: String, tokenFile: String)
     case jwt(role: String, tokenFile: String)
+    /// The client certificate that the connection shows (`clientCertificateFile`). `name`: the
+    /// one role to try; nil: any that accepts it.
+    case certificate(name: String?)
 
     /// The name used in `VAULT_AUTH_METHOD` and in messages.
     package var name: String {
@@ -37,15 +40,17 @@ package enum AuthMethod: Sendable, Equatable {
         case .appRole: "approle"
         case .kubernetes: "kubernetes"
         case .jwt: "jwt"
+        case .certificate: "cert"
         }
     }
 
-    /// The role as configured, empty for a token.
+    /// The role as configured, empty for a token and where none is named.
     package var role: String {
         switch self {
         case .token: ""
         case .appRole(let roleID, _): roleID
         case .kubernetes(let role, _), .jwt(let role, _): role
+        case .certificate(let name): name ?? ""
         }
     }
 }
@@ -65,7 +70,11 @@ package struct VaultSettings: Sendable, Equatable {
     package var auth: AuthMethod
     /// Mount of the auth method, without `auth/`; defaults to the method's name.
     package var authMount: String
-    /// For one whole exchange, connect to last byte (seconds).
+    /// The AppRole credential is a wrapping token that stands for the secret id, once.
+    package var isSecretIDWrapped = false
+    /// Where the transit engine is mounted.
+    package var transitMount = "transit"
+    /// For one call of the store with all its exchanges, name resolution to last byte (seconds).
     package var requestSecondsMax = 30
     /// Secret memory below this tier is refused.
     package var minimumTier = MemoryTierRequirement.locked
