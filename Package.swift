@@ -145,6 +145,7 @@ let testSupport: [Target] = [
     program(
         "vault-listener", in: "Tests/Support", ["VaultListener", "LoopbackPKI"]),
     library("OpenBaoServer", in: "Tests/Support", ["LoopbackPKI"]),
+    library("HostConformance", in: "Tests/Support", ["Ports", "Delivery", "SecretMemory"]),
     library("TestKit", in: "Tests/Support", ["Compliance"]),
     library("MemoryScan", in: "Tests/Support", ["SecretMemory", "CLinux"]),
     program(

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Delivery
 package import Ports
 
 /// What a simulated program does by itself and when it is signalled.
@@ -63,7 +64,7 @@ package final class SimulatedMachine {
     /// Calls of the port that can be made to fail.
     package enum Call: String, Sendable, CaseIterable { case start, replaceValues, runHook }
 
-    /// What can be executed, by the name it is launched under.
+    /// What can be executed, by the whole command or the name it is launched under.
     package var programs: [String: SimulatedProgram]
     /// Asked before each call; a failure changes nothing.
     package var plan: (Call) -> ProcessHostFailure? = { _ in nil }
@@ -153,7 +154,10 @@ extension SimulatedMachine {
         _ launch: Launch, values: [String: [UInt8]]
     ) throws(ProcessHostFailure) -> SimulatedProcess {
         let name = launch.programName
-        guard let found = programs[name] else { throw .notFound(program: name) }
+        let command = launch.arguments.map(\.description).joined(separator: " ")
+        guard let found = programs[command] ?? programs[name] else {
+            throw .notFound(program: name)
+        }
         guard found.isExecutable else { throw .notExecutable(program: name, errorNumber: 13) }
         var process = SimulatedProcess(
             launch: launch, startedAt: now, values: values, laterValues: values, program: found)
