@@ -62,6 +62,7 @@ let system: [Target] = [
     cTarget(
         "CBPFPrograms", path: "Sources/System/CBPFPrograms", dependencies: ["CBPF"],
         linking: ["bpf", "elf", "z"]),
+    cTarget("CSimulationHooks", path: "Sources/System/CSimulationHooks"),
     library("SecretMemory", in: "Sources/System", ["CLinux"]),
 ]
 
@@ -121,7 +122,11 @@ let simulation: [Target] = [
         dependencies: [
             "Ports", "Delivery", "JSONFormat", "SecretMemory", "WrapperConfiguration",
         ],
-        path: "Simulation/World", swiftSettings: strict)
+        path: "Simulation/World", swiftSettings: strict),
+    .target(
+        name: "SimulationEngine",
+        dependencies: ["Ports", "SecretMemory", "CSimulationHooks"],
+        path: "Simulation/Engine", swiftSettings: strict),
 ]
 
 let virtualMachine: [Target] = [
@@ -201,6 +206,7 @@ let testTargets: [Target] = [
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
         ]),
     tests("SimulationTests", ["Simulation", "AttackPrograms"]),
+    tests("SimulationEngineTests", ["SimulationEngine", "Ports"]),
     tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests("CommandLineTests", ["cloudtaser"]),
