@@ -62,6 +62,7 @@ let system: [Target] = [
     cTarget(
         "CBPFPrograms", path: "Sources/System/CBPFPrograms", dependencies: ["CBPF"],
         linking: ["bpf", "elf", "z"]),
+    cTarget("CSimulationHooks", path: "Sources/System/CSimulationHooks"),
     library("SecretMemory", in: "Sources/System", ["CLinux"]),
 ]
 
@@ -122,7 +123,18 @@ let simulation: [Target] = [
         dependencies: [
             "Ports", "Delivery", "JSONFormat", "SecretMemory", "WrapperConfiguration",
         ],
-        path: "Simulation/World", swiftSettings: strict)
+        path: "Simulation/World", swiftSettings: strict),
+    .target(
+        name: "SimulationEngine",
+        dependencies: ["Ports", "SecretMemory", "CSimulationHooks"],
+        path: "Simulation/Engine", swiftSettings: strict),
+    .target(
+        name: "SimulationScenarios",
+        dependencies: [
+            "SimulationEngine", "Simulation", "Wrapper", "Ports", "Delivery", "SecretMemory",
+            "WrapperConfiguration",
+        ],
+        path: "Simulation/Scenarios", swiftSettings: strict),
 ]
 
 let virtualMachine: [Target] = [
@@ -200,12 +212,14 @@ let testTargets: [Target] = [
     tests(
         "PortConformanceTests",
         [
-            "Ports", "SecretMemory", "WrapperConfiguration", "Simulation",
+            "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "Simulation",
+            "HostConformance",
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
         ]),
     tests(
         "SimulationTests",
         ["Simulation", "AttackPrograms", "Ports", "WrapperConfiguration"]),
+    tests("SimulationEngineTests", ["SimulationEngine", "Ports"]),
     tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests("CommandLineTests", ["cloudtaser"]),

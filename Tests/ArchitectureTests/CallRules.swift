@@ -23,7 +23,7 @@ private let ambient = [
 
 let callRules = [
     Rule(
-        name: "Core, ports and components have no ambient time, randomness, tasks or environment",
+        name: "Core, ports, components and simulations use no ambient time, randomness or tasks",
         control: [
             "Sources/Core/A/A.swift": """
             let a = Int.random(in: 0...1)
@@ -34,12 +34,16 @@ let callRules = [
             "Sources/Components/A/A.swift": "func a() {\n    Task { }\n}\n",
             "Sources/Ports/A.swift": "@MainActor protocol A {}\n",
             "Sources/Adapters/A/A.swift": "let a = getenv(name)\n",
+            "Simulation/World/A.swift": "func a() async {\n    await Task.sleep(b)\n}\n",
         ],
         planted: [
             "Sources/Core/A/A.swift:1", "Sources/Core/A/A.swift:4",
+            "Simulation/World/A.swift:2",
             "Sources/Components/A/A.swift:2", "Sources/Ports/A.swift:1",
         ],
-        check: { calls(ambient, in: $0) { [.core, .ports, .components].contains($0) } }),
+        check: {
+            calls(ambient, in: $0) { [.core, .ports, .components, .simulation].contains($0) }
+        }),
     Rule(
         name: "Only programs and tests print",
         control: [

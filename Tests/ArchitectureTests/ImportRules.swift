@@ -39,6 +39,8 @@ private let smallManifest = """
      program("cloudtaser-wrapper", in: "Sources/Executables", ["Work", "VaultStore"]),
      program("cloudtaser", in: "Sources/Executables", ["Pages", "Simulation"]),
      systemLibrary("COpenSSL", pkgConfig: "libssl", apt: "libssl-dev"),
+     cTarget("CLinux", path: "Sources/System/CLinux"),
+     cTarget("CSimulationHooks", path: "Sources/System/CSimulationHooks"),
      .target(name: "Simulation", dependencies: ["Rules"], path: "Simulation"),
      tests("RulesTests", ["Rules"]),
     ]
@@ -56,7 +58,8 @@ let importRules = [
             "Sources/Adapters/VaultStore/A.swift": "import Glibc\nimport NIOCore\n",
             "Sources/Executables/cloudtaser/A.swift": "import Simulation\nimport Work\n",
             "Sources/Executables/cloudtaser-wrapper/A.swift": "import Simulation\nimport Work\n",
-            "Simulation/A.swift": "import VaultStore\nimport struct Work.A\n",
+            "Simulation/A.swift":
+                "import VaultStore\nimport struct Work.A\nimport CSimulationHooks\nimport CLinux\n",
             "Tests/RulesTests/A.swift": "import Testing\n@testable import cloudtaser\n",
         ],
         planted: [
@@ -64,6 +67,7 @@ let importRules = [
             "Sources/Components/Work/A.swift:1", "Sources/Components/Work/A.swift:2",
             "Sources/Adapters/VaultStore/A.swift:2",
             "Sources/Executables/cloudtaser-wrapper/A.swift:1", "Simulation/A.swift:1",
+            "Simulation/A.swift:4",
             "Tests/RulesTests/A.swift:2",
         ],
         check: { repository in
@@ -154,6 +158,7 @@ private func refusal(of module: String, in file: SourceFile, _ repository: Repos
             + "use a library for what is shared"
     }
     if theirs == .simulation, own.name == House.simulatorProgram { return nil }
+    if room == .simulation, module == House.simulatorHooks { return nil }
     let isSibling = theirs == room && (room == .adapters || room == .components)
     guard room.mayImport.contains(theirs), !isSibling else {
         return "\(own.name) may not import \(module), \(room.folder) is not above "

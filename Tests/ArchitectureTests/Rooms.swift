@@ -62,6 +62,9 @@ enum House {
     static let standardLibrary: Set<String> = ["Swift", "Synchronization"]
     /// Core libraries that only encode, and that neither the wrapper nor the agent links.
     static let encoders: Set<String> = ["Compliance"]
+    /// The one module of the system room that the simulator may import: the hooks below Swift's
+    /// runtime that it stands on. A simulated world makes no system call.
+    static let simulatorHooks = "CSimulationHooks"
     /// The one program that may run the simulator.
     static let simulatorProgram = "cloudtaser"
     /// Programs that run as PID 1 of a container or in the VM guest: static and without a runtime.
