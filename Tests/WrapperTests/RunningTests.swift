@@ -133,4 +133,36 @@ import WrapperConfiguration
         #expect(driver.handle(.host(.stopRequested(signal: 15))) == .sendSignal(15))
         #expect(driver.handle(.done) == .wait(until: nil))
     }
+
+    @Test func `leaves the vault alone as long as it asked, whatever else is due`() {
+        var driver = MachineDriver(requests: 2)
+        let leases = [SecretFacts.leased("a", .seconds(60)), .leased("b", .seconds(63))]
+        let due = driver.waitOut(driver.start(.forever, reading: leases))
+        #expect(due == .renew(Self.lease))
+        let failure = SecretStoreFailure.rateLimited(host: "v", retryAfterSeconds: 5)
+        let wait = driver.handle(.storeFailed(failure))
+        #expect(MachineDriver.end(of: wait) == 42)
+        // Lease b is due at 42 s, and the vault wants peace until 45 s.
+        let later = driver.waitOut(wait)
+        #expect(MachineDriver.end(of: later) == 45)
+        #expect(driver.waitOut(later) == .renew(Self.lease))
+    }
+
+    @Test(arguments: [(5, true), (11, false)])
+    func `waits for the vault before it revokes, if it waits long enough itself`(
+        seconds: Int, revokes: Bool
+    ) {
+        var driver = MachineDriver()
+        let due = driver.waitOut(
+            driver.start(.seconds(90), reading: [.leased("a", .seconds(60))]))
+        #expect(due == .renew(Self.lease))
+        driver.handle(.storeFailed(.rateLimited(host: "v", retryAfterSeconds: seconds)))
+        let action = driver.handle(.host(.programEnded(.exited(code: 0))))
+        if revokes {
+            #expect(driver.waitOut(action) == .revokeToken)
+        } else {
+            #expect(action == .forgetLogin)
+            #expect(driver.told.last == "revocation_failed")
+        }
+    }
 }

@@ -94,6 +94,14 @@ struct Upkeep: Sendable, Equatable {
         /// Ends soon, and the plan has no successor for it.
         case leaveToExpire(request: Int)
         case loseToken
+
+        /// The request that it is about, if it is about one.
+        var request: Int? {
+            switch self {
+            case .renew(let request, _), .check(let request), .leaveToExpire(let request): request
+            case .nothing, .logIn, .renewToken, .rotate, .loseToken: nil
+            }
+        }
     }
 
     let rotates: Bool

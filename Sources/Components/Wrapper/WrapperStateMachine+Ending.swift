@@ -19,16 +19,15 @@ extension WrapperStateMachine {
             state = .finished
             return .finish(stop)
         }
-        guard moment.now < endDeadline else {
+        guard isLoggedIn, plan.ownsToken || !discarded.isEmpty else { return .forgetLogin }
+        guard max(moment.now, vaultNotBefore) < endDeadline else {
             tell(
                 .warning, "revocation_failed",
                 "the time for it is over; what was not revoked ends by itself")
             return .forgetLogin
         }
-        guard isLoggedIn else { return .forgetLogin }
-        if plan.ownsToken { return .revokeToken }
-        guard let lease = discarded.popLast() else { return .forgetLogin }
-        return .revoke(lease)
+        guard vaultNotBefore <= moment.now else { return .wait(until: vaultNotBefore) }
+        return plan.ownsToken ? .revokeToken : .revoke(discarded.removeLast())
     }
 
     mutating func end(_ stop: WrapperStop, _ event: Event, _ moment: Moment) -> Action {
@@ -39,6 +38,9 @@ extension WrapperStateMachine {
         case .storeFailed(let failure):
             tellUnrevoked(failure)
             return .forgetLogin
+        // The wait for the vault is over, or somebody is in a hurry.
+        case .host: return cleanUp(stop, moment)
+        case .hostFailed: return .forgetLogin
         case .forgotten:
             released()
             return cleanUp(stop, moment)

@@ -21,20 +21,33 @@ extension WrapperStateMachine {
                 tell(
                     .warning, "lease_ending",
                     "a secret's lease cannot be renewed any further, and no rotation strategy is"
-                        + " set: the program's value will stop working")
+                        + " set: the program's value will stop working",
+                    request: request)
                 upkeep.giveUp(request: request)
             case .loseToken:
                 tell(
                     .warning, "token_ending",
                     "the token cannot be renewed any further, and logging in again is not possible")
                 upkeep.giveUpToken()
-            case .rotate:
-                return beginRotation()
-            case .logIn: return keep(due, by: .logIn)
-            case .renewToken: return keep(due, by: .renewToken)
-            case .renew(_, let lease): return keep(due, by: .renew(lease))
-            case .check(let request): return keep(due, by: .checkVersion(request: request))
+            case .rotate, .logIn, .renewToken, .renew, .check:
+                guard vaultNotBefore <= moment.now else {
+                    state = .watching
+                    return .wait(until: vaultNotBefore)
+                }
+                return attend(to: due)
             }
+        }
+    }
+
+    private mutating func attend(to due: Upkeep.Due) -> Action {
+        switch due {
+        case .rotate: return beginRotation()
+        case .logIn: return keep(due, by: .logIn)
+        case .renewToken: return keep(due, by: .renewToken)
+        case .renew(_, let lease): return keep(due, by: .renew(lease))
+        case .check(let request): return keep(due, by: .checkVersion(request: request))
+        case .nothing, .leaveToExpire, .loseToken:
+            preconditionFailure("\(due) is nothing to ask the vault for")
         }
     }
 
@@ -73,17 +86,18 @@ extension WrapperStateMachine {
             tell(.debug, "token_renewed", "the token was renewed")
         case (.renew(let request, _), .renewed(let grant)):
             upkeep.renewed(request: request, grant, at: now, chance: chance)
-            tell(.debug, "lease_renewed", "the lease of request \(request + 1) was renewed")
+            tell(.debug, "lease_renewed", "a lease was renewed", request: request)
         case (.check(let request), .version(let version)):
             if upkeep.checked(request: request, version, at: now, chance: chance) {
-                tell(.notice, "version_changed", "request \(request + 1) has a new version")
+                tell(.notice, "version_changed", "a secret has a new version", request: request)
             }
         case (_, .storeFailed(.interrupted)):
             state = .watching
             return .wait(until: now.advanced(by: Self.interruptionPause))
         case (_, .storeFailed(let failure)):
+            heed(failure, moment)
             upkeep.failed(due, failure, at: now, chance: chance)
-            tell(.warning, "upkeep_failed", WrapperStop(failure).cause)
+            tell(.warning, "upkeep_failed", WrapperStop(failure).cause, request: due.request)
         default: misreported(event)
         }
         return watchOn(moment)
@@ -218,6 +232,7 @@ extension WrapperStateMachine {
         fresh = []
         upkeep.rotationFailed(failure?.retryAfter, at: moment.now, chance: moment.chance)
         if failure == .tokenInvalid { upkeep.tokenLost(at: moment.now) }
+        heed(failure, moment)
         guard failure != .interrupted else {
             retired += discarded
             discarded = []
@@ -234,6 +249,10 @@ extension WrapperStateMachine {
     }
 
     private mutating func discardNext(_ moment: Moment) -> Action {
+        if moment.now < vaultNotBefore {
+            retired += discarded
+            discarded = []
+        }
         guard let lease = discarded.popLast() else { return watchOn(moment) }
         state = .discarding
         return .revoke(lease)
@@ -244,6 +263,7 @@ extension WrapperStateMachine {
         case .revoked: break
         case .storeFailed(let failure):
             // What could not be revoked runs out by itself.
+            heed(failure, moment)
             tellUnrevoked(failure)
             discarded = []
         default: misreported(event)

@@ -89,6 +89,8 @@ package struct WrapperStateMachine: Sendable {
     var fetchDeadline = MonotonicTime(nanoseconds: .max)
     var endDeadline = MonotonicTime(nanoseconds: .max)
     var isLoggedIn = false
+    /// The vault asked to be left alone until then (Retry-After), whatever for.
+    var vaultNotBefore = MonotonicTime(nanoseconds: 0)
     /// The login was forgotten: the vault is not asked any more.
     var isReleased = false
     private var records: [TelemetryRecord] = []
@@ -135,10 +137,13 @@ package struct WrapperStateMachine: Sendable {
         preconditionFailure("the wrapper's driver reported \(event) in \(state)")
     }
 
+    /// - Parameter request: its index, when one request is meant; told from 1.
     mutating func tell(
-        _ severity: TelemetryRecord.Severity, _ name: String, _ message: String
+        _ severity: TelemetryRecord.Severity, _ name: String, _ message: String,
+        request: Int? = nil
     ) {
-        records.append(TelemetryRecord(severity, name, message))
+        let fields = request.map { [TelemetryRecord.Field("request", String($0 + 1))] } ?? []
+        records.append(TelemetryRecord(severity, name, message, fields: fields))
     }
 }
 
@@ -204,7 +209,10 @@ extension WrapperStateMachine {
         guard failure.isTransient, time <= fetchDeadline else {
             return begin(ending: WrapperStop(failure), moment)
         }
-        tell(.warning, "vault_retry", "\(WrapperStop(failure).cause); trying again")
+        heed(failure, moment)
+        tell(
+            .warning, "vault_retry", "\(WrapperStop(failure).cause); trying again",
+            request: isLoggedIn ? fresh.count : nil)
         state = .pausing(again: action)
         return .wait(until: time)
     }
@@ -247,6 +255,12 @@ extension WrapperStateMachine {
             return begin(ending: WrapperStop(failure), moment)
         default: misreported(event)
         }
+    }
+
+    /// Keeps what a failure asks for.
+    mutating func heed(_ failure: SecretStoreFailure?, _ moment: Moment) {
+        guard let delay = failure?.retryAfter else { return }
+        vaultNotBefore = max(vaultNotBefore, moment.now.advanced(by: delay))
     }
 
     var revokesToken: Bool { isLoggedIn && plan.ownsToken }

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Delivery
+internal import Ports
+package import Simulation
+package import SimulationEngine
+package import Wrapper
+package import WrapperConfiguration
+
+/// A wrapper that is driven from outside: an action is performed at once on the fakes, time passes,
+/// then its outcome is told. The production one, or a copy that a test has broken.
+package protocol DrivenWrapper: AnyObject {
+    func begin() -> WrapperStateMachine.Action
+    func perform(_ action: WrapperStateMachine.Action) -> WrapperStateMachine.Event
+    func handle(_ event: WrapperStateMachine.Event) -> WrapperStateMachine.Action
+}
+
+/// What a wrapper is made of in a run.
+package struct WrapperParts {
+    package let settings: WrapperSettings
+    package let arguments: [RawText]
+    package let environment: [RawText]
+    /// For `SimulatedSecretStore`.
+    package let server: SimulatedVaultServer
+    package let credential: String?
+    package let plan: (SecretStoreCall) -> SimulatedStoreFault?
+    package let machine: SimulatedMachine
+    package let context: ComponentContext
+}
+
+/// The production wrapper, every line of it.
+package final class ProductionWrapper: DrivenWrapper {
+    private var run:
+        WrapperRun<
+            SimulatedSecretStore, SimulatedProcessHost, SimulatedClock, SimulatedEntropy,
+            SimulatedTelemetry
+        >
+
+    package init(_ parts: WrapperParts) throws(DeliveryFailure) {
+        let clock = parts.context.clock
+        run = try WrapperRun(
+            settings: parts.settings, arguments: parts.arguments, environment: parts.environment,
+            store: SimulatedSecretStore(
+                server: parts.server, settings: parts.settings.vault,
+                credential: parts.credential,
+                secondsSince1970: { clock.secondsSince1970() }, plan: parts.plan),
+            host: SimulatedProcessHost(machine: parts.machine), time: clock,
+            entropy: parts.context.entropy, telemetry: parts.context.telemetry)
+    }
+
+    package func begin() -> WrapperStateMachine.Action { run.begin() }
+
+    package func perform(
+        _ action: WrapperStateMachine.Action
+    ) -> WrapperStateMachine.Event { run.perform(action) }
+
+    package func handle(
+        _ event: WrapperStateMachine.Event
+    ) -> WrapperStateMachine.Action { run.handle(event) }
+}
