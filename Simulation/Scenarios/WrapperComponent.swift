@@ -16,24 +16,21 @@ final class WrapperContainer {
     private let faults: StoreFaults
     private let world: WrapperWorld
     private let context: ComponentContext
-    private let onAction: (WrapperStateMachine.Action) -> Void
+    private let observer: WrapperObserver
     /// Something from outside: a signal has been delivered.
     private let calls: SimulatedMailbox<Void>
-    private var recordsSeen = 0
 
     init(
         world: WrapperWorld, context: ComponentContext, program: String,
-        onStart: @escaping (SimulatedProcess) -> Void,
-        onAction: @escaping (WrapperStateMachine.Action) -> Void,
-        make: (WrapperParts) throws(DeliveryFailure) -> any DrivenWrapper
-    ) throws(DeliveryFailure) {
+        observer: WrapperObserver, make: (WrapperParts) throws -> any DrivenWrapper
+    ) throws {
         self.world = world
         self.context = context
-        self.onAction = onAction
+        self.observer = observer
         let run = world.run
         let machine = SimulatedMachine(programs: Programs.all(run.choices))
         machine.advance(to: run.now)
-        machine.onStart = onStart
+        machine.onStart = { observer.started($0) }
         machine.plan = { Self.hostFault($0, run) }
         let faults = StoreFaults(
             run: run, component: context.name,
@@ -46,17 +43,22 @@ final class WrapperContainer {
                 settings: world.settings, arguments: [RawText(program), "--serve"],
                 environment: ["PATH=/app", "VAULT_ADDR=https://vault.example.eu:8200"],
                 server: world.server, credential: world.credential,
-                plan: { faults.plan($0) }, machine: machine, context: context))
+                plan: { call in
+                    observer.sent()
+                    return faults.plan(call)
+                }, machine: machine, context: context))
     }
 
     /// Runs to the wrapper's end.
     func live() async -> WrapperStop {
         var action = wrapper.begin()
         while true {
-            tellMarks()
-            onAction(action)
+            observer.told(context.telemetry.records)
+            observer.acting(action)
             if case .finish(let stop) = action { return stop }
-            action = wrapper.handle(await outcome(of: action))
+            let event = await outcome(of: action)
+            observer.heard(event, of: action)
+            action = wrapper.handle(event)
         }
     }
 
@@ -81,9 +83,16 @@ final class WrapperContainer {
         }
         let end = world.run.now.advanced(by: faults.latency)
         guard let interruption = machine.nextEventTime, interruption < end else {
-            return await isInterrupted(until: end) ? event.brokenOff : event
+            return await isInterrupted(until: end) ? brokenOff(event) : event
         }
         await context.clock.sleep(until: interruption)
+        return brokenOff(event)
+    }
+
+    private func brokenOff(
+        _ event: WrapperStateMachine.Event
+    ) -> WrapperStateMachine.Event {
+        world.run.marks.hit("call.broken_off")
         return event.brokenOff
     }
 
@@ -104,12 +113,6 @@ final class WrapperContainer {
             let next = [machine.nextEventTime, deadline].compactMap { $0 }.min()
             _ = await calls.receive(until: next)
         }
-    }
-
-    private func tellMarks() {
-        let records = context.telemetry.records
-        for record in records[recordsSeen...] { world.run.marks.hit("wrapper.\(record.name)") }
-        recordsSeen = records.count
     }
 
     private static func hostFault(

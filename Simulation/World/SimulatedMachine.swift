@@ -84,6 +84,11 @@ package final class SimulatedMachine {
     /// Signals that ask a process to end; while no program takes them they are the host's.
     package static let stopSignals: Set<Int32> = [1, 2, 3, 15]
 
+    /// The program, as long as it has not ended.
+    package var runningProgram: SimulatedProcess? {
+        program.flatMap { $0.endsAt.map { $0 > now } ?? true ? $0 : nil }
+    }
+
     /// When the next event will be there by itself; nil: never.
     package var nextEventTime: MonotonicTime? {
         if !requests.isEmpty { return now }
@@ -171,7 +176,7 @@ extension SimulatedMachine {
     }
 
     func send(signal: Int32) {
-        guard var running = program, running.endsAt.map({ $0 > now }) ?? true else { return }
+        guard var running = runningProgram else { return }
         running.signals.append(signal)
         if case .ends(let exit, let delay) = running.program.reaction(to: signal) {
             let end = now.advanced(by: delay)
