@@ -5,7 +5,9 @@ package import SecretMemory
 package import WrapperConfiguration
 
 /// One run of the wrapper: performs what `WrapperStateMachine` asks for, through the ports.
-package struct WrapperRun<Store: LegacySecretStore & ~Copyable, Host: LegacyProcessHost>: ~Copyable {
+package struct WrapperRun<Store: LegacySecretStore & ~Copyable, Host: LegacyProcessHost>:
+    ~Copyable
+{
     private let settings: WrapperSettings
     private let launch: Launch
     private var store: Store
@@ -53,7 +55,7 @@ package struct WrapperRun<Store: LegacySecretStore & ~Copyable, Host: LegacyProc
         switch action {
         case .logIn:
             do throws(SecretStoreFailure) {
-                try store.logIn()
+                _ = try store.logIn()
                 return .loggedIn
             } catch { return .storeFailed(error) }
         case .read(let request):
