@@ -3,7 +3,7 @@
 package import Delivery
 
 package protocol LegacySecretStore: ~Copyable {
-    mutating func logIn() throws(SecretStoreFailure)
+    mutating func logIn() throws(SecretStoreFailure) -> Grant
     mutating func read(
         path: String, fields: [String],
         receive: (_ index: Int, _ value: RawSpan) throws(SecretStoreFailure) -> Void

@@ -77,10 +77,10 @@ struct Refusal: Sendable, CustomTestStringConvertible {
             title: "TLS 1.1 only", exit: .tlsFailed, naming: "127.0.0.1",
             script: "fault only-tls11"),
         Refusal(
-            title: "truncated body", exit: .responseTruncated, naming: "secret/app",
+            title: "truncated body", exit: .responseTruncated, naming: "auth/token/lookup-self",
             script: "fault truncated-body"),
         Refusal(
-            title: "body of 10 MB", exit: .responseTooLarge, naming: "secret/data/app",
+            title: "body of 10 MB", exit: .responseTooLarge, naming: "auth/token/lookup-self",
             script: "fault huge-body:10000000"),
         Refusal(
             title: "invalid JSON", exit: .responseMalformed, naming: "secret/app",

@@ -63,7 +63,7 @@ struct AdapterClient: Sendable {
         try handed.append(text: credential)
         var store = try VaultSecretStore(
             settings: settings, credential: handed, openSSLMemory: .unchanged)
-        return try exerciseLegacy(&store, path, fields)
+        return try exercise(&store, path, fields)
     }
 }
 

@@ -68,6 +68,11 @@ struct Check: Sendable, CustomTestStringConvertible {
         fails("an unknown mount", .mountUnknown(path: "unknown/app")) {
             try $0.read("unknown/app", ["a"])
         },
+        fails(
+            "an unknown namespace", .loginRefused(method: "token", role: "", status: 404)
+        ) {
+            try $0.read("secret/app", ["a"], namespace: "nobody")
+        },
         fails("a missing field", .fieldMissing(path: "secret/app", field: "nope")) {
             try $0.read("secret/app", ["yes", "nope"])
         },

@@ -114,15 +114,3 @@ func exercise<Store: SecretStore & ~Copyable>(
     }
     return values
 }
-
-func exerciseLegacy<Store: LegacySecretStore & ~Copyable>(
-    _ store: inout Store, _ path: String, _ fields: [String]
-) throws -> [String] {
-    try store.logIn()
-    defer { store.forget() }
-    var values: [String] = []
-    try store.read(path: path, fields: fields) { index, value in
-        values.append(value.withUnsafeBytes { String(decoding: $0, as: UTF8.self) })
-    }
-    return values
-}

@@ -19,7 +19,7 @@ private func readAlone(
     settings.minimumTier = .ordinary
     var store = try VaultSecretStore(
         settings: settings, credential: .testing("s.simulated-root"))
-    try store.logIn()
+    _ = try store.logIn()
     var count = 0
     try store.read(path: "secret/app", fields: ["yes"]) { _, value in count += value.byteCount }
     store.forget()

@@ -30,7 +30,7 @@ extension LoopbackVault {
         if let credential { handed = try .testing(credential) }
         var store = try VaultSecretStore(
             settings: settings, credential: handed, openSSLMemory: .unchanged)
-        try store.logIn()
+        _ = try store.logIn()
         var values: [String] = []
         try store.read(path: path, fields: fields) { index, value in
             #expect(index == values.count)

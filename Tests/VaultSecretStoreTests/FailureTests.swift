@@ -189,7 +189,7 @@ func expectFailure(
         var store = try VaultSecretStore(
             settings: vault.settings(), credential: .testing(SimulatedVault.rootToken),
             openSSLMemory: .unchanged)
-        try store.logIn()
+        _ = try store.logIn()
         try store.read(path: "secret/app", fields: ["yes"]) { _, _ in }
         vault.listener.stop()
         #expect(throws: SecretStoreFailure.self) {

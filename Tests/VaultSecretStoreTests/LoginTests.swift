@@ -134,7 +134,7 @@ import WrapperConfiguration
         var store = try VaultSecretStore(
             settings: vault.settings(), credential: .testing(SimulatedVault.rootToken),
             openSSLMemory: .unchanged)
-        try store.logIn()
+        _ = try store.logIn()
         try store.read(path: "secret/app", fields: ["a"]) { _, _ in }
         store.forget()
         store.forget()

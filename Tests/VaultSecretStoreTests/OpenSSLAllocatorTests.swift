@@ -214,7 +214,7 @@ struct OpenSSLAllocatorTests {
             try VaultSecretStore(
                 settings: settings, credential: nil, openSSLMemory: .unchanged))
         // Control: before, it gets through to the vault.
-        try store.logIn()
+        _ = try store.logIn()
         #expect(throws: SecretStoreFailure.mountUnknown(path: "none/app")) {
             try store.read(path: "none/app", fields: ["x"]) { _, _ in }
         }

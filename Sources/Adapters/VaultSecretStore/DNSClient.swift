@@ -27,6 +27,7 @@ struct DNSClient {
                 case .noSuchName: exists = false
                 case .serverFailure, .truncated, nil: break
                 }
+                guard !deadline.isInterrupted else { throw .interrupted }
                 guard !deadline.hasPassed else {
                     throw .timedOut(host: host, seconds: deadline.seconds)
                 }
@@ -84,6 +85,7 @@ struct DNSClient {
             let milliseconds = configuration.timeoutSeconds * 1000
             guard
                 deadline.wait(for: socket.descriptor, events: POLLIN, atMost: milliseconds)
+                    == .ready
             else { return nil }
             let count = recv(socket.descriptor, &datagram, datagram.count, 0)
             guard count > 0 else {
@@ -123,6 +125,7 @@ struct DNSClient {
             }
             guard
                 deadline.wait(for: socket.descriptor, events: POLLIN, atMost: milliseconds)
+                    == .ready
             else { return nil }
             let count = recv(socket.descriptor, &part, part.count, 0)
             if count < 0, errno == EINTR || errno == EAGAIN { continue }

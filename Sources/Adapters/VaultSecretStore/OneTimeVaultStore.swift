@@ -7,7 +7,7 @@ package import SecretMemory
 ///
 /// Where a user may lock 64 KiB in all, the arena would otherwise leave no room for the values
 /// that are delivered to the program and to what it executes later.
-package struct OneTimeVaultStore: LegacySecretStore, ~Copyable {
+package struct OneTimeVaultStore: SecretStore, LegacySecretStore, ~Copyable {
     private var store: VaultSecretStore?
     private let onForget: (MemoryTier) -> Void
 
@@ -19,19 +19,53 @@ package struct OneTimeVaultStore: LegacySecretStore, ~Copyable {
         self.onForget = onForget
     }
 
-    /// After `forget`: `tokenInvalid`.
-    package mutating func logIn() throws(SecretStoreFailure) {
-        guard store != nil else { throw .tokenInvalid }
-        try store?.logIn()
+    // After `forget` every call but `forget` fails with `tokenInvalid`.
+
+    package mutating func logIn() throws(SecretStoreFailure) -> Grant {
+        guard let grant = try store?.logIn() else { throw .tokenInvalid }
+        return grant
     }
 
-    /// After `forget`: `tokenInvalid`.
+    package mutating func read(
+        _ query: SecretQuery, fields: [String], onLease: (Lease) -> Void,
+        receive: (_ index: Int, _ value: RawSpan) throws(SecretStoreFailure) -> Void
+    ) throws(SecretStoreFailure) -> SecretFacts {
+        let facts = try store?.read(query, fields: fields, onLease: onLease, receive: receive)
+        guard let facts else { throw .tokenInvalid }
+        return facts
+    }
+
     package mutating func read(
         path: String, fields: [String],
         receive: (_ index: Int, _ value: RawSpan) throws(SecretStoreFailure) -> Void
     ) throws(SecretStoreFailure) {
+        _ = try read(
+            SecretQuery(path: path), fields: fields, onLease: { _ in }, receive: receive)
+    }
+
+    package mutating func currentVersion(
+        of query: SecretQuery
+    ) throws(SecretStoreFailure) -> Int? {
         guard store != nil else { throw .tokenInvalid }
-        try store?.read(path: path, fields: fields, receive: receive)
+        return try store?.currentVersion(of: query)
+    }
+
+    package mutating func renewToken() throws(SecretStoreFailure) -> Grant {
+        guard let grant = try store?.renewToken() else { throw .tokenInvalid }
+        return grant
+    }
+
+    package mutating func renew(_ lease: LeaseID) throws(SecretStoreFailure) -> Grant {
+        guard let grant = try store?.renew(lease) else { throw .tokenInvalid }
+        return grant
+    }
+
+    package mutating func revoke(_ lease: LeaseID) throws(SecretStoreFailure) {
+        guard try store?.revoke(lease) != nil else { throw .tokenInvalid }
+    }
+
+    package mutating func revokeToken() throws(SecretStoreFailure) {
+        guard try store?.revokeToken() != nil else { throw .tokenInvalid }
     }
 
     /// Zeroes and releases everything. No OpenSSL call may follow in this process. Idempotent.

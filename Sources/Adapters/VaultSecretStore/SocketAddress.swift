@@ -98,8 +98,10 @@ struct Socket: ~Copyable {
         guard errno == EINPROGRESS || errno == EINTR else {
             throw .systemCall(errorNumber: errno)
         }
-        guard deadline.wait(for: descriptor, events: POLLOUT, atMost: milliseconds) else {
-            throw .timedOut
+        switch deadline.wait(for: descriptor, events: POLLOUT, atMost: milliseconds) {
+        case .ready: break
+        case .timedOut: throw .timedOut
+        case .interrupted: throw .interrupted
         }
         var errorNumber: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
@@ -113,5 +115,6 @@ struct Socket: ~Copyable {
 /// Why a socket could not be connected.
 enum SocketFailure: Error, Equatable {
     case timedOut
+    case interrupted
     case systemCall(errorNumber: Int32)
 }

@@ -55,6 +55,17 @@ final class TLSConnection {
         ERR_clear_error()
     }
 
+    /// Whether another request may be sent: a server that has closed an idle connection, or sent
+    /// what nobody asked for, is not asked again. Session tickets are no matter.
+    var isUsable: Bool {
+        ERR_clear_error()
+        var byte: UInt8 = 0
+        let count = BrokenPipeSignal.heldBack { SSL_peek(ssl, &byte, 1) }
+        let isQuiet = SSL_get_error(ssl, count) == SSL_ERROR_WANT_READ
+        ERR_clear_error()
+        return isQuiet
+    }
+
     /// Reads into `bytes`.
     func read(
         into bytes: UnsafeMutableRawBufferPointer, deadline: Deadline
@@ -144,8 +155,10 @@ final class TLSConnection {
                 OpenSSLErrors.take(), verification: SSL_get_verify_result(ssl), origin: origin,
                 clientCertificateFile: clientCertificateFile)
         }
-        guard deadline.wait(for: socket.descriptor, events: events) else {
-            throw .timedOut(host: origin.host, seconds: deadline.seconds)
+        switch deadline.wait(for: socket.descriptor, events: events) {
+        case .ready: return
+        case .interrupted: throw .interrupted
+        case .timedOut: throw .timedOut(host: origin.host, seconds: deadline.seconds)
         }
     }
 }

@@ -16,11 +16,19 @@ struct SecretPath: Equatable {
     }
 }
 
-/// What `sys/internal/ui/mounts/<path>` says: the mount and whether it is KV v2.
+/// What `sys/internal/ui/mounts/<path>` says: the mount and what kind of engine it is.
 struct SecretMount: Equatable {
+    enum Kind: Equatable {
+        case keyValue1, keyValue2
+        /// Its answers are taken as they come: `database`, `pki`, …
+        case other
+    }
+
     /// With a slash at the end.
     let path: String
-    let isVersioned: Bool
+    let kind: Kind
+    /// Its answers say when a certificate ends.
+    let isPKI: Bool
 
     init(answer body: RawSpan, for wanted: SecretPath) throws(SecretStoreFailure) {
         let answer = try parsing(wanted.text) { () throws(JSONFormatFailure) in
@@ -36,39 +44,45 @@ struct SecretMount: Equatable {
                 version: try text(["data", "options", "version"])
             )
         }
-        guard answer.type == "kv" || answer.type == "generic", let mount = answer.path,
-            mount.hasSuffix("/"), wanted.text.hasPrefix(mount)
+        guard let type = answer.type, let mount = answer.path, mount.hasSuffix("/"),
+            wanted.text.hasPrefix(mount)
         else { throw .mountUnknown(path: wanted.text) }
         path = mount
-        isVersioned = answer.version == "2"
+        isPKI = type == "pki"
+        if type == "kv" || type == "generic" {
+            kind = answer.version == "2" ? .keyValue2 : .keyValue1
+        } else {
+            kind = .other
+        }
     }
 
     /// The path to ask for. In KV v2 a rest that starts with `data/` already is the API's path,
     /// so a KV v2 secret whose own name starts with `data/` must be written `mount/data/data/…`.
     func apiPath(of wanted: SecretPath) -> String {
         let rest = String(wanted.text.dropFirst(path.count))
-        let isAPIPath = !isVersioned || rest.hasPrefix("data/")
+        let isAPIPath = kind != .keyValue2 || rest.hasPrefix("data/")
         return "/v1/\(path)\(isAPIPath ? "" : "data/")\(rest)"
     }
 }
 
-/// Reads the answer to a login.
-enum LoginAnswer {
-    /// Where the token stands, unescaped in place.
-    static func token(
-        in body: UnsafeMutableRawBufferPointer, path: String, limit: Int
+/// Reads a secret text out of an answer: a token, an unwrapped secret id.
+enum SecretTextAnswer {
+    /// Where the text at `names` stands, unescaped in place.
+    static func text(
+        at names: [String], in body: UnsafeMutableRawBufferPointer, path: String, limit: Int,
+        mayBeEmpty: Bool = false
     ) throws(SecretStoreFailure) -> Range<Int> {
         let range = try parsing(path) { () throws(JSONFormatFailure) -> Range<Int>? in
             let span = UnsafeRawBufferPointer(body).bytes
             let root = try JSONFormat.check(span)
-            let names = ["auth", "client_token"]
             guard let value = try JSONFormat.value(at: names, from: root, in: span),
                 value.kind == .string
             else { return nil }
             return try JSONText.decodeInPlace(value, in: body)
         }
-        guard let range, !range.isEmpty, range.count <= limit else {
-            throw .responseMalformed(path: path, detail: "no auth.client_token of a usable size")
+        guard let range, mayBeEmpty || !range.isEmpty, range.count <= limit else {
+            let name = names.joined(separator: ".")
+            throw .responseMalformed(path: path, detail: "no \(name) of a usable size")
         }
         return range
     }
@@ -97,6 +111,29 @@ struct SecretReader {
         for (index, value) in values.enumerated() {
             guard let range = decoded[value] else { continue }
             try receive(index, UnsafeRawBufferPointer(rebasing: body[range]).bytes)
+        }
+    }
+
+    /// The number of the version that was read; nil where there are none.
+    func version(in body: RawSpan) throws(SecretStoreFailure) -> Int? {
+        guard isVersioned else { return nil }
+        return try number(["data", "metadata", "version"], in: body).map { Int($0) }
+    }
+
+    /// How long the certificate that was issued is valid, by its `data.expiration` (POSIX
+    /// seconds); nil: the answer does not say.
+    func certificateLifetime(
+        in body: RawSpan, now: Int64
+    ) throws(SecretStoreFailure) -> Duration? {
+        try number(["data", "expiration"], in: body).map { end in
+            let left = end.subtractingReportingOverflow(now)
+            return .seconds(left.overflow ? 0 : max(0, left.partialValue))
+        }
+    }
+
+    private func number(_ names: [String], in body: RawSpan) throws(SecretStoreFailure) -> Int64? {
+        try parsing(path) { () throws(JSONFormatFailure) in
+            try GrantAnswer.number(names, from: JSONFormat.check(body), in: body)
         }
     }
 

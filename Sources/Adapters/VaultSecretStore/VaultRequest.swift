@@ -10,54 +10,87 @@ struct VaultRequest {
     let settings: VaultSettings
     let minimumTier: MemoryTier
 
-    /// `GET` with the token; an empty token is left out.
+    /// `GET` without a token.
+    func get(_ path: String, at origin: Origin) throws(SecretStoreFailure) -> SecretBuffer {
+        var buffer = try room(path: path, origin: origin, extra: 0)
+        do throws(HTTPRequestFailure) {
+            try head("GET", path, at: origin, into: &buffer)
+            try HTTPRequestWriter.end(into: &buffer)
+        } catch { throw Self.failure(error, path: path) }
+        return buffer
+    }
+
     func get(
         _ path: String, at origin: Origin, token: borrowing SecretBuffer
     ) throws(SecretStoreFailure) -> SecretBuffer {
         var buffer = try room(path: path, origin: origin, extra: token.count)
         do throws(HTTPRequestFailure) {
             try head("GET", path, at: origin, into: &buffer)
-            if token.count > 0 {
-                try HTTPRequestWriter.field("X-Vault-Token", secret: token, into: &buffer)
-            }
+            try HTTPRequestWriter.field("X-Vault-Token", secret: token, into: &buffer)
             try HTTPRequestWriter.end(into: &buffer)
         } catch { throw Self.failure(error, path: path) }
         return buffer
     }
 
-    /// `POST {"<publicName>": "<publicValue>", "<secretName>": "<secret>"}`
-    func login(
-        _ path: String, at origin: Origin, publicName: StaticString, publicValue: String,
-        secretName: StaticString, secret: borrowing SecretBuffer
+    /// `POST` of a flat JSON object without a token.
+    ///
+    /// - Parameter members: adds the object's members; called once to count their bytes and once
+    ///   to write them.
+    func post(
+        _ path: String, at origin: Origin,
+        members: (inout JSONMembers) throws(SecretMemoryFailure) -> Void
     ) throws(SecretStoreFailure) -> SecretBuffer {
-        let value = Array(publicValue.utf8)
-        let secretBytes = secret.withBytes { JSONWriter.byteCount(of: $0) }
-        let bodyBytes =
-            publicName.utf8CodeUnitCount + secretName.utf8CodeUnitCount + secretBytes
-            + value.withUnsafeBytes { JSONWriter.byteCount(of: $0.bytes) } + 9
+        let bodyBytes = try Self.byteCount(members)
         var buffer = try room(path: path, origin: origin, extra: bodyBytes)
         do throws(HTTPRequestFailure) {
             try head("POST", path, at: origin, into: &buffer)
+        } catch { throw Self.failure(error, path: path) }
+        return try finish(buffer, path: path, bodyBytes: bodyBytes, members: members)
+    }
+
+    func post(
+        _ path: String, at origin: Origin, token: borrowing SecretBuffer,
+        members: (inout JSONMembers) throws(SecretMemoryFailure) -> Void
+    ) throws(SecretStoreFailure) -> SecretBuffer {
+        let bodyBytes = try Self.byteCount(members)
+        var buffer = try room(path: path, origin: origin, extra: token.count + bodyBytes)
+        do throws(HTTPRequestFailure) {
+            try head("POST", path, at: origin, into: &buffer)
+            try HTTPRequestWriter.field("X-Vault-Token", secret: token, into: &buffer)
+        } catch { throw Self.failure(error, path: path) }
+        return try finish(buffer, path: path, bodyBytes: bodyBytes, members: members)
+    }
+
+    private static func byteCount(
+        _ members: (inout JSONMembers) throws(SecretMemoryFailure) -> Void
+    ) throws(SecretStoreFailure) -> Int {
+        do throws(SecretMemoryFailure) {
+            var counter = JSONMembers()
+            try members(&counter)
+            return counter.byteCount
+        } catch { throw .memory(error) }
+    }
+
+    /// The fields about the body, and the body.
+    private func finish(
+        _ begun: consuming SecretBuffer, path: String, bodyBytes: Int,
+        members: (inout JSONMembers) throws(SecretMemoryFailure) -> Void
+    ) throws(SecretStoreFailure) -> SecretBuffer {
+        var buffer = begun
+        do throws(HTTPRequestFailure) {
             try HTTPRequestWriter.field("Content-Type", "application/json", into: &buffer)
             try HTTPRequestWriter.field("Content-Length", String(bodyBytes), into: &buffer)
             try HTTPRequestWriter.end(into: &buffer)
         } catch { throw Self.failure(error, path: path) }
         let bodyStart = buffer.count
         do throws(SecretMemoryFailure) {
-            try buffer.append(text: "{\"")
-            try buffer.append(text: publicName)
-            try buffer.append(text: "\":")
-            try JSONWriter.append(value.span.bytes, to: &buffer)
-            try buffer.append(text: ",\"")
-            try buffer.append(text: secretName)
-            try buffer.append(text: "\":")
-            try secret.withBytes { bytes throws(SecretMemoryFailure) in
-                try JSONWriter.append(bytes, to: &buffer)
-            }
-            try buffer.append(text: "}")
+            var writer = JSONMembers(into: buffer)
+            try members(&writer)
+            let whole = try writer.finish()
+            precondition(
+                whole.count - bodyStart == bodyBytes, "the announced length is the body's")
+            return whole
         } catch { throw .memory(error) }
-        precondition(buffer.count - bodyStart == bodyBytes, "the announced length is the body's")
-        return buffer
     }
 
     private func head(

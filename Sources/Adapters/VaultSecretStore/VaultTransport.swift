@@ -20,17 +20,29 @@ final class VaultTransport {
     private let minimumTier: MemoryTier
     private let resolver: NameResolver
     private let context: TLSContext
+    private let interruptDescriptor: Int32
+    /// Of the call that is going on.
+    private var deadline: Deadline
     private var connection: TLSConnection?
     private var answer: SecretBuffer
 
     init(
-        settings: VaultSettings, resolver: NameResolver, minimumTier: MemoryTier
+        settings: VaultSettings, resolver: NameResolver, minimumTier: MemoryTier,
+        interruptDescriptor: Int32
     ) throws(SecretStoreFailure) {
+        self.interruptDescriptor = interruptDescriptor
+        deadline = Deadline(secondsFromNow: 0)
         self.settings = settings
         self.resolver = resolver
         self.minimumTier = minimumTier
         context = try TLSContext(settings: settings, minimumTier: minimumTier)
         answer = try SecretBuffer.make(capacity: Self.answerBytesMin, minimumTier: minimumTier)
+    }
+
+    /// Starts the time that all exchanges of one call share.
+    func beginCall() {
+        deadline = Deadline(
+            secondsFromNow: settings.requestSecondsMax, interruptDescriptor: interruptDescriptor)
     }
 
     /// Sends what `build` makes for an origin and a path, follows allowed redirects, and reads
@@ -43,14 +55,13 @@ final class VaultTransport {
         path: String,
         build: (_ origin: Origin, _ path: String) throws(SecretStoreFailure) -> SecretBuffer
     ) throws(SecretStoreFailure) -> HTTPResponse {
-        let deadline = Deadline(secondsFromNow: settings.requestSecondsMax)
         var origin = settings.origin
         var target = settings.pathPrefix + path
         for _ in 0...Self.redirectsMax {
             let request = try build(origin, target)
             let response: HTTPResponse
             do throws(SecretStoreFailure) {
-                response = try exchange(request, with: origin, path: path, deadline: deadline)
+                response = try exchange(request, with: origin, path: path)
             } catch {
                 connection = nil
                 throw error
@@ -63,7 +74,7 @@ final class VaultTransport {
     }
 
     /// The last answer's body.
-    func withBody<Result>(
+    func withBody<Result: ~Copyable>(
         of response: HTTPResponse,
         _ body: (RawSpan) throws(SecretStoreFailure) -> Result
     ) throws(SecretStoreFailure) -> Result {
@@ -73,7 +84,7 @@ final class VaultTransport {
     }
 
     /// The last answer's body, to be changed in place.
-    func withMutableBody<Result>(
+    func withMutableBody<Result: ~Copyable>(
         of response: HTTPResponse,
         _ body: (UnsafeMutableRawBufferPointer) throws(SecretStoreFailure) -> Result
     ) throws(SecretStoreFailure) -> Result {
@@ -99,9 +110,9 @@ final class VaultTransport {
     // MARK: - One exchange
 
     private func exchange(
-        _ request: borrowing SecretBuffer, with origin: Origin, path: String, deadline: Deadline
+        _ request: borrowing SecretBuffer, with origin: Origin, path: String
     ) throws(SecretStoreFailure) -> HTTPResponse {
-        let connection = try connected(to: origin, deadline: deadline)
+        let connection = try connected(to: origin)
         try request.withBytes { bytes throws(SecretStoreFailure) in
             try connection.write(bytes, deadline: deadline)
         }
@@ -109,6 +120,7 @@ final class VaultTransport {
         var machine = HTTPResponseStateMachine(limits: limits)
         while true {
             // A server that never pauses is never waited for, and so not cut off there.
+            guard !deadline.isInterrupted else { throw .interrupted }
             guard !deadline.hasPassed else {
                 throw .timedOut(host: origin.host, seconds: deadline.seconds)
             }
@@ -175,10 +187,8 @@ final class VaultTransport {
 
     // MARK: - Connecting
 
-    private func connected(
-        to origin: Origin, deadline: Deadline
-    ) throws(SecretStoreFailure) -> TLSConnection {
-        if let connection, connection.origin == origin { return connection }
+    private func connected(to origin: Origin) throws(SecretStoreFailure) -> TLSConnection {
+        if let connection, connection.origin == origin, connection.isUsable { return connection }
         connection = nil
         guard origin.scheme == "https", settings.allowedOrigins.contains(origin) else {
             throw .originForbidden(origin: origin.description)
@@ -195,6 +205,7 @@ final class VaultTransport {
                     kind: SOCK_STREAM, connectingTo: address, deadline: deadline,
                     atMost: milliseconds)
             } catch {
+                guard error != .interrupted else { throw .interrupted }
                 last = error
                 continue
             }
@@ -206,6 +217,7 @@ final class VaultTransport {
         }
         switch last {
         case .timedOut: throw .timedOut(host: origin.host, seconds: deadline.seconds)
+        case .interrupted: throw .interrupted
         case .systemCall(let errorNumber):
             throw .connectionFailed(
                 host: origin.host, port: origin.port, errorNumber: errorNumber)

@@ -98,7 +98,7 @@ func fetch(_ options: Options, _ scanner: HeapScanner, _ findings: inout Finding
     // As the wrapper does it: forgetting gives OpenSSL's memory back.
     var store = OneTimeVaultStore(
         try VaultSecretStore(settings: options.settings, credential: nil))
-    try store.logIn()
+    _ = try store.logIn()
     try findings.look(scanner, phase: "logged in")
     var failure: DeliveryFailure?
     var careless: [String] = []
