@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Delivery
-internal import Ports
+package import Ports
 package import Simulation
 package import SimulationEngine
 package import Wrapper
@@ -25,6 +25,28 @@ package struct WrapperParts {
     package let plan: (SecretStoreCall) -> SimulatedStoreFault?
     package let machine: SimulatedMachine
     package let context: ComponentContext
+    /// Where the wrapper's records go.
+    package let telemetry: ObservedTelemetry
+}
+
+/// A component's telemetry that shows each record to somebody else first.
+package final class ObservedTelemetry: Telemetry {
+    private let telemetry: SimulatedTelemetry
+    private let observe: (TelemetryRecord) -> Void
+
+    package init(_ telemetry: SimulatedTelemetry, observe: @escaping (TelemetryRecord) -> Void) {
+        self.telemetry = telemetry
+        self.observe = observe
+    }
+
+    package func record(_ record: TelemetryRecord) throws(TelemetryFailure) {
+        observe(record)
+        try telemetry.record(record)
+    }
+
+    package func terminate(_ message: String) throws(TelemetryFailure) {
+        try telemetry.terminate(message)
+    }
 }
 
 /// The production wrapper, every line of it.
@@ -32,7 +54,7 @@ package final class ProductionWrapper: DrivenWrapper {
     private var run:
         WrapperRun<
             SimulatedSecretStore, SimulatedProcessHost, SimulatedClock, SimulatedEntropy,
-            SimulatedTelemetry
+            ObservedTelemetry
         >
 
     package init(_ parts: WrapperParts) throws(DeliveryFailure) {
@@ -44,7 +66,7 @@ package final class ProductionWrapper: DrivenWrapper {
                 credential: parts.credential,
                 secondsSince1970: { clock.secondsSince1970() }, plan: parts.plan),
             host: SimulatedProcessHost(machine: parts.machine), time: clock,
-            entropy: parts.context.entropy, telemetry: parts.context.telemetry)
+            entropy: parts.context.entropy, telemetry: parts.telemetry)
     }
 
     package func begin() -> WrapperStateMachine.Action { run.begin() }

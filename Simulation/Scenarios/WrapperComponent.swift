@@ -46,14 +46,14 @@ final class WrapperContainer {
                 plan: { call in
                     observer.sent()
                     return faults.plan(call)
-                }, machine: machine, context: context))
+                }, machine: machine, context: context,
+                telemetry: ObservedTelemetry(context.telemetry) { observer.told($0) }))
     }
 
     /// Runs to the wrapper's end.
     func live() async -> WrapperStop {
         var action = wrapper.begin()
         while true {
-            observer.told(context.telemetry.records)
             observer.acting(action)
             if case .finish(let stop) = action { return stop }
             let event = await outcome(of: action)
@@ -76,7 +76,7 @@ final class WrapperContainer {
         machine.advance(to: world.run.now)
         if case .wait(let deadline) = action { return .host(await event(until: deadline)) }
         let event = wrapper.perform(action)
-        world.learnIssued()
+        observer.look()
         guard action.isRequest else {
             await context.clock.sleep(for: .milliseconds(1))
             return event

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Delivery
 internal import Ports
 internal import Simulation
 internal import SimulationEngine
@@ -24,7 +25,6 @@ final class WrapperObserver {
     private var excused: Set<String> = []
     private var reading: Int?
     private var holder = ""
-    private var recordsSeen = 0
     private var isServing: Bool?
 
     init(world: WrapperWorld) {
@@ -42,13 +42,13 @@ final class WrapperObserver {
 
     func begin(holder: String) {
         self.holder = holder
-        recordsSeen = 0
         complete = []
-        serve(false)
+        if isServing == nil { serve(false) }
     }
 
     func end(_ stop: WrapperStop) {
         look()
+        run.note(stop.cause)
         if case .refused(let exit, _) = stop {
             run.marks.hit("refused.\(exit)")
             serve(false)
@@ -56,10 +56,11 @@ final class WrapperObserver {
         run.report(HolderEnded(holder, isOrderly: true))
     }
 
-    func crashed() {
+    /// - Parameter isWanted: somebody ended the container on purpose.
+    func crashed(isWanted: Bool) {
         look()
         run.report(HolderEnded(holder, isOrderly: false))
-        serve(false)
+        if !isWanted { serve(false) }
     }
 
     // MARK: - What the wrapper asks and hears
@@ -93,14 +94,11 @@ final class WrapperObserver {
     }
 
     /// Turns what the wrapper told into marks and excuses.
-    func told(_ records: [TelemetryRecord]) {
-        for record in records[recordsSeen...] {
-            run.marks.hit("wrapper.\(record.name)")
-            guard Self.troubles.contains(record.name) else { continue }
-            let request = record.fields.first { $0.name == "request" }.flatMap { Int($0.value) }
-            excuse(request.map { leasesOfRequest[$0 - 1] ?? [] } ?? known.map(\.id))
-        }
-        recordsSeen = records.count
+    func told(_ record: TelemetryRecord) {
+        run.marks.hit("wrapper.\(record.name)")
+        guard Self.troubles.contains(record.name) else { return }
+        let request = record.fields.first { $0.name == "request" }.flatMap { Int($0.value) }
+        excuse(request.map { leasesOfRequest[$0 - 1] ?? [] } ?? known.map(\.id))
     }
 
     /// Records that tell an operator that something may end before its successor is there.

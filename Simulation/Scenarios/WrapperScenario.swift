@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Delivery
 internal import Ports
+internal import SecretMemory
 internal import Simulation
 package import SimulationEngine
 internal import Wrapper
@@ -39,8 +40,11 @@ package struct WrapperScenario: SimulatedScenario {
     }
 
     package func build(in run: SimulationRun) {
-        let cluster = WrapperCluster(run: run, make: make)
-        cluster.build()
+        // Secret memory draws its canary once in a process: not while a component runs.
+        do { _ = try SecretBuffer(capacity: 1, minimumTier: .ordinary) } catch {
+            preconditionFailure("no memory for a simulation: \(error)")
+        }
+        WrapperCluster(run: run, make: make).build()
     }
 }
 
@@ -130,7 +134,7 @@ final class WrapperCluster {
         run.crash(Self.component)
         container = nil
         run.marks.hit("container.crashed")
-        observer.crashed()
+        observer.crashed(isWanted: isTerminating)
         startAgain()
     }
 

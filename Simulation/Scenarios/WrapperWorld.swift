@@ -39,9 +39,8 @@ final class WrapperWorld {
         // The closure outlives this initialiser, and choices are the run's.
         let choices = run.choices
         server = SimulatedVaultServer(
-            SimulatedVault { kind, number in
-                kind.rawValue + "-"
-                    + Self.text(choices.seededBytes(15, label: "issued/\(number)"))
+            SimulatedVault { _, number in
+                Self.text(choices.seededBytes(24, label: "issued/\(number)"))
             })
         settings = Self.settings(run, login: login, secrets: secrets)
         server.vault.startedAt = SimulatedClock.startSecondsSince1970
@@ -153,6 +152,7 @@ final class WrapperWorld {
 
     /// What a new container finds: a fresh wrapped secret id, or the same credential as before.
     func renewCredential() {
+        synchronize()
         let label = "credential/\(server.vault.issued.count)"
         let fresh = Self.text(run.choices.seededBytes(24, label: label))
         let isFirst = credential.isEmpty

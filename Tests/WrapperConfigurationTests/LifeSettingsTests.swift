@@ -106,3 +106,31 @@ import WrapperConfiguration
         }
     }
 }
+
+@Suite struct `Settings of further logins` {
+    typealias Parser = `Settings from the environment`
+
+    @Test func `a client certificate may be the login`() throws {
+        let files: [ControlVariable: String?] = [
+            .authMethod: "cert", .clientCertificate: "/run/c.pem", .clientKey: "/run/k.pem",
+        ]
+        let vault = try Parser.parse(files).get().vault
+        #expect(vault.auth == .certificate(name: nil) && vault.authMount == "cert")
+        let named = files.merging([.authRole: "web"]) { $1 }
+        #expect(try Parser.parse(named).get().vault.auth == .certificate(name: "web"))
+        #expect(throws: ConfigurationFailure.self) {
+            try Parser.parse([.authMethod: "cert"]).get()
+        }
+    }
+
+    @Test func `a secret id may be wrapped, and nothing else may`() throws {
+        let settings: [ControlVariable: String?] = [
+            .authMethod: "approle", .authRole: "id", .secretIDFile: "/run/id",
+            .secretIDWrapped: "true",
+        ]
+        #expect(try Parser.parse(settings).get().vault.isSecretIDWrapped)
+        #expect(throws: ConfigurationFailure.self) {
+            try Parser.parse([.secretIDWrapped: "true"]).get()
+        }
+    }
+}

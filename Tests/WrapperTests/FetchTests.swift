@@ -163,6 +163,16 @@ import WrapperConfiguration
         #expect(driver.handle(.storeFailed(failure)) == .forgetLogin, "61 s are too many")
     }
 
+    @Test func `does not even revoke before the vault wants to be asked again`() {
+        var driver = MachineDriver { $0.fetchLimit = .seconds(5) }
+        driver.handle(.begin)
+        driver.handle(.loggedIn(.seconds(60)))
+        let failure = SecretStoreFailure.rateLimited(host: "v", retryAfterSeconds: 7)
+        let wait = driver.handle(.readFailed(failure, nil))
+        #expect(MachineDriver.end(of: wait) == 7)
+        #expect(driver.waitOut(wait) == .revokeToken)
+    }
+
     @Test func `is jittered within half of its span`() {
         for chance: UInt64 in [0, 1, 512, 1024, 1025, .max] {
             var backoff = Backoff()

@@ -204,12 +204,12 @@ extension WrapperStateMachine {
             state = .pausing(again: action)
             return .wait(until: moment.now.advanced(by: Self.interruptionPause))
         }
+        heed(failure, moment)
         let pause = max(backoff.next(chance: moment.chance), failure.retryAfter ?? .zero)
         let time = moment.now.advanced(by: pause)
         guard failure.isTransient, time <= fetchDeadline else {
             return begin(ending: WrapperStop(failure), moment)
         }
-        heed(failure, moment)
         tell(
             .warning, "vault_retry", "\(WrapperStop(failure).cause); trying again",
             request: isLoggedIn ? fresh.count : nil)

@@ -56,6 +56,11 @@ package struct SettingsParser {
         var vault = VaultSettings(origin: origin, auth: try auth())
         vault.pathPrefix = prefix
         vault.authMount = try authMount() ?? vault.auth.name
+        vault.isSecretIDWrapped = try flag(.secretIDWrapped)
+        if vault.isSecretIDWrapped, vault.auth.name != "approle" {
+            throw ConfigurationFailure(
+                "VAULT_SECRET_ID_WRAPPED", "needs VAULT_AUTH_METHOD=approle")
+        }
         vault.trustAnchorsFile = text(.trustAnchors)
         vault.namespace = try namespace()
         vault.clientCertificateFile = text(.clientCertificate)
@@ -108,9 +113,13 @@ package struct SettingsParser {
             return .jwt(
                 role: try required(.authRole, "set it to the vault role of this workload"),
                 tokenFile: try jwtFile())
+        case "cert":
+            // Without one the vault could only refuse.
+            _ = try required(.clientCertificate, "set it to the certificate to log in with")
+            return .certificate(name: text(.authRole))
         default:
             throw ConfigurationFailure(
-                "VAULT_AUTH_METHOD", "is not one of token, approle, kubernetes, jwt")
+                "VAULT_AUTH_METHOD", "is not one of token, approle, kubernetes, jwt, cert")
         }
     }
 
