@@ -127,6 +127,10 @@ let simulation: [Target] = [
         name: "SimulationEngine",
         dependencies: ["Ports", "SecretMemory", "CSimulationHooks"],
         path: "Simulation/Engine", swiftSettings: strict),
+    .target(
+        name: "SimulationScenarios",
+        dependencies: ["SimulationEngine", "Ports"],
+        path: "Simulation/Scenarios", swiftSettings: strict),
 ]
 
 let virtualMachine: [Target] = [
@@ -206,7 +210,7 @@ let testTargets: [Target] = [
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
         ]),
     tests("SimulationTests", ["Simulation", "AttackPrograms"]),
-    tests("SimulationEngineTests", ["SimulationEngine", "Ports"]),
+    tests("SimulationEngineTests", ["SimulationEngine", "SimulationScenarios", "Ports"]),
     tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests("CommandLineTests", ["cloudtaser"]),
