@@ -219,7 +219,7 @@ let testTargets: [Target] = [
     tests(
         "SimulationTests",
         ["Simulation", "AttackPrograms", "Ports", "WrapperConfiguration"]),
-    tests("SimulationEngineTests", ["SimulationEngine", "Ports"]),
+    tests("SimulationEngineTests", ["SimulationEngine", "SimulationScenarios", "Ports"]),
     tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests("CommandLineTests", ["cloudtaser"]),

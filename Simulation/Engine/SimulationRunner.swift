@@ -6,7 +6,7 @@ internal import Ports
 package struct SimulationRunner: Sendable {
     package var keepsTrace = false
     /// Added to each run.
-    package var makeOracles: @Sendable () -> [any Oracle] = { [] }
+    package var makeOracles: @Sendable () -> [any Oracle] = StandardOracles.make
 
     package init() {}
 
