@@ -10,6 +10,10 @@ package struct Launch: Sendable, Equatable {
     package var delivery: DeliveryMode
     package var follow: FollowStrategy
     package var child: ChildPolicy
+    /// Another program or a hook may be started later: the thread that starts programs then keeps
+    /// what starting needs (execve, the bounding set), which it gives up otherwise. The caller's
+    /// thread gives it up in either case.
+    package var mayStartAgain = false
 
     package init(
         arguments: [RawText], environment: [RawText], delivery: DeliveryMode,
@@ -38,6 +42,9 @@ package struct ChildPolicy: Sendable, Equatable {
     package var restrictSystemCalls = true
     /// Empty the bounding and ambient capability sets of the program.
     package var dropCapabilities = false
+    /// Under delivery mode `file`: sealed memfd files, which can be read(2) and are ordinary
+    /// memory, instead of memfd_secret files, which can be mapped only.
+    package var readableFiles = false
 
     package init() {}
 }

@@ -19,7 +19,7 @@ struct Observation: Sendable {
     let environment: Data?
     let parentEnvironment: Data?
     let commandLine: Data
-    /// From /proc/PID/status, nil when refused.
+    /// Process of the thread that traces it, 0 for none, nil when refused.
     let tracer: Int32?
     /// Owner of /proc/PID/environ: root for a process that is not dumpable.
     let owner: UInt32?
@@ -129,11 +129,8 @@ final class Observer: Sendable {
         else { return nil }
         var status = stat()
         let owner = stat("/proc/\(pid)/environ", &status) == 0 ? status.st_uid : nil
-        let tracer = procFile("/proc/\(pid)/status").flatMap {
-            String(decoding: $0, as: UTF8.self).split(separator: "\n")
-                .first { $0.hasPrefix("TracerPid:") }
-                .flatMap { Int32($0.dropFirst(10).trimmingCharacters(in: .whitespaces)) }
-        }
+        let tracer = statusField("TracerPid:", of: pid)
+            .flatMap { $0 == 0 ? 0 : statusField("Tgid:", of: $0) }
         return Observation(
             label: String(label), pid: pid, parent: parent,
             values: String(fields["values"] ?? ""),
@@ -143,6 +140,15 @@ final class Observer: Sendable {
             environment: procFile("/proc/\(pid)/environ"),
             parentEnvironment: procFile("/proc/\(parent)/environ"),
             commandLine: procFile("/proc/\(pid)/cmdline") ?? Data(), tracer: tracer, owner: owner)
+    }
+}
+
+/// A number in /proc/PID/status, which there is for every thread too.
+private func statusField(_ name: String, of task: Int32) -> Int32? {
+    procFile("/proc/\(task)/status").flatMap {
+        String(decoding: $0, as: UTF8.self).split(separator: "\n")
+            .first { $0.hasPrefix(name) }
+            .flatMap { Int32($0.dropFirst(name.count).trimmingCharacters(in: .whitespaces)) }
     }
 }
 

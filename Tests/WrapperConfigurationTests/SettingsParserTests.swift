@@ -163,7 +163,7 @@ import WrapperConfiguration
         [ControlVariable.authMethod: "ldap"], [.authMethod: "approle"],
         [.authMethod: "approle", .authRole: "r"], [.authMethod: "kubernetes"],
         [.authMethod: "jwt", .authRole: "r"], [.authMount: "../x"], [.namespace: "a//b"],
-        [.clientCertificate: "/c"], [.clientKey: "/k"], [.delivery: "file"],
+        [.clientCertificate: "/c"], [.clientKey: "/k"], [.delivery: "files"],
         [.follow: "sometimes"], [.minimumTier: "best"], [.undumpable: "yes"],
         [.allowedOrigins: "https://v/path"], [.allowedOrigins: "http://v"],
         [.emptyValues: "maybe"],

@@ -19,18 +19,23 @@ struct DeliveryArea: Equatable {
     let base: UInt64
     let regionBytes: UInt64
     let placeholderBytes: UInt64
+    /// Of each entry from the region's start. Images of an earlier generation of values have
+    /// others.
+    let offsets: [UInt64]
 
-    /// - Parameter placeholderBytes: of all `NAME=\0` strings together.
-    init(base: UInt64, regionBytes: Int, placeholderBytes: Int) {
+    /// - Parameter placeholderBytes: of the mark and all `NAME=\0` strings together.
+    init(base: UInt64, regionBytes: Int, placeholderBytes: Int, offsets: [UInt64] = []) {
         self.base = base
         self.regionBytes = Self.pages(UInt64(regionBytes))
         self.placeholderBytes = Self.pages(UInt64(max(placeholderBytes, 1)))
+        self.offsets = offsets
     }
 
     /// The same area at another address.
     func moved(to base: UInt64) -> DeliveryArea {
         DeliveryArea(
-            base: base, regionBytes: Int(regionBytes), placeholderBytes: Int(placeholderBytes))
+            base: base, regionBytes: Int(regionBytes), placeholderBytes: Int(placeholderBytes),
+            offsets: offsets)
     }
 
     var region: UInt64 { base + Self.pageBytes }

@@ -79,8 +79,9 @@ struct ChildStart {
     var waitsForTracer = false
     var noNewPrivileges = false
     var dropsCapabilities = false
-    let signalMask: sigset_t
-    let ownProcessGroup: Bool
+    let signals: SignalSet
+    /// Descriptors that the program inherits, numbered from `PassedFiles.firstNumber` on.
+    var passed: [Int32] = []
 
     /// Forks; the child runs C only, up to its execve.
     func start() throws(ProcessHostFailure) -> StartedChild {
@@ -131,9 +132,16 @@ struct ChildStart {
                             wait_for_tracer: waitsForTracer ? 1 : 0,
                             no_new_privileges: noNewPrivileges ? 1 : 0,
                             drop_capabilities: dropsCapabilities ? 1 : 0,
-                            signal_mask: signalMask,
-                            own_process_group: ownProcessGroup ? 1 : 0)
-                        return body(&plan)
+                            signal_mask: signals.before,
+                            own_process_group: signals.sharesTerminal ? 0 : 1,
+                            ignore_child_signal: signals.ignoresChildren ? 1 : 0,
+                            passed: nil, passed_count: 0,
+                            passed_first: PassedFiles.firstNumber)
+                        return passed.withUnsafeBufferPointer { passed in
+                            plan.passed = passed.baseAddress
+                            plan.passed_count = Int32(passed.count)
+                            return body(&plan)
+                        }
                     }
                 }
             }

@@ -2,12 +2,14 @@
 import CLinux
 internal import Delivery
 import Glibc
+internal import Ports
 import SecretMemory
 
-/// The values of one run: where the master copy is, and the non-secret facts about it.
+/// The values of one generation: the master copy, and the non-secret facts about it.
 ///
-/// Holds a pointer into the caller's `DeliveryImage`, valid for the run only.
-struct DeliveredValues {
+/// Never changed once made, and so may be handed from the caller's thread to the trees'. The master
+/// copy is zeroed with the last reference.
+final class DeliveredValues: @unchecked Sendable {
     struct Entry {
         /// `NAME=`, not secret.
         let placeholder: [UInt8]
@@ -21,22 +23,70 @@ struct DeliveredValues {
     let entries: [Entry]
     /// All `NAME=\0`, one after the other.
     let placeholderBlock: [UInt8]
-    private let master: UnsafeRawBufferPointer
     /// The longest `NAME=` (bytes).
     let placeholderBytesMax: Int
+    private let image: DeliveryImage?
+    private let master: UnsafeRawBufferPointer
 
+    /// - Parameter bytes: the caller's image, which outlives this.
     init(entries laidOut: [DeliveryImage.Entry], bytes: UnsafeRawBufferPointer) {
+        (entries, placeholderBlock) = Self.entries(laidOut)
+        placeholderBytesMax = entries.map(\.placeholder.count).max() ?? 0
+        master = bytes
+        image = nil
+    }
+
+    /// - Parameter order: names in the order wanted; nil: the image's own. The same names in the
+    ///   same order have the same placeholders.
+    /// - Throws: `systemCall("replaceValues", EINVAL)` when the image has other names.
+    init(
+        _ image: consuming DeliveryImage, order: [String]? = nil
+    ) throws(ProcessHostFailure) {
+        let laidOut = image.entries
+        let names = order ?? laidOut.map(\.name)
+        let ordered = names.compactMap { name in laidOut.first { $0.name == name } }
+        guard ordered.count == laidOut.count, names.count == laidOut.count else {
+            throw .systemCall("replaceValues", errorNumber: EINVAL)
+        }
+        (entries, placeholderBlock) = Self.entries(ordered)
+        placeholderBytesMax = entries.map(\.placeholder.count).max() ?? 0
+        // The image's pages stay where they are until it is released, in deinit.
+        master = image.withBytes { span in span.withUnsafeBytes { $0 } }
+        self.image = consume image
+    }
+
+    private static func entries(
+        _ laidOut: [DeliveryImage.Entry]
+    ) -> (entries: [Entry], block: [UInt8]) {
         var block: [UInt8] = []
-        entries = laidOut.map { entry in
+        let entries = laidOut.map { entry in
             let placeholder = Array(entry.name.utf8) + [UInt8(ascii: "=")]
             defer { block += placeholder + [0] }
             return Entry(
                 placeholder: placeholder, placeholderOffset: block.count,
                 offset: entry.offset, byteCount: entry.byteCount)
         }
-        placeholderBlock = block
-        master = bytes
-        placeholderBytesMax = entries.map(\.placeholder.count).max() ?? 0
+        return (entries, block)
+    }
+
+    var names: [String] {
+        entries.map { String(decoding: $0.placeholder.dropLast(), as: UTF8.self) }
+    }
+
+    /// The master copy; valid as long as this is.
+    var bytes: UnsafeRawBufferPointer { master }
+
+    /// `NAME=value` of an entry, with its NUL.
+    func text(of entry: Int) -> UnsafeRawBufferPointer {
+        let entry = entries[entry]
+        return UnsafeRawBufferPointer(
+            rebasing: master[entry.offset..<entry.offset + entry.byteCount + 1])
+    }
+
+    /// The value alone.
+    func value(of entry: Entry) -> UnsafeRawBufferPointer {
+        let start = entry.offset + entry.placeholder.count
+        return UnsafeRawBufferPointer(rebasing: master[start..<entry.offset + entry.byteCount])
     }
 
     /// What of an environment is not ours: ours replace entries of the same name.

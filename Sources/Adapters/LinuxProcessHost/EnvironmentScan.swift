@@ -49,6 +49,8 @@ struct EnvironmentPlan: Equatable {
 struct EnvironmentScan {
     let tracee: Tracee
     let values: DeliveredValues
+    /// What values of earlier generations were, nil when there are none.
+    let retired: RetiredValues?
     let area: DeliveryArea?
     /// Working memory, secret; at least as long as the longest `NAME=`.
     let work: UnsafeMutableRawBufferPointer
@@ -118,15 +120,14 @@ struct EnvironmentScan {
 
     private func finding(_ pointer: UInt64, candidate: Int?) -> EnvironmentPlan.Finding {
         if let area, area.isInRegion(pointer) {
-            let offset = Int(pointer - area.region)
-            guard let entry = values.entries.firstIndex(where: { $0.offset == offset }) else {
+            guard let entry = area.offsets.firstIndex(of: pointer - area.region) else {
                 return .insideRegion
             }
             return .holds(entry: entry)
         }
-        guard let entry = candidate, holdsValue(of: entry, at: pointer) else {
-            return .unrelated
-        }
+        guard let entry = candidate,
+            holdsValue(of: entry, at: pointer) || holdsRetiredValue(of: entry, at: pointer)
+        else { return .unrelated }
         return .holds(entry: entry)
     }
 
@@ -197,5 +198,17 @@ struct EnvironmentScan {
             position += wanted
         }
         return true
+    }
+
+    /// Whether the string is what the entry was before the values were replaced: a program that
+    /// still has it passes on what is newest.
+    private func holdsRetiredValue(of entry: Int, at address: UInt64) -> Bool {
+        guard let retired else { return false }
+        return retired.contains(entry: entry) { position, count in
+            let wanted = min(work.count, count - position)
+            let room = UnsafeMutableRawBufferPointer(rebasing: work[0..<wanted])
+            guard tracee.read(address + UInt64(position), into: room) == wanted else { return nil }
+            return UnsafeRawBufferPointer(room)
+        }
     }
 }

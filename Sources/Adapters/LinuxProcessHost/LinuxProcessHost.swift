@@ -7,81 +7,94 @@ import SecretMemory
 
 /// Starts programs on Linux and delivers values to them and to what they execute.
 ///
-/// Everything runs on the calling thread, which owns the tree until `run` returns: ptrace is
-/// per thread, so the caller may not wait for children elsewhere.
-package struct LinuxProcessHost: LegacyProcessHost {
+/// A thread of its own forks, traces, waits and answers (`TreeServer`), so that the tree is served
+/// whatever the caller's thread is busy with. No other thread may wait for children.
+package struct LinuxProcessHost: ProcessHost {
     /// What a caller may set; the defaults are the production's.
     package struct Options: Sendable {
         /// Faults to inject, for tests.
         package var faults: [DeliveryFault] = []
         /// Give up what a waiting wrapper has no use for once the program is started.
         package var givesUpOwnPrivileges = true
-        /// Gets one line per event that an operator should see; never holds a value.
+        /// Gets one line per event that an operator should see; never holds a value. Called on
+        /// the trees' thread.
         package var report: @Sendable (String) -> Void = { _ in }
 
         package init() {}
     }
 
-    package var options: Options
-    /// What the last run cost.
-    package private(set) var counters = SupervisorCounters()
+    private let options: Options
+    private var session: HostSession?
 
+    /// A host that leaves the signals alone until its first program.
     package init(options: Options = Options()) { self.options = options }
 
+    /// A host that takes the signals at once: made before the first secret and before any other
+    /// thread, which must inherit what is blocked.
+    package init(readyWith options: Options) throws(ProcessHostFailure) {
+        self.options = options
+        session = try HostSession(options: options)
+    }
+
+    /// What the last run cost.
+    package var counters: SupervisorCounters { session?.mailbox.counters ?? SupervisorCounters() }
+
+    /// Readable (POLLIN) when what the caller is busy with should be broken off for `next`: a stop
+    /// was requested while no program runs, or the program has ended. -1 before the host is ready.
+    package var interruptDescriptor: Int32 { session?.interruptDescriptor ?? -1 }
+
+    private mutating func ready() throws(ProcessHostFailure) -> HostSession {
+        if let session { return session }
+        let made = try HostSession(options: options)
+        session = made
+        return made
+    }
+
+    /// Once only, unless `Launch.mayStartAgain`: the process gives up execve(2) then.
+    package mutating func start(
+        _ launch: Launch, image: consuming DeliveryImage
+    ) throws(ProcessHostFailure) {
+        try ready().start(launch, try DeliveredValues(image))
+    }
+
+    package mutating func next(
+        until deadline: MonotonicTime?
+    ) throws(ProcessHostFailure) -> HostEvent {
+        try ready().next(until: deadline)
+    }
+
+    /// The new image holds the names of the old one: `systemCall("replaceValues", EINVAL)` else.
+    /// What an untraced program (`environ`, `file`) executes keeps the old values; hooks and later
+    /// starts get the new ones.
+    package mutating func replaceValues(
+        _ image: consuming DeliveryImage
+    ) throws(ProcessHostFailure) {
+        try ready().replaceValues(image)
+    }
+
+    package mutating func send(signal: Int32) { session?.send(signal: signal) }
+
+    /// One at a time: `systemCall("hook", EBUSY)` else; EPERM unless the program's launch says
+    /// `mayStartAgain`. A hook does not outlive the program.
+    package mutating func runHook(_ launch: Launch) throws(ProcessHostFailure) {
+        try ready().runHook(launch)
+    }
+
+    package mutating func stop(within grace: Duration) { session?.stop(within: grace) }
+}
+
+extension LinuxProcessHost: LegacyProcessHost {
     package mutating func run(
         _ launch: Launch, image: borrowing DeliveryImage
     ) throws(ProcessHostFailure) -> ChildExit {
-        let path = try Self.resolve(launch)
-        // What only the fetch needed, a TLS library above all, need not stay resident while the
-        // program runs.
-        _ = clinux_release_code()
-        let signals = try SignalSet.block()
-        defer { signals.restore() }
-        // Orphans of the tree become ours to reap.
-        _ = clinux_prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        switch launch.delivery {
-        case .environ:
-            return try runClassic(launch, path: path, image: image, signals: signals)
-        case .splice:
-            return try runSpliced(launch, path: path, image: image, signals: signals)
-        }
-    }
-
-    private static func resolve(_ launch: Launch) throws(ProcessHostFailure) -> String {
-        let program = launch.programName
-        let path = launch.environment.first { $0.name == "PATH" }?.description.dropFirst(5)
-        return try ProgramSearch.resolve(program, path: path.map(String.init)) { candidate in
-            var status = stat()
-            guard stat(candidate, &status) == 0 else {
-                return errno == ENOENT || errno == ENOTDIR ? .absent : .refused(errno)
-            }
-            guard status.st_mode & S_IFMT != S_IFDIR else { return .refused(EACCES) }
-            return access(candidate, X_OK) == 0 ? .executable : .refused(errno)
-        }
-    }
-
-    private mutating func runSpliced(
-        _ launch: Launch, path: String, image: borrowing DeliveryImage, signals: SignalSet
-    ) throws(ProcessHostFailure) -> ChildExit {
         let entries = image.entries
-        var run = SplicedRun(launch: launch, path: path, options: options)
-        defer { counters = run.counters }
-        return try image.withBytes { span throws(ProcessHostFailure) in
-            try span.withUnsafeBytes { bytes throws(ProcessHostFailure) in
-                try run.perform(DeliveredValues(entries: entries, bytes: bytes), signals)
-            }
-        }
-    }
-
-    private mutating func runClassic(
-        _ launch: Launch, path: String, image: borrowing DeliveryImage, signals: SignalSet
-    ) throws(ProcessHostFailure) -> ChildExit {
-        let entries = image.entries
-        let run = ClassicRun(launch: launch, path: path, options: options)
-        return try image.withBytes { span throws(ProcessHostFailure) in
-            try span.withUnsafeBytes { bytes throws(ProcessHostFailure) in
-                try run.perform(entries, bytes, signals)
-            }
+        let session = try ready()
+        // Without closures, which a thrown end could leave with the program still running: the
+        // image outlives this call, and the program does not.
+        let bytes = image.withBytes { span in span.withUnsafeBytes { $0 } }
+        try session.start(launch, DeliveredValues(entries: entries, bytes: bytes))
+        while true {
+            if case .programEnded(let end) = try session.next(until: nil) { return end }
         }
     }
 }

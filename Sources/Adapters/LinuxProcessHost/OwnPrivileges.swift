@@ -14,10 +14,15 @@ package enum OwnPrivileges {
         "open_by_handle_at", "keyctl", "add_key", "request_key", "vmsplice", "pidfd_getfd",
     ]
 
-    /// Empties the bounding and ambient capability sets and installs a filter that answers EPERM
-    /// to `deniedCalls`. Comes after the program's start, which would inherit both.
-    package static func giveUp() throws(ProcessHostFailure) {
+    /// Empties the bounding and ambient capability sets of the calling thread and installs a filter
+    /// that answers EPERM to `deniedCalls`. Comes after the program's start, which would inherit
+    /// both.
+    ///
+    /// - Parameter inEveryThread: the filter binds every thread of the process
+    ///   (SECCOMP_FILTER_FLAG_TSYNC); else the calling one, which talks with the network, and the
+    ///   trees' thread can still start a program.
+    package static func giveUp(inEveryThread: Bool) throws(ProcessHostFailure) {
         OwnCapabilities.dropBoundingAndAmbient()
-        try SystemCallFilter.install(denying: deniedCalls)
+        try SystemCallFilter.install(denying: deniedCalls, inEveryThread: inEveryThread)
     }
 }

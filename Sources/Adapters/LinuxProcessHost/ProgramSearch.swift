@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Delivery
+import Glibc
 package import Ports
 
 /// Finds the program as a container runtime does: a name with a slash is used as it is, any
@@ -35,6 +37,19 @@ package enum ProgramSearch {
         }
         if let refusal { throw .notExecutable(program: program, errorNumber: refusal) }
         throw .notFound(program: program)
+    }
+
+    /// Asks the file system, with the PATH of the program's own environment.
+    static func resolve(_ launch: Launch) throws(ProcessHostFailure) -> String {
+        let path = launch.environment.first { $0.name == "PATH" }?.description.dropFirst(5)
+        return try resolve(launch.programName, path: path.map(String.init)) { candidate in
+            var status = stat()
+            guard stat(candidate, &status) == 0 else {
+                return errno == ENOENT || errno == ENOTDIR ? .absent : .refused(errno)
+            }
+            guard status.st_mode & S_IFMT != S_IFDIR else { return .refused(EACCES) }
+            return access(candidate, X_OK) == 0 ? .executable : .refused(errno)
+        }
     }
 
     private static func candidates(_ program: String, path: String) -> [String] {

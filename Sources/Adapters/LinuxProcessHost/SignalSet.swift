@@ -3,11 +3,16 @@ import CLinux
 import Glibc
 internal import Ports
 
-/// The signals that are forwarded, blocked in this thread and read from a descriptor.
-struct SignalSet {
+/// The signals that are forwarded, blocked in this thread and in those that it creates, and read
+/// from a descriptor.
+struct SignalSet: Sendable {
     let descriptor: Int32
+    /// Readable while a signal that asks to stop waits.
+    let stopDescriptor: Int32
     /// What was blocked before, for the program and for afterwards.
     let before: sigset_t
+    /// Whether SIGCHLD was ignored before; the program finds it so.
+    let ignoresChildren: Bool
     /// Whether there is a terminal. The program then stays in this process's group: one of its
     /// own would have to take the terminal from the shell, from the rest of a pipeline, or from
     /// the script that goes on afterwards.
@@ -17,6 +22,9 @@ struct SignalSet {
     private static let excluded = [
         SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS,
     ]
+
+    /// Ask this process to stop while there is no program that could be asked instead.
+    private static let stopping = [SIGTERM, SIGINT, SIGQUIT, SIGHUP]
 
     static func block() throws(ProcessHostFailure) -> SignalSet {
         var all = sigset_t()
@@ -29,10 +37,19 @@ struct SignalSet {
         guard descriptor >= 0 else {
             throw .systemCall("signalfd", errorNumber: -descriptor)
         }
+        var asking = sigset_t()
+        sigemptyset(&asking)
+        for signal in stopping { sigaddset(&asking, signal) }
+        let stopDescriptor = clinux_signal_descriptor(&asking)
+        guard stopDescriptor >= 0 else {
+            close(descriptor)
+            throw .systemCall("signalfd", errorNumber: -stopDescriptor)
+        }
         let terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC)
         if terminal >= 0 { close(terminal) }
         return SignalSet(
-            descriptor: descriptor, before: before, sharesTerminal: terminal >= 0)
+            descriptor: descriptor, stopDescriptor: stopDescriptor, before: before,
+            ignoresChildren: clinux_take_child_signal() == 1, sharesTerminal: terminal >= 0)
     }
 
     /// A signal that waited for this process.
@@ -57,15 +74,15 @@ struct SignalSet {
         return Received(
             signal: signal,
             isProgramsToo: sharesTerminal && isFromKernel && ofTerminal.contains(signal),
-            stopsGroup: sharesTerminal && stopping.contains(signal))
+            stopsGroup: sharesTerminal && jobControl.contains(signal))
     }
 
     /// SI_KERNEL (sigaction(2)).
     static let kernelCode: Int32 = 0x80
-    private static let stopping = [SIGTSTP, SIGTTIN, SIGTTOU]
+    private static let jobControl = [SIGTSTP, SIGTTIN, SIGTTOU]
     /// What the terminal sends to its foreground group. SIGHUP is not: it goes to the leader of
     /// the session.
-    private static let ofTerminal = [SIGINT, SIGQUIT, SIGWINCH] + stopping
+    private static let ofTerminal = [SIGINT, SIGQUIT, SIGWINCH] + jobControl
 
     /// Stops this process as SIGTSTP does, until it is continued; not when nobody could do that
     /// (an orphaned group, the first process of a PID namespace).
@@ -78,8 +95,18 @@ struct SignalSet {
         pthread_sigmask(SIG_BLOCK, &stop, nil)
     }
 
+    /// The next waiting signal that asks to stop, while no program runs; what else waits is of no
+    /// use to anybody and is taken away. `SIGCHLD` tells that a process may wait to be reaped.
+    func readStopRequest() -> Int32? {
+        while let received = read() {
+            if Self.stopping.contains(received.signal) { return received.signal }
+        }
+        return nil
+    }
+
     func restore() {
         close(descriptor)
+        close(stopDescriptor)
         var mask = before
         pthread_sigmask(SIG_SETMASK, &mask, nil)
     }

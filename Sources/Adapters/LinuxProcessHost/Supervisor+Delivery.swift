@@ -12,7 +12,9 @@ extension Supervisor {
         counters.execs += 1
         let start = monotonicMicroseconds()
         do throws(StepFailure) {
+            let isLaunch = tasks[task]?.exec?.isLaunch == true
             try splice(task)
+            if isLaunch { isLaunched = true }
             counters.spliceMicroseconds += monotonicMicroseconds() - start
         } catch {
             killProcess(of: task, because: error)
@@ -93,7 +95,8 @@ extension Supervisor {
             throw StepFailure(step: .verifyPlaceholders, errorNumber: EPROTO)
         }
         let isClean = withWork { work in
-            let scan = EnvironmentScan(tracee: tracee, values: values, area: nil, work: work)
+            let scan = EnvironmentScan(
+                tracee: tracee, values: values, retired: retired, area: nil, work: work)
             let placed = exec.fills.allSatisfy { fill in
                 scan.isPlaceholder(of: fill.entry, at: stack.environment[fill.position])
             }
@@ -142,7 +145,8 @@ extension Supervisor {
     var areaShape: DeliveryArea {
         DeliveryArea(
             base: 0, regionBytes: values.regionBytes,
-            placeholderBytes: AreaMark.byteCount + values.placeholderBlock.count)
+            placeholderBytes: mark.byteCount + values.placeholderBlock.count,
+            offsets: values.entries.map { UInt64($0.offset) })
     }
 
     private func mapValues(

@@ -36,7 +36,7 @@ extension Supervisor {
         try reach(.readEnvironment)
         let scanned = withWork { work in
             EnvironmentScan(
-                tracee: tracee, values: values, area: area, work: work
+                tracee: tracee, values: values, retired: retired, area: area, work: work
             ).plan(array: exec.callersArray)
         }
         switch scanned {
@@ -99,7 +99,7 @@ extension Supervisor {
         var array = plan.pointers + [0]
         for fill in plan.fills {
             let offset = values.entries[fill.entry].placeholderOffset
-            array[fill.position] = area.placeholders + UInt64(AreaMark.byteCount + offset)
+            array[fill.position] = area.placeholders + UInt64(mark.byteCount + offset)
         }
         try take(.writePrivateArray) {
             array.withUnsafeBytes { tracee.write(area.slot(slot), $0) }

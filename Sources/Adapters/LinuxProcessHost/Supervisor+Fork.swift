@@ -18,7 +18,7 @@ extension Supervisor {
             process: relation.isThread ? known.process : child,
             space: relation.sharesMemory ? known.space : known.space.forked(), exec: nil)
         tasks[child]?.space.members.insert(child)
-        if early.remove(child) != nil { adopt(child) }
+        if hub.early.remove(child) != nil { adopt(child) }
     }
 
     /// How a child relates to its creator.
@@ -57,7 +57,7 @@ extension Supervisor {
     /// own: memfd_secret mappings are shared, and fork's meaning is that memory is not.
     func adopt(_ task: pid_t) {
         guard let known = tasks[task] else {
-            early.insert(task)
+            hub.early.insert(task)
             return
         }
         tasks[task]?.machine.adopted()

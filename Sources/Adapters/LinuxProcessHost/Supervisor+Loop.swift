@@ -8,35 +8,8 @@ internal import Ports
 let waitAllTasks: Int32 = 0x4000_0000
 
 extension Supervisor {
-    /// Serves the tree until the program has ended.
-    ///
-    /// - Parameter signals: every signal that is forwarded, and SIGCHLD.
-    func serve(signals: SignalSet) throws(ProcessHostFailure) {
-        while true {
-            servePending()
-            drainStops()
-            guard programEnd == nil else { break }
-            guard pending.isEmpty else { continue }
-            var polls = [
-                pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: listener, events: Int16(POLLIN), revents: 0),
-                // A negative descriptor is never ready.
-                pollfd(
-                    fd: keeper?.statusDescriptor ?? -1, events: Int16(POLLIN), revents: 0),
-            ]
-            guard poll(&polls, nfds_t(polls.count), -1) >= 0 || errno == EINTR else {
-                throw .systemCall("poll", errorNumber: errno)
-            }
-            // First: until it is taken, a notification's caller is interrupted by signals.
-            if polls[1].revents & Int16(POLLIN) != 0 { receiveNotification() }
-            if polls[0].revents != 0 { forwardSignals(signals) }
-            if polls[2].revents != 0 { hearKeeper() }
-        }
-        killTree()
-    }
-
     /// The keeper tells of the program's end; its own end must not leave the tree unguarded.
-    private func hearKeeper() {
+    func hearKeeper() {
         if let message = keeper?.read() {
             if message.process == program { programEnded(Stop(status: message.status)) }
             return
@@ -48,23 +21,17 @@ extension Supervisor {
         programEnd = programEnd ?? .signalled(signal: SIGKILL)
     }
 
-    /// Handles every stop and end that is there.
-    private func drainStops() {
-        while programEnd == nil {
-            if follow != .attached { takeWaitingNotifications() }
-            var status: Int32 = 0
-            let task = waitpid(-1, &status, WNOHANG | waitAllTasks)
-            guard task > 0 else { return }
-            handle(task, Stop(status: status))
-        }
-    }
+    func owns(_ task: pid_t) -> Bool { tasks[task] != nil || task == program }
+
+    func knows(process: pid_t) -> Bool { tasks.values.contains { $0.process == process } }
 
     /// Carries out what the task's state machine says.
     func handle(_ task: pid_t, _ stop: Stop) {
         counters.stops[stop.kind, default: 0] += 1
         if stop == .exec { followExec(task) }
         guard tasks[task] != nil else {
-            handleUnknown(task, stop)
+            // The program itself, between two execs under `notified`.
+            if stop.isEnd { programEnded(stop) }
             return
         }
         if stop == .trap, let space = tasks[task]?.space, space.lowering == task {
@@ -108,19 +75,6 @@ extension Supervisor {
         tasks[leader] = state
     }
 
-    /// Not (yet) a task of ours: a new one whose creator has not told, or an orphan's end.
-    private func handleUnknown(_ task: pid_t, _ stop: Stop) {
-        switch stop {
-        case .exited, .killed:
-            early.remove(task)
-            if task == program { programEnded(stop) } else { counters.orphansReaped += 1 }
-        case .trap: early.insert(task)
-        default:
-            // A group-stop may come first; any other stop of a stranger is let pass.
-            if case .groupStop = stop { early.insert(task) }
-        }
-    }
-
     /// Books a task's end.
     func taskEnded(_ task: pid_t, _ stop: Stop) {
         if task == program { programEnded(stop) }
@@ -128,15 +82,11 @@ extension Supervisor {
         guard case .killed = stop else { return }
         // Its fork may have been interrupted between the child's creation and the report. The
         // child has executed nothing: to end it is as if the fork had not happened.
-        for child in early where !isChildOfKnownProcess(child) { kill(child, SIGKILL) }
+        for child in hub.early where !hub.isChildOfKnownProcess(child) { kill(child, SIGKILL) }
     }
 
     private func programEnded(_ stop: Stop) {
-        switch stop {
-        case .exited(let code): programEnd = .exited(code: code)
-        case .killed(let signal): programEnd = .signalled(signal: signal)
-        default: break
-        }
+        programEnd = ChildExit(stop) ?? programEnd
     }
 
     /// Removes every trace of the task.
@@ -149,43 +99,33 @@ extension Supervisor {
         releaseSlot(of: known)
     }
 
-    private func isChildOfKnownProcess(_ task: pid_t) -> Bool {
-        guard let parent = ProcessStatus.parent(of: task) else { return false }
-        return tasks.values.contains { $0.process == parent }
-    }
-
-    private func forwardSignals(_ signals: SignalSet) {
-        var stops = false
-        while let received = signals.read() {
-            if received.stopsGroup { stops = true }
-            guard received.signal != SIGCHLD, !received.isProgramsToo else { continue }
-            if kill(program, received.signal) == 0 { counters.signalsForwarded += 1 }
-        }
-        guard stops else { return }
-        // A traced program stops only when its signal is passed on.
-        drainStops()
-        if programEnd == nil { signals.stopAsJob() }
-    }
-
     /// The program has ended: nothing of its tree outlives the supervisor.
     ///
     /// A traced task is its tracer's to reap before its parent's: the keeper waits for us. The
     /// kernel tells of a leader's end only after all its threads were reaped, and some of them
     /// may not have been heard of yet: whoever ends first is taken first.
-    private func killTree() {
+    func killTree() {
         for process in Set(tasks.values.map(\.process)) { kill(process, SIGKILL) }
-        for task in early { kill(task, SIGKILL) }
-        var rest = early.union(tasks.keys)
+        // Of another tree only if its creator has not told yet; then it is let be.
+        let mine = hub.early.filter { !hub.isOfOtherTree($0, than: self) }
+        for task in mine { kill(task, SIGKILL) }
+        var rest = mine.union(tasks.keys)
         while !rest.isEmpty {
             var status: Int32 = 0
             let task = waitpid(-1, &status, waitAllTasks)
             if task < 0, errno == EINTR { continue }
             guard task > 0 else { return }
-            guard Stop(status: status).isEnd else {
+            let stop = Stop(status: status)
+            if let other = hub.owner(of: task, stop), other !== self {
+                other.handle(task, stop)
+                continue
+            }
+            guard stop.isEnd else {
                 kill(task, SIGKILL)
                 continue
             }
             rest.remove(task)
+            hub.early.remove(task)
             // A thread that was in an exec may have ended under its leader's number.
             rest = rest.filter { tasks[$0]?.process != task }
         }

@@ -15,14 +15,17 @@ extension Supervisor {
 
     /// Takes what is there, however busy this thread is with another exec.
     func takeWaitingNotifications() {
+        guard follow != .attached else { return }
         var listening = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
         while poll(&listening, 1, 0) > 0, listening.revents & Int16(POLLIN) != 0 {
             receiveNotification()
         }
     }
 
-    func servePending() {
+    func servePending() -> Bool {
+        guard !pending.isEmpty else { return false }
         while !pending.isEmpty { serve(pending.removeFirst()) }
+        return true
     }
 
     private func serve(_ notification: clinux_notification) {

@@ -34,29 +34,32 @@ struct ExecInFlight {
 
 /// Owns the traced tree: everything here runs on the one thread that forked it (ptrace is per
 /// thread). Stops come in through `handle`, decisions are `TaskStateMachine`'s.
-final class Supervisor {
-    let values: DeliveredValues
+final class Supervisor: ProgramTree {
+    private(set) var values: DeliveredValues
+    /// What earlier values were; nil until the first replacement.
+    private(set) var retired: RetiredValues?
     let policy: ChildPolicy
     let follow: FollowStrategy
-    let program: pid_t
+    let child: StartedChild
+    /// Knows this tree.
+    unowned let hub: TreeHub
     /// The set-up code's memory: no area, no values.
     let setUpSpace: AddressSpace
     /// Serves the hand-over of descriptors, and under `notified` every exec.
     var listener: Int32 = -1
     /// Reaps an untraced tree and tells how the program ended.
-    var keeper: Keeper?
+    let keeper: Keeper?
     var tasks: [pid_t: TracedTask] = [:]
-    /// First stops of tasks whose creator has not told us about them yet.
-    var early: Set<pid_t> = []
     /// Slots of every image under `notified`.
     let treeSlots = SlotPool()
     /// Notifications taken while another was waited for.
     var pending: [clinux_notification] = []
     /// Signals taken from a task during a delivery, to be sent again.
     var deferredSignals: [pid_t: [Int32]] = [:]
-    var counters = SupervisorCounters()
     var faults: FaultCounter
     var programEnd: ChildExit?
+    /// The first image has its values.
+    var isLaunched = false
     /// errno of the program's first exec.
     var launchError: Int32?
     /// A set-up step of the program's child that failed.
@@ -75,16 +78,18 @@ final class Supervisor {
     private var workMemory: SecretBuffer
 
     init(
-        values: DeliveredValues, launch: Launch, program: pid_t, faults: [DeliveryFault],
-        report: @escaping (String) -> Void
+        values: DeliveredValues, launch: Launch, child: StartedChild, keeper: Keeper?,
+        hub: TreeHub, options: LinuxProcessHost.Options
     ) throws(ProcessHostFailure) {
         self.values = values
+        self.child = child
+        self.keeper = keeper
+        self.hub = hub
         policy = launch.child
         follow = launch.follow
-        self.program = program
-        self.faults = FaultCounter(faults: faults)
-        self.report = report
-        mark = try AreaMark()
+        faults = FaultCounter(faults: options.faults)
+        report = options.report
+        mark = try AreaMark(entryCount: values.entries.count)
         programName = launch.programName
         let plainCount = values.plainEntries(of: launch.environment).count
         launchFills = values.entries.indices.map {
@@ -102,6 +107,21 @@ final class Supervisor {
         } catch {
             throw .refused(call: "memfd_secret", errorNumber: ENOMEM)
         }
+    }
+
+    var program: pid_t { child.process }
+    var keeperDescriptor: Int32 { keeper?.statusDescriptor ?? -1 }
+    var counters: SupervisorCounters {
+        _read { yield hub.counters }
+        _modify { yield &hub.counters }
+    }
+
+    func replaceValues(_ newer: DeliveredValues) throws(ProcessHostFailure) {
+        let known: RetiredValues
+        if let retired { known = retired } else { known = try RetiredValues() }
+        known.add(values)
+        retired = known
+        values = newer
     }
 
     /// One page with the buffer's canary.

@@ -53,14 +53,21 @@ package struct SystemCallFilter: Sendable, Equatable {
         instructions = try Self.export(context)
     }
 
-    /// Installs a filter on this process that answers EPERM to the named calls, for good.
-    /// libseccomp sets PR_SET_NO_NEW_PRIVS with it.
-    static func install(denying calls: [String]) throws(ProcessHostFailure) {
+    /// Installs a filter on this thread, or on all of the process, that answers EPERM to the named
+    /// calls, for good. libseccomp sets PR_SET_NO_NEW_PRIVS with it.
+    static func install(
+        denying calls: [String], inEveryThread: Bool
+    ) throws(ProcessHostFailure) {
         guard let context = seccomp_init(Action.allow) else {
             throw .refused(call: "seccomp_init", errorNumber: ENOMEM)
         }
         defer { seccomp_release(context) }
         for name in calls { try add(Action.deny, name, [], to: context) }
+        let synchronized = seccomp_attr_set(
+            context, SCMP_FLTATR_CTL_TSYNC, inEveryThread ? 1 : 0)
+        guard synchronized == 0 else {
+            throw .refused(call: "seccomp_attr_set", errorNumber: -synchronized)
+        }
         let result = seccomp_load(context)
         guard result == 0 else { throw .refused(call: "seccomp_load", errorNumber: -result) }
     }

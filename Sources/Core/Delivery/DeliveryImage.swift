@@ -5,6 +5,9 @@ package import SecretMemory
 package enum DeliveryMode: String, Sendable, CaseIterable {
     /// A memfd_secret region whose strings the environment array points at.
     case splice
+    /// A descriptor of a memfd_secret file that the program inherits and maps; the environment
+    /// names it (`NAME=/proc/self/fd/N`). Nothing is traced.
+    case file
     /// The classic environment block: readable through /proc/PID/environ.
     case environ
 }

@@ -22,6 +22,11 @@ int clinux_memfd_secret(unsigned flags) {
     return descriptor < 0 ? -errno : (int)descriptor;
 }
 
+int clinux_sealable_memory_file(const char *name) {
+    int descriptor = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
 void clinux_zero(void *address, size_t count) { explicit_bzero(address, count); }
 
 size_t clinux_usable_size(void *address) { return malloc_usable_size(address); }

@@ -6,7 +6,10 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -32,6 +35,32 @@ int clinux_signal_read(int descriptor, int *code) {
     if (got < 0) return errno == EAGAIN ? 0 : -errno;
     *code = information.ssi_code;
     return (int)information.ssi_signo;
+}
+
+int clinux_take_child_signal(void) {
+    struct sigaction before, standard = {.sa_handler = SIG_DFL};
+    if (sigaction(SIGCHLD, &standard, &before) < 0) return 0;
+    return before.sa_handler == SIG_IGN ? 1 : 0;
+}
+
+int clinux_event_descriptor(void) {
+    int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int clinux_poll_set(void) {
+    int set = epoll_create1(EPOLL_CLOEXEC);
+    return set < 0 ? -errno : set;
+}
+
+int clinux_poll_set_add(int set, int descriptor) {
+    struct epoll_event event = {.events = EPOLLIN, .data = {.fd = descriptor}};
+    return epoll_ctl(set, EPOLL_CTL_ADD, descriptor, &event) < 0 ? -errno : 0;
+}
+
+int clinux_poll_set_remove(int set, int descriptor) {
+    struct epoll_event event = {.events = 0};
+    return epoll_ctl(set, EPOLL_CTL_DEL, descriptor, &event) < 0 ? -errno : 0;
 }
 
 int clinux_socket_pair(int pair[2]) {
@@ -122,6 +151,12 @@ static void install_filter(const struct clinux_child_plan *plan) {
     wait_for_release(plan);
 }
 
+static void pass_descriptors(const struct clinux_child_plan *plan) {
+    for (int index = 0; index < plan->passed_count; index++)
+        if (dup2(plan->passed[index], plan->passed_first + index) < 0)
+            fail(plan, CLINUX_STEP_PASS_DESCRIPTORS, errno);
+}
+
 static void run_child(const struct clinux_child_plan *plan, pid_t parent) {
     // The supervisor's own death; set before the check, so that it cannot slip between.
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -130,6 +165,8 @@ static void run_child(const struct clinux_child_plan *plan, pid_t parent) {
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     if (getppid() != parent) fail(plan, CLINUX_STEP_PARENT_DIED, ESRCH);
     if (plan->own_process_group) setpgid(0, 0);
+    if (plan->ignore_child_signal) signal(SIGCHLD, SIG_IGN);
+    pass_descriptors(plan);
     if (plan->wait_for_tracer) {
         report(plan->channel, CLINUX_CHILD_READY, 0, 0, -1);
         wait_for_release(plan);

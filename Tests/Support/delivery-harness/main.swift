@@ -129,14 +129,14 @@ func run(_ arguments: HarnessArguments) -> Int32 {
     do {
         if let bytes = arguments.memoryLockBytes { limitMemoryLock(bytes) }
         let secretsFile = arguments.secretsFile ?? ""
+        var options = LinuxProcessHost.Options()
+        options.faults = arguments.faults
+        options.report = { say($0) }
+        var host = try LinuxProcessHost(readyWith: options)
         let image = try readImage(secretsFile)
         if arguments.unlinksSecrets { unlink(secretsFile) }
         if let user = arguments.userID { becomeUser(user) }
         if arguments.hardens { try ProcessHardening.applyBeforeSecrets() }
-        var options = LinuxProcessHost.Options()
-        options.faults = arguments.faults
-        options.report = { say($0) }
-        var host = LinuxProcessHost(options: options)
         let launch = Launch(
             arguments: arguments.command.map { RawText($0) }, environment: environment(),
             delivery: arguments.mode,
@@ -144,7 +144,10 @@ func run(_ arguments: HarnessArguments) -> Int32 {
         defer {
             if let path = arguments.countersFile { writeCounters(host.counters, to: path) }
         }
-        return try host.run(launch, image: image).statusCode
+        try host.start(launch, image: image)
+        while true {
+            if case .programEnded(let end) = try host.next(until: nil) { return end.statusCode }
+        }
     } catch let failure as ProcessHostFailure {
         say("\(failure)")
         return code(for: failure)

@@ -7,6 +7,9 @@
 /// memfd_secret(2). `flags` is 0 or O_CLOEXEC. Returns a descriptor or -errno.
 int clinux_memfd_secret(unsigned flags);
 
+/// memfd_create(2), close-on-exec, to be sealed. Returns a descriptor or -errno.
+int clinux_sealable_memory_file(const char *name);
+
 /// Overwrites `count` bytes with zeros in a way the compiler may not remove (explicit_bzero(3)).
 void clinux_zero(void *address, size_t count);
 

@@ -19,6 +19,21 @@ int clinux_signal_descriptor(const sigset_t *signals);
 /// `code` gets its si_code.
 int clinux_signal_read(int descriptor, int *code);
 
+/// Gives SIGCHLD its default action: with SIG_IGN, which execve(2) inherits, ended children could
+/// not be waited for. Returns 1 when it was ignored, else 0.
+int clinux_take_child_signal(void);
+
+/// eventfd(2) with the count 0, close-on-exec and non-blocking. Returns a descriptor or -errno.
+int clinux_event_descriptor(void);
+
+/// epoll_create1(2), close-on-exec: readable while any of its members is. Returns a descriptor or
+/// -errno.
+int clinux_poll_set(void);
+
+/// epoll_ctl(2): adds (EPOLLIN) or removes a member. Returns 0 or -errno.
+int clinux_poll_set_add(int set, int descriptor);
+int clinux_poll_set_remove(int set, int descriptor);
+
 /// socketpair(2) of connected unix sequenced-packet sockets, close-on-exec. Returns 0 or -errno.
 int clinux_socket_pair(int pair[2]);
 
@@ -41,6 +56,7 @@ enum {
     CLINUX_STEP_FILTER = 5,
     CLINUX_STEP_SEND_LISTENER = 6,
     CLINUX_STEP_EXECUTE = 7,
+    CLINUX_STEP_PASS_DESCRIPTORS = 8,
 };
 
 /// One message of the child.
@@ -75,6 +91,13 @@ struct clinux_child_plan {
     sigset_t signal_mask;
     /// Give the program its own process group.
     int own_process_group;
+    /// Ignore SIGCHLD in the program, as whoever started this process had it.
+    int ignore_child_signal;
+    /// Descriptors that the program inherits under the numbers `passed_first`,
+    /// `passed_first` + 1, ...; their own numbers lie above those.
+    const int *passed;
+    int passed_count;
+    int passed_first;
 };
 
 /// fork(2), set-up as planned, execve(2). Returns the child or -errno.

@@ -4,16 +4,15 @@ internal import Delivery
 import Glibc
 internal import Ports
 
-/// One run under delivery mode `splice`: start, trace, serve, tell how it ended.
-struct SplicedRun {
+/// Starts a program under delivery mode `splice`, held until its supervisor serves it.
+struct SplicedStart {
     private var launch: Launch
     private let path: String
     private let options: LinuxProcessHost.Options
-    private(set) var counters = SupervisorCounters()
 
-    init(launch: Launch, path: String, options: LinuxProcessHost.Options) {
-        self.launch = launch
-        self.path = path
+    init(_ request: StartRequest, options: LinuxProcessHost.Options) {
+        launch = request.launch
+        path = request.path
         self.options = options
     }
 
@@ -27,33 +26,28 @@ struct SplicedRun {
         clinux_seccomp_probe(newListenerFlag | killableWaitFlag) == -EFAULT
     }
 
-    mutating func perform(
-        _ values: DeliveredValues, _ signals: SignalSet
-    ) throws(ProcessHostFailure) -> ChildExit {
+    mutating func start(
+        _ values: DeliveredValues, _ signals: SignalSet, _ hub: TreeHub
+    ) throws(ProcessHostFailure) -> Supervisor {
         try Self.requireSecretMemory(bytes: values.regionBytes)
         try settleFollow()
         let (child, keeper) = try startChild(values, signals)
-        defer {
-            close(child.channel)
-            keeper?.end()
-        }
-        let supervisor = try Supervisor(
-            values: values, launch: launch, program: child.process, faults: options.faults,
-            report: options.report)
-        supervisor.keeper = keeper
-        defer { counters = supervisor.counters }
+        let supervisor: Supervisor
         do throws(ProcessHostFailure) {
-            try supervisor.attach(child)
-            if options.givesUpOwnPrivileges { try OwnPrivileges.giveUp() }
-            try supervisor.serve(signals: signals)
-            supervisor.readLaunchError(child)
-            close(supervisor.listener)
+            supervisor = try Supervisor(
+                values: values, launch: launch, child: child, keeper: keeper, hub: hub,
+                options: options)
         } catch {
-            kill(child.process, SIGKILL)
-            supervisor.reap(child.process)
+            Supervisor.end(child, keeper)
             throw error
         }
-        return try outcome(supervisor)
+        do throws(ProcessHostFailure) {
+            try supervisor.attach()
+        } catch {
+            supervisor.abandon()
+            throw error
+        }
+        return supervisor
     }
 
     /// An ordinary user's supervisor cannot seize what is not dumpable; it can keep what it has
@@ -87,7 +81,7 @@ struct SplicedRun {
         let plain = values.plainEntries(of: launch.environment)
         var start = ChildStart(
             path: path, arguments: launch.arguments, environment: plain + names,
-            signalMask: signals.before, ownProcessGroup: !signals.sharesTerminal)
+            signals: signals)
         start.filter = try SystemCallFilter(
             trap: launch.follow == .attached ? .tracer : .listener,
             restrict: launch.child.restrictSystemCalls)
@@ -103,28 +97,14 @@ struct SplicedRun {
         let (child, keeper) = try start.startKept()
         return (child, keeper)
     }
-
-    private func outcome(_ supervisor: Supervisor) throws(ProcessHostFailure) -> ChildExit {
-        // First: an exec that was refused because a step failed is a launch error too.
-        if let failure = supervisor.programFailure {
-            throw .deliveryFailed(step: failure.step.rawValue, errorNumber: failure.errorNumber)
-        }
-        if let number = supervisor.launchError {
-            throw StartedChild.executionFailure(launch.programName, number)
-        }
-        guard let end = supervisor.programEnd else {
-            throw .systemCall("waitpid", errorNumber: ECHILD)
-        }
-        return end
-    }
 }
 
 extension Supervisor {
     /// Seizes the waiting child, takes its listener and lets it go to its first exec.
-    func attach(_ child: StartedChild) throws(ProcessHostFailure) {
+    func attach() throws(ProcessHostFailure) {
         do throws(StepFailure) {
-            try seize(child)
-            try receiveListener(child)
+            try seize()
+            try receiveListener()
             try take(.releaseChild) { Int(child.release()) }
         } catch {
             if let setUpFailure { throw setUpFailure }
@@ -135,8 +115,8 @@ extension Supervisor {
         }
     }
 
-    private func seize(_ child: StartedChild) throws(StepFailure) {
-        try expect(.ready, from: child, at: .startChild)
+    private func seize() throws(StepFailure) {
+        try expect(.ready, at: .startChild)
         try take(.seizeChild) {
             Tracee(task: child.process).seize(
                 options: follow == .attached ? Self.attachedOptions : Self.notifiedOptions)
@@ -152,25 +132,25 @@ extension Supervisor {
         try take(.releaseChild) { Int(child.release()) }
     }
 
-    private func receiveListener(_ child: StartedChild) throws(StepFailure) {
+    private func receiveListener() throws(StepFailure) {
         try reach(.receiveListener)
-        guard case .filtered(let descriptor) = next(child) else {
+        guard case .filtered(let descriptor) = nextReport() else {
             throw StepFailure(step: .receiveListener, errorNumber: EPROTO)
         }
         listener = descriptor
     }
 
     private func expect(
-        _ expected: StartedChild.Report, from child: StartedChild, at step: SpliceStep
+        _ expected: StartedChild.Report, at step: SpliceStep
     ) throws(StepFailure) {
         try reach(step)
-        guard next(child) == expected else {
+        guard nextReport() == expected else {
             throw StepFailure(step: step, errorNumber: EPROTO)
         }
     }
 
-    /// The child's next message; a failed set-up step is kept for the caller of `run`.
-    private func next(_ child: StartedChild) -> StartedChild.Report {
+    /// The child's next message; a failed set-up step is kept for the caller of `start`.
+    private func nextReport() -> StartedChild.Report {
         do throws(ProcessHostFailure) {
             let report = try child.next()
             if case .failed(let step, let number) = report {
@@ -185,10 +165,42 @@ extension Supervisor {
     }
 
     /// The set-up code says so when the kernel refused the program.
-    func readLaunchError(_ child: StartedChild) {
+    private func readLaunchError() {
         // A channel that the program kept from closing does not matter: execve closes it.
         var channel = pollfd(fd: child.channel, events: Int16(POLLIN), revents: 0)
-        guard poll(&channel, 1, 0) > 0, case .failed(_, let number) = next(child) else { return }
+        guard poll(&channel, 1, 0) > 0, case .failed(_, let number) = nextReport() else { return }
         launchError = number
+    }
+
+    static func end(_ child: StartedChild, _ keeper: Keeper?) {
+        kill(child.process, SIGKILL)
+        close(child.channel)
+        keeper?.end()
+        guard keeper == nil else { return }
+        var status: Int32 = 0
+        while waitpid(child.process, &status, waitAllTasks) < 0, errno == EINTR { continue }
+    }
+
+    func abandon() {
+        kill(program, SIGKILL)
+        reap(program)
+        close(listener)
+        close(child.channel)
+        keeper?.end()
+    }
+
+    func finish() throws(ProcessHostFailure) -> ChildExit {
+        killTree()
+        readLaunchError()
+        close(listener)
+        close(child.channel)
+        keeper?.end()
+        // First: an exec that was refused because a step failed is a launch error too.
+        if let failure = programFailure {
+            throw .deliveryFailed(step: failure.step.rawValue, errorNumber: failure.errorNumber)
+        }
+        if let launchError { throw StartedChild.executionFailure(programName, launchError) }
+        guard let programEnd else { throw .systemCall("waitpid", errorNumber: ECHILD) }
+        return programEnd
     }
 }

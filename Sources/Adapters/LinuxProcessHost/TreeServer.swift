@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLinux
+internal import Delivery
+import Glibc
+internal import Ports
+
+/// What the trees' own thread does, from the host's first start to its end: forks, traces, waits,
+/// answers the listener, forwards signals and reaps, whatever the caller's thread is busy with
+/// (wrapper rule 10).
+final class TreeServer {
+    private let mailbox: HostMailbox
+    private let signals: SignalSet
+    private let options: LinuxProcessHost.Options
+    private let hub = TreeHub()
+    private var program: (any ProgramTree)?
+    private var hook: (any ProgramTree)?
+    /// When the program is killed if it still runs.
+    private var killAt: MonotonicTime?
+    private var isQuitting = false
+
+    init(mailbox: HostMailbox, signals: SignalSet, options: LinuxProcessHost.Options) {
+        self.mailbox = mailbox
+        self.signals = signals
+        self.options = options
+    }
+
+    /// The thread's whole life.
+    func serve() {
+        while !isQuitting {
+            switch mailbox.awaitCommand() {
+            case .start(let request): run(request)
+            case .quit: isQuitting = true
+            case .hook: mailbox.answer(.failed(.systemCall("hook", errorNumber: ESRCH)))
+            case .replace: mailbox.answer(.done)
+            // Nothing runs that they could mean.
+            case .proceed, .abandon, .send, .stop: continue
+            }
+        }
+    }
+
+    /// One program from its start to its end.
+    private func run(_ request: StartRequest) {
+        hub.counters = SupervisorCounters()
+        killAt = nil
+        var isTold = false
+        do throws(ProcessHostFailure) {
+            let tree = try start(request)
+            hub.trees = [tree]
+            program = tree
+            try settlePrivileges(tree, request)
+            while tree.programEnd == nil {
+                try turn(tree)
+                guard tree.isLaunched, !isTold else { continue }
+                mailbox.answer(.done)
+                isTold = true
+            }
+            endHook()
+            let end = try tree.finish()
+            forget()
+            if !isTold { mailbox.answer(.done) }
+            mailbox.tell(.event(.programEnded(end)))
+        } catch {
+            endHook()
+            forget()
+            if isTold { mailbox.tell(.failed(error)) } else { mailbox.answer(.failed(error)) }
+        }
+    }
+
+    private func forget() {
+        hub.trees = []
+        hub.early = []
+        program = nil
+        mailbox.counters = hub.counters
+    }
+
+    private func start(
+        _ request: StartRequest
+    ) throws(ProcessHostFailure) -> any ProgramTree {
+        let values = try request.values.take()
+        switch request.launch.delivery {
+        case .splice:
+            var start = SplicedStart(request, options: options)
+            return try start.start(values, signals, hub)
+        case .environ, .file:
+            if request.launch.delivery == .file, request.launch.child.readableFiles {
+                options.report(
+                    "delivery file, readable: the values are in ordinary memory, which root reads")
+            }
+            return try PlainTree(request, values, signals)
+        }
+    }
+
+    /// The caller's thread and this one give up what a waiting wrapper has no use for, before the
+    /// program is served.
+    private func settlePrivileges(
+        _ tree: any ProgramTree, _ request: StartRequest
+    ) throws(ProcessHostFailure) {
+        guard options.givesUpOwnPrivileges else { return }
+        mailbox.answer(.held)
+        while true {
+            switch mailbox.awaitCommand() {
+            case .proceed:
+                if !request.launch.mayStartAgain { OwnCapabilities.dropBoundingAndAmbient() }
+                return
+            case .abandon(let failure):
+                tree.abandon()
+                throw failure
+            case .quit:
+                isQuitting = true
+                tree.abandon()
+                throw .systemCall("start", errorNumber: ECANCELED)
+            default: continue
+            }
+        }
+    }
+
+    /// Everything that waits now, then a wait for more.
+    private func turn(_ tree: any ProgramTree) throws(ProcessHostFailure) {
+        hub.drain()
+        if hook?.programEnd != nil { endHook() }
+        var served = false
+        for tree in hub.trees where tree.servePending() { served = true }
+        guard tree.programEnd == nil, !served else { return }
+        var polls = [
+            pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: mailbox.commandDescriptor, events: Int16(POLLIN), revents: 0),
+        ]
+        // A negative descriptor is never ready.
+        for tree in hub.trees {
+            polls.append(pollfd(fd: tree.listener, events: Int16(POLLIN), revents: 0))
+            polls.append(pollfd(fd: tree.keeperDescriptor, events: Int16(POLLIN), revents: 0))
+        }
+        let timeout = MonotonicClock.pollMilliseconds(until: killAt)
+        guard poll(&polls, nfds_t(polls.count), timeout) >= 0 || errno == EINTR else {
+            let number = errno
+            tree.abandon()
+            throw .systemCall("poll", errorNumber: number)
+        }
+        let trees = hub.trees
+        // First: until it is taken, a notification's caller is interrupted by signals.
+        for (index, tree) in trees.enumerated()
+        where polls[2 + 2 * index].revents & Int16(POLLIN) != 0 { tree.receiveNotification() }
+        if polls[0].revents != 0 { forwardSignals(to: tree) }
+        for (index, tree) in trees.enumerated() where polls[3 + 2 * index].revents != 0 {
+            tree.hearKeeper()
+        }
+        if polls[1].revents != 0 { obey(tree) }
+        if let killAt, killAt <= MonotonicClock.now() {
+            if tree.programEnd == nil { kill(tree.program, SIGKILL) }
+            self.killAt = nil
+        }
+    }
+
+    private func forwardSignals(to tree: any ProgramTree) {
+        var stops = false
+        while let received = signals.read() {
+            if received.stopsGroup { stops = true }
+            guard received.signal != SIGCHLD, !received.isProgramsToo else { continue }
+            send(received.signal, to: tree)
+        }
+        guard stops else { return }
+        // A traced program stops only when its signal is passed on.
+        hub.drain()
+        if tree.programEnd == nil { signals.stopAsJob() }
+    }
+
+    private func send(_ signal: Int32, to tree: any ProgramTree) {
+        // Its number may be another's once it was waited for.
+        guard tree.programEnd == nil else { return }
+        if kill(tree.program, signal) == 0 { hub.counters.signalsForwarded += 1 }
+    }
+
+    private func obey(_ tree: any ProgramTree) {
+        while let command = mailbox.takeCommand() {
+            switch command {
+            case .send(let signal): send(signal, to: tree)
+            case .stop(let time):
+                send(SIGTERM, to: tree)
+                killAt = min(killAt ?? time, time)
+            case .replace(let values): replace(values)
+            case .hook(let request): startHook(request)
+            case .quit:
+                isQuitting = true
+                if tree.programEnd == nil { kill(tree.program, SIGKILL) }
+            case .start: mailbox.answer(.failed(.systemCall("start", errorNumber: EBUSY)))
+            case .proceed, .abandon: continue
+            }
+        }
+    }
+
+    private func replace(_ values: DeliveredValues) {
+        do throws(ProcessHostFailure) {
+            for tree in hub.trees { try tree.replaceValues(values) }
+            mailbox.answer(.done)
+        } catch { mailbox.answer(.failed(error)) }
+    }
+
+    private func startHook(_ request: StartRequest) {
+        guard hook == nil else {
+            mailbox.answer(.failed(.systemCall("hook", errorNumber: EBUSY)))
+            return
+        }
+        do throws(ProcessHostFailure) {
+            let tree = try start(request)
+            hook = tree
+            hub.trees.append(tree)
+            mailbox.answer(.done)
+        } catch { mailbox.answer(.failed(error)) }
+    }
+
+    /// The hook has ended, or the program has, and the hook with it.
+    private func endHook() {
+        guard let tree = hook else { return }
+        hook = nil
+        let isOver = tree.programEnd != nil
+        if !isOver { kill(tree.program, SIGKILL) }
+        while tree.programEnd == nil, hub.drainOne(for: tree) { continue }
+        hub.trees.removeAll { $0 === tree }
+        do throws(ProcessHostFailure) {
+            mailbox.tell(.event(.hookEnded(try tree.finish())))
+        } catch {
+            options.report("the rotation hook failed: \(error)")
+            mailbox.tell(.event(.hookEnded(.signalled(signal: SIGKILL))))
+        }
+    }
+}
