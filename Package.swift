@@ -71,6 +71,7 @@ let core: [Target] = [
     library("Delivery", in: "Sources/Core", ["SecretMemory"]),
     library("WrapperConfiguration", in: "Sources/Core", ["Delivery", "SecretMemory"]),
     library("Compliance", in: "Sources/Core"),
+    library("AttackCatalogue", in: "Sources/Core"),
 ]
 
 let ports: [Target] = [
@@ -121,7 +122,10 @@ let simulation: [Target] = [
         dependencies: [
             "Ports", "Delivery", "JSONFormat", "SecretMemory", "WrapperConfiguration",
         ],
-        path: "Simulation/World", swiftSettings: strict)
+        path: "Simulation/World", swiftSettings: strict),
+    .target(
+        name: "SimulationMatrix", dependencies: ["AttackCatalogue", "Ports", "Simulation"],
+        path: "Simulation/Matrix", swiftSettings: strict),
 ]
 
 let virtualMachine: [Target] = [
@@ -200,7 +204,10 @@ let testTargets: [Target] = [
             "Ports", "SecretMemory", "WrapperConfiguration", "Simulation",
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
         ]),
-    tests("SimulationTests", ["Simulation", "AttackPrograms"]),
+    tests(
+        "SimulationTests",
+        ["Simulation", "SimulationMatrix", "AttackCatalogue", "Ports", "LinuxProcessHost"]),
+    tests("AttackCatalogueTests", ["AttackCatalogue"]),
     tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests("CommandLineTests", ["cloudtaser"]),

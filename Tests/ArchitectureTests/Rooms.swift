@@ -61,7 +61,7 @@ enum House {
     /// Parts of the standard library that need an import.
     static let standardLibrary: Set<String> = ["Swift", "Synchronization"]
     /// Core libraries that only encode, and that neither the wrapper nor the agent links.
-    static let encoders: Set<String> = ["Compliance"]
+    static let encoders: Set<String> = ["Compliance", "AttackCatalogue"]
     /// The one program that may run the simulator.
     static let simulatorProgram = "cloudtaser"
     /// Programs that run as PID 1 of a container or in the VM guest: static and without a runtime.
