@@ -72,6 +72,7 @@ let core: [Target] = [
     library("Delivery", in: "Sources/Core", ["SecretMemory"]),
     library("WrapperConfiguration", in: "Sources/Core", ["Delivery", "SecretMemory"]),
     library("Compliance", in: "Sources/Core"),
+    library("AttackCatalogue", in: "Sources/Core"),
 ]
 
 let ports: [Target] = [
@@ -135,6 +136,9 @@ let simulation: [Target] = [
             "WrapperConfiguration",
         ],
         path: "Simulation/Scenarios", swiftSettings: strict),
+    .target(
+        name: "SimulationMatrix", dependencies: ["AttackCatalogue", "Ports", "Simulation"],
+        path: "Simulation/Matrix", swiftSettings: strict),
 ]
 
 let virtualMachine: [Target] = [
@@ -218,8 +222,12 @@ let testTargets: [Target] = [
         ]),
     tests(
         "SimulationTests",
-        ["Simulation", "AttackPrograms", "Ports", "WrapperConfiguration"]),
+        [
+            "Simulation", "SimulationMatrix", "AttackCatalogue", "Ports", "WrapperConfiguration",
+            "AttackPrograms", "LinuxProcessHost",
+        ]),
     tests("SimulationEngineTests", ["SimulationEngine", "SimulationScenarios", "Ports"]),
+    tests("AttackCatalogueTests", ["AttackCatalogue"]),
     tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests("CommandLineTests", ["cloudtaser"]),

@@ -204,7 +204,8 @@ def write_profiles(runs, folder):
         write_json(os.path.join(folder, f"{series}.json"), {
             "series": series, "package": members[0].kernel["package"],
             "packageVersion": members[0].kernel["version"],
-            "boots": [{"parameters": run.boot["parameters"], "facts": run.facts}
+            "boots": [{"name": run.boot["name"], "parameters": run.boot["parameters"],
+                       "facts": run.facts}
                       for run in members]})
 
 

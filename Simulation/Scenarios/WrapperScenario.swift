@@ -115,7 +115,9 @@ final class WrapperCluster {
         run.after(pause) { [self] in
             guard !isTerminating, run.component(Self.component)?.state != .running else { return }
             // A new container gets what its manifest says, sometimes before it was made anew.
-            if !run.choices.happens(1, in: 4, label: "kubelet") { world.renewCredential() }
+            if run.faults.isHealed || !run.choices.happens(1, in: 4, label: "kubelet") {
+                world.renewCredential()
+            }
             run.marks.hit("container.started_again")
             run.restart(Self.component)
         }

@@ -107,6 +107,40 @@ let importRules = [
                 }
         }),
     Rule(
+        name: "The simulated kernel and its attacks do not know what is expected of them",
+        control: [
+            "Package.swift": smallManifest,
+            "Simulation/World/Kernel/A.swift": "import AttackCatalogue\nlet a = b.expected\n",
+            "Simulation/World/Attacks/A.swift": "let a = unexpected\nlet b = c.expected\n",
+            "Simulation/Matrix/A.swift": "import AttackCatalogue\nlet a = b.expected\n",
+            "Simulation/World/A.swift":
+                "let a = \"attack-vectors.json\"\nimport SimulationMatrix\n",
+        ],
+        planted: [
+            "Simulation/World/Kernel/A.swift:1", "Simulation/World/Kernel/A.swift:2",
+            "Simulation/World/Attacks/A.swift:2", "Simulation/World/A.swift:1",
+            "Simulation/World/A.swift:2",
+        ],
+        check: { repository in
+            // Agreement of a verdict with an expectation that it was read from is no agreement.
+            repository.swiftFiles.filter { $0.path.hasPrefix("Simulation/World/") }
+                .flatMap { file -> [Finding] in
+                    let imports = ImportLine.all(of: file).filter {
+                        ["AttackCatalogue", "SimulationMatrix"].contains($0.module)
+                    }.map(\.line)
+                    let reads = file.lines(with: ".expected")
+                    let names = file.lines.indices.filter {
+                        file.lines[$0].contains("attack-vectors.json")
+                    }
+                    return Set(imports + reads + names).map {
+                        Finding(
+                            file, line: $0,
+                            "the simulated world may not read expected verdicts, use "
+                                + "Simulation/Matrix to compare")
+                    }
+                }
+        }),
+    Rule(
         name: "Small programs link no large runtime",
         control: [
             "Package.swift": smallManifest,

@@ -61,7 +61,7 @@ enum House {
     /// Parts of the standard library that need an import.
     static let standardLibrary: Set<String> = ["Swift", "Synchronization"]
     /// Core libraries that only encode, and that neither the wrapper nor the agent links.
-    static let encoders: Set<String> = ["Compliance"]
+    static let encoders: Set<String> = ["Compliance", "AttackCatalogue"]
     /// The one module of the system room that the simulator may import: the hooks below Swift's
     /// runtime that it stands on. A simulated world makes no system call.
     static let simulatorHooks = "CSimulationHooks"

@@ -30,20 +30,37 @@ struct KernelProfile {
             let descriptor = open(path, O_RDONLY | O_CLOEXEC)
             return name(descriptor < 0 ? errno : Self.error(closing: descriptor))
         }
+        let symbols = TypeNames()
+        func kernelHas(_ type: StaticString) -> JSONLine.Value {
+            .text(symbols.contains(type) ? "available" : "none")
+        }
         facts = [
+            ("anonymousInodeHook", kernelHas("bpf_lsm_inode_init_security_anon")),
+            ("bpfLoop", kernelHas("BPF_FUNC_loop")),
             ("bpfLSM", name(bpfLSMError)),
             ("btf", openable("/sys/kernel/btf/vmlinux")),
+            ("copyFromUserTask", kernelHas("BPF_FUNC_copy_from_user_task")),
             ("devMem", openable("/dev/mem")),
+            ("devMemRead", name(Self.probePhysicalMemory())),
+            ("forcedMemoryWrites", name(Self.probeForcedWrite())),
             ("hibernation", file("/sys/power/disk")),
+            ("ioUring", name(-clinux_probe_io_uring())),
+            ("kcmp", name(-clinux_probe_kcmp())),
             ("kcore", openable("/proc/kcore")),
+            ("kexecFileLoad", name(-clinux_probe_kexec_file_load())),
+            ("kexecLoad", name(-clinux_probe_kexec_load())),
             ("lockdown", file("/sys/kernel/security/lockdown")),
             ("lsm", file("/sys/kernel/security/lsm")),
             ("memfdSecret", name(memfdSecretError)),
+            ("modules", name(-clinux_probe_modules())),
             ("pidfdGetfd", name(Self.error(closing: clinux_pidfd_getfd(selfHandle, 0)))),
+            ("processMadvise", name(-clinux_probe_process_madvise())),
             ("release", file("/proc/sys/kernel/osrelease")),
             ("seccompUserNotification", name(seccomp.userNotification)),
             ("seccompAddDescriptorSend", name(seccomp.addDescriptorSend)),
+            ("spliceCallsSendmsg", kernelHas("splice_to_socket")),
             ("unprivilegedBPFDisabled", file("/proc/sys/kernel/unprivileged_bpf_disabled")),
+            ("userfaultfd", name(-clinux_probe_userfaultfd())),
             ("yamaPtraceScope", file("/proc/sys/kernel/yama/ptrace_scope")),
         ]
     }
@@ -56,6 +73,33 @@ struct KernelProfile {
         guard result >= 0 else { return -result }
         close(result)
         return 0
+    }
+
+    /// Reads a page of RAM above the first megabyte, which CONFIG_STRICT_DEVMEM refuses.
+    private static func probePhysicalMemory() -> Int32 {
+        let descriptor = open("/dev/mem", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return errno }
+        defer { close(descriptor) }
+        var word: UInt64 = 0
+        let got = clinux_read_at(descriptor, physicalProbeAddress, &word, 8)
+        return got < 0 ? Int32(-got) : 0
+    }
+
+    /// RAM on every machine that these guests run on (bytes).
+    private static let physicalProbeAddress: UInt64 = 32 << 20
+
+    /// Writes through /proc/self/mem to a page that is mapped read-only.
+    private static func probeForcedWrite() -> Int32 {
+        let pageBytes = 4096
+        let page = mmap(nil, pageBytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let page, page != MAP_FAILED else { return ENOMEM }
+        defer { munmap(page, pageBytes) }
+        let descriptor = open("/proc/self/mem", O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { return errno }
+        defer { close(descriptor) }
+        var word: UInt64 = 1
+        let put = clinux_write_at(descriptor, UInt64(UInt(bitPattern: page)), &word, 8)
+        return put < 0 ? Int32(-put) : 0
     }
 
     private static func probeBPF() -> Int32 {
@@ -80,6 +124,34 @@ struct KernelProfile {
         let second = child.readLine().flatMap { Int32($0) } ?? ECHILD
         child.reap()
         return (first, second)
+    }
+}
+
+/// Names in the kernel's own description of its types and functions (BTF).
+private struct TypeNames {
+    private let content: [UInt8]
+
+    init() {
+        var bytes: [UInt8] = []
+        let descriptor = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC)
+        if descriptor >= 0 {
+            var block = [UInt8](repeating: 0, count: 1 << 20)
+            while case let got = read(descriptor, &block, block.count), got > 0 {
+                bytes += block[0..<got]
+            }
+            close(descriptor)
+        }
+        content = bytes
+    }
+
+    /// Whether a type, function or enumerator of exactly this name exists.
+    func contains(_ name: StaticString) -> Bool {
+        var pattern: [UInt8] = [0]
+        name.withUTF8Buffer { pattern += $0 }
+        pattern.append(0)
+        return content.withUnsafeBytes { bytes in
+            clinux_contains(bytes.baseAddress, bytes.count, pattern, pattern.count) == 1
+        }
     }
 }
 

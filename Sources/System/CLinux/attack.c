@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/io_uring.h>
+#include <linux/kcmp.h>
+#include <linux/perf_event.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
 #include <string.h>
@@ -188,4 +191,81 @@ int clinux_seccomp_addfd_send(int listener) {
     struct seccomp_notif_addfd request = {
         .id = UINT64_MAX, .flags = SECCOMP_ADDFD_FLAG_SEND, .srcfd = (uint32_t)listener};
     return OR_ERRNO(ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &request));
+}
+
+// ENOSYS means that the call is not there; every other refusal means that it is.
+static int present(long result) { return result < 0 && errno == ENOSYS ? -ENOSYS : 0; }
+
+static int opened(long descriptor) {
+    if (descriptor < 0) return -errno;
+    close((int)descriptor);
+    return 0;
+}
+
+int clinux_probe_process_madvise(void) {
+    return present(syscall(SYS_process_madvise, -1, NULL, 0, MADV_PAGEOUT, 0));
+}
+
+int clinux_probe_kcmp(void) {
+    return syscall(SYS_kcmp, getpid(), getpid(), KCMP_FILE, 0, 0) < 0 ? -errno : 0;
+}
+
+int clinux_probe_userfaultfd(void) { return opened(syscall(SYS_userfaultfd, O_CLOEXEC)); }
+
+int clinux_probe_io_uring(void) {
+    struct io_uring_params parameters = {0};
+    return opened(syscall(SYS_io_uring_setup, 1, &parameters));
+}
+
+// No segments: takes away the loaded image, of which there is none.
+int clinux_probe_kexec_load(void) {
+    return syscall(SYS_kexec_load, 0, 0, NULL, 0) < 0 ? -errno : 0;
+}
+
+int clinux_probe_kexec_file_load(void) {
+    return present(syscall(SYS_kexec_file_load, -1, -1, 0, NULL, 0));
+}
+
+int clinux_probe_modules(void) { return present(syscall(SYS_finit_module, -1, "", 0)); }
+
+int64_t clinux_process_vm_writev(pid_t pid, uint64_t address, const void *source, size_t count) {
+    struct iovec local = {(void *)(uintptr_t)source, count};
+    struct iovec remote = {(void *)(uintptr_t)address, count};
+    ssize_t put = process_vm_writev(pid, &local, 1, &remote, 1, 0);
+    return put < 0 ? -errno : put;
+}
+
+int64_t clinux_write_at(int descriptor, uint64_t offset, const void *source, size_t count) {
+    ssize_t put = pwrite(descriptor, source, count, (off_t)offset);
+    return put < 0 ? -errno : put;
+}
+
+int clinux_ptrace_seize(pid_t pid) {
+    if (ptrace(PTRACE_SEIZE, pid, 0, 0) < 0) return -errno;
+    return OR_ERRNO(ptrace(PTRACE_INTERRUPT, pid, 0, 0));
+}
+
+int clinux_kcmp(pid_t first, pid_t second) {
+    long order = syscall(SYS_kcmp, first, second, KCMP_FILE, 0, 0);
+    return order < 0 ? -errno : (int)order;
+}
+
+int64_t clinux_process_pageout(int pidfd, uint64_t address, size_t count) {
+    struct iovec range = {(void *)(uintptr_t)address, count};
+    long advised = syscall(SYS_process_madvise, pidfd, &range, 1, MADV_PAGEOUT, 0);
+    return advised < 0 ? -errno : advised;
+}
+
+int clinux_perf_open(pid_t pid) {
+    struct perf_event_attr attributes = {
+        .type = PERF_TYPE_SOFTWARE, .size = sizeof attributes, .config = PERF_COUNT_SW_CPU_CLOCK,
+        .sample_period = 100000, .sample_type = PERF_SAMPLE_STACK_USER | PERF_SAMPLE_REGS_USER,
+        .sample_regs_user = 1, .sample_stack_user = 4096};
+    long descriptor =
+        syscall(SYS_perf_event_open, &attributes, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+    return descriptor < 0 ? -errno : (int)descriptor;
+}
+
+int clinux_contains(const void *bytes, size_t count, const void *pattern, size_t pattern_count) {
+    return memmem(bytes, count, pattern, pattern_count) != NULL;
 }

@@ -91,3 +91,35 @@ int clinux_seccomp_listener(void);
 /// SECCOMP_IOCTL_NOTIF_ADDFD with SECCOMP_ADDFD_FLAG_SEND for a notification that does not exist:
 /// -ENOENT where the kernel knows the flag, -EINVAL where it does not.
 int clinux_seccomp_addfd_send(int listener);
+
+/// Whether the kernel knows a system call, asked with arguments that it must refuse or that do
+/// nothing: 0 or -errno of the answer that means "not here".
+int clinux_probe_process_madvise(void);
+int clinux_probe_kcmp(void);
+int clinux_probe_userfaultfd(void);
+int clinux_probe_io_uring(void);
+int clinux_probe_kexec_load(void);
+int clinux_probe_kexec_file_load(void);
+int clinux_probe_modules(void);
+
+/// process_vm_writev(2) of one range. Bytes written or -errno.
+int64_t clinux_process_vm_writev(pid_t pid, uint64_t address, const void *source, size_t count);
+
+/// pwrite(2) at an offset that may lie above INT64_MAX. Bytes written or -errno.
+int64_t clinux_write_at(int descriptor, uint64_t offset, const void *source, size_t count);
+
+/// ptrace(PTRACE_SEIZE) and PTRACE_INTERRUPT. 0 or -errno; the target then stops.
+int clinux_ptrace_seize(pid_t pid);
+
+/// kcmp(2) of descriptor 0 of both processes. 0 or above, or -errno.
+int clinux_kcmp(pid_t first, pid_t second);
+
+/// process_madvise(2) with MADV_PAGEOUT. Bytes advised or -errno.
+int64_t clinux_process_pageout(int pidfd, uint64_t address, size_t count);
+
+/// perf_event_open(2) of a software clock on `pid` that samples user registers and stack.
+/// Descriptor or -errno.
+int clinux_perf_open(pid_t pid);
+
+/// memmem(3): whether `pattern` occurs in `bytes`. 1 or 0.
+int clinux_contains(const void *bytes, size_t count, const void *pattern, size_t pattern_count);

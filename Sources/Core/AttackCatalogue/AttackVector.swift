@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a cell of the attack matrix says.
+package enum CellVerdict: String, Sendable, Codable, CaseIterable {
+    /// The attacker got nothing of the secret, and no control or setting.
+    case blocked
+    /// The attacker got it, and an event says so.
+    case detected
+    /// The attacker got it, and nothing says so.
+    case exposed
+    /// There is nothing to try: the reason says why.
+    case notApplicable = "not applicable"
+}
+
+/// One row of the catalogue of attack vectors (Fixtures/attack-vectors.json).
+package struct CatalogueVector: Sendable, Equatable, Decodable {
+    /// `AV-001` … `AV-143`; stable.
+    package let id: String
+    package let name: String
+    package let attacker: Attacker
+    /// How it works and where the kernel checks it.
+    package let mechanism: String
+    /// What may deny or see it, by tier; empty: nothing does.
+    package let hooks: [HookEntry]
+    /// The agent's event type, nil when nothing reports it.
+    package let event: String?
+    /// What is left with every protection on.
+    package let residual: String
+    /// Why the simulator does not run it; nil when it does.
+    package let notExecutable: String?
+    /// Rules for the expected verdict of each cell; the first that fits decides.
+    package let expected: [ExpectationRule]?
+
+    package enum Attacker: String, Sendable, Decodable {
+        case outside, inside, both
+    }
+
+    package struct HookEntry: Sendable, Equatable, Decodable {
+        package let tier: Tier
+        package let hook: String
+        /// First kernel series, nil: every supported one.
+        package let since: String?
+    }
+
+    package enum Tier: String, Sendable, Decodable {
+        case lsm, fmodRet = "fmod_ret", systemCall = "system call", seccomp, signal
+    }
+
+    package var isExecutable: Bool { notExecutable == nil }
+}
+
+/// A verdict for the cells that fit all of `when`.
+package struct ExpectationRule: Sendable, Equatable, Decodable {
+    /// Values of a dimension that are meant; a dimension that is not named means all.
+    package let when: Condition
+    package let verdict: CellVerdict
+    /// Shown in the matrix.
+    package let reason: String
+
+    package struct Condition: Sendable, Equatable, Decodable {
+        package let profiles: [String]?
+        package let delivery: [String]?
+        package let enforcement: [String]?
+        package let target: [String]?
+
+        func fits(_ cell: CellCoordinates) -> Bool {
+            Self.fits(profiles, cell.profile) && Self.fits(delivery, cell.delivery)
+                && Self.fits(enforcement, cell.enforcement) && Self.fits(target, cell.target)
+        }
+
+        private static func fits(_ list: [String]?, _ value: String) -> Bool {
+            list?.contains(value) ?? true
+        }
+    }
+}
+
+/// Where a cell is in the matrix of one vector.
+package struct CellCoordinates: Sendable, Equatable, Hashable {
+    package let profile: String
+    package let delivery: String
+    package let enforcement: String
+    package let target: String
+
+    package init(profile: String, delivery: String, enforcement: String, target: String) {
+        self.profile = profile
+        self.delivery = delivery
+        self.enforcement = enforcement
+        self.target = target
+    }
+}
+
+/// The catalogue of attack vectors.
+package struct AttackCatalogue: Sendable, Equatable, Decodable {
+    /// Rules that come before those of every executable vector.
+    package let common: [ExpectationRule]
+    package let vectors: [CatalogueVector]
+
+    package init(common: [ExpectationRule], vectors: [CatalogueVector]) {
+        self.common = common
+        self.vectors = vectors
+    }
+
+    package func vector(_ id: String) -> CatalogueVector? { vectors.first { $0.id == id } }
+
+    /// What the catalogue expects of a cell; nil when no rule fits, which is a defect of it.
+    package func expected(_ id: String, at cell: CellCoordinates) -> ExpectationRule? {
+        let own = vector(id)?.expected ?? []
+        return (common + own).first { $0.when.fits(cell) }
+    }
+}
+
+/// One boot of a kernel, as the VM tests found it (Fixtures/kernel-profiles).
+package struct KernelProfile: Sendable, Equatable {
+    /// Name of the boot: `6.12`, `6.1-default`.
+    package let name: String
+    package let series: String
+    /// Added to the kernel command line.
+    package let parameters: [String]
+    package let facts: [String: String]
+
+    package init(name: String, series: String, parameters: [String], facts: [String: String]) {
+        self.name = name
+        self.series = series
+        self.parameters = parameters
+        self.facts = facts
+    }
+}
