@@ -107,7 +107,7 @@ let executables: [Target] = [
     program(
         "cloudtaser-wrapper", in: "Sources/Executables",
         [
-            "Wrapper", "VaultSecretStore", "LinuxProcessHost", "Ports", "Delivery",
+            "Wrapper", "VaultSecretStore", "LinuxProcessHost", "LinuxSystem", "Ports", "Delivery",
             "SecretMemory", "WrapperConfiguration", "CLinux",
         ]),
     program(
@@ -224,7 +224,7 @@ let testTargets: [Target] = [
         "SimulationTests",
         [
             "Simulation", "SimulationMatrix", "AttackCatalogue", "Ports", "WrapperConfiguration",
-            "AttackPrograms", "LinuxProcessHost",
+            "LinuxProcessHost",
         ]),
     tests("SimulationEngineTests", ["SimulationEngine", "SimulationScenarios", "Ports"]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),

@@ -197,7 +197,9 @@ extension WrapperCluster {
             world.revokeTokens()
             observer.excuseAll()
         case .leasesRevoked:
-            for lease in world.server.vault.liveLeases { world.server.vault.revoke(lease: lease.id) }
+            for lease in world.server.vault.liveLeases {
+                world.server.vault.revoke(lease: lease.id)
+            }
             observer.excuseAll()
         case .frozen:
             observer.excuseAll()

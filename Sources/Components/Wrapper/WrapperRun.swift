@@ -200,6 +200,10 @@ extension Launch {
             arguments: arguments,
             environment: Self.cleaned(environment, delivered: settings.deliveredNames),
             delivery: settings.delivery, follow: settings.follow, child: child)
+        switch settings.life.rotation {
+        case .restart, .execHook: mayStartAgain = true
+        case .none, .signal: break
+        }
     }
 
     /// Without control variables and without entries that a delivered name would shadow.

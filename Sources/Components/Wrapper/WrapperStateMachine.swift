@@ -249,7 +249,7 @@ extension WrapperStateMachine {
             released()
             return start()
         case (.starting, .started):
-            tell(.notice, "program_started", "the program runs")
+            tell(.debug, "program_started", "the program runs")
             return watchOn(moment)
         case (.starting, .hostFailed(let failure)):
             return begin(ending: WrapperStop(failure), moment)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Delivery
 import LinuxProcessHost
+import LinuxSystem
 import Ports
 import SecretMemory
 import VaultSecretStore
@@ -59,30 +60,44 @@ enum WrapperProgram {
         for name in ProcessEnvironment.unknownControlNames() {
             Console.note("\(name) is no variable of this version and changes nothing")
         }
-        do throws(SecretStoreFailure) {
-            let store = try VaultSecretStore(
-                settings: settings.vault, credential: try credentials.take(for: settings.vault))
-            return wrap(command, settings: settings, store: store)
+        let time = LinuxTimeSource()
+        do throws(ProcessHostFailure) {
+            var options = LinuxProcessHost.Options()
+            options.report = { Console.note($0) }
+            // Before the first secret and the first request, which a signal may break off.
+            let host = try LinuxProcessHost(readyWith: options)
+            let interruptions = host.interruptDescriptor
+            do throws(SecretStoreFailure) {
+                let store = try VaultSecretStore(
+                    settings: settings.vault, credential: try credentials.take(for: settings.vault),
+                    interruptDescriptor: interruptions,
+                    secondsSince1970: { time.secondsSince1970() })
+                return wrap(command, settings: settings, store: store, host: host, time: time)
+            } catch { return WrapperStop(error) }
         } catch { return WrapperStop(error) }
     }
 
     private static func wrap(
-        _ command: [RawText], settings: WrapperSettings, store: consuming VaultSecretStore
+        _ command: [RawText], settings: WrapperSettings, store: consuming VaultSecretStore,
+        host: consuming LinuxProcessHost, time: LinuxTimeSource
     ) -> WrapperStop {
         do throws(DeliveryFailure) {
-            var options = LinuxProcessHost.Options()
-            options.report = { Console.note($0) }
             var wrapper = try WrapperRun(
                 settings: settings, arguments: command,
                 environment: ProcessEnvironment.entries(),
                 store: OneTimeVaultStore(store, onForget: { note("the vault exchange", $0) }),
-                host: LinuxProcessHost(options: options))
+                host: host, time: time, entropy: LinuxEntropySource(),
+                telemetry: telemetry(settings.life.terminationMessageFile))
             note("the values", wrapper.tier)
             if settings.delivery == .environ {
                 Console.note("delivery environ: root reads the values in /proc/PID/environ")
             }
             return wrapper.run()
         } catch { return WrapperStop(error) }
+    }
+
+    private static func telemetry(_ messageFile: String?) -> StandardErrorTelemetry {
+        StandardErrorTelemetry(program: "cloudtaser-wrapper", messageFile: messageFile)
     }
 
     /// A weaker kind of memory is never silent.
