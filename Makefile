@@ -54,6 +54,7 @@ demo: setup $(OPENBAO) ## The main job: a secret from a real vault, then attacke
 
 .PHONY: test
 test: setup $(OPENBAO) ## All tests that need no virtual machine, with the real servers
+	@.ci/setup test
 	@mkdir -p $(EVIDENCE)
 	CLOUDTASER_OPENBAO=$(OPENBAO) CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE)) swift test
 

@@ -131,12 +131,7 @@ package struct SimulatedSecretStore: SecretStore, TransitEngine, ~Copyable {
         of query: SecretQuery
     ) throws(SecretStoreFailure) -> Int? {
         let fault = try begin(.currentVersion(path: query.path))
-        try checkCondition()
-        let wanted = SimulatedVault.trimmed(query.path)
-        let found = try asking(query.path) { vault throws(SimulatedVault.Refusal) in
-            try vault.visibleMount(of: wanted, token: token, in: namespace)
-        }
-        guard found.mount.version == "2" else {
+        guard try mount(of: query).mount.version == "2" else {
             try end(fault)
             return nil
         }
@@ -248,20 +243,30 @@ package struct SimulatedSecretStore: SecretStore, TransitEngine, ~Copyable {
     private func answer(
         to query: SecretQuery
     ) throws(SecretStoreFailure) -> (SimulatedVault.Answer, SimulatedVault.Mount) {
-        try checkCondition()
-        let wanted = SimulatedVault.trimmed(query.path)
-        return try asking(query.path) { vault throws(SimulatedVault.Refusal) in
-            let (path, mount, rest) = try vault.visibleMount(
-                of: wanted, token: token, in: namespace)
-            let isAPIPath = mount.version != "2" || rest.hasPrefix("data/")
-            let look: (String) -> String? = { name in
-                query.parameters.first { $0.name == name }?.value
-            }
-            let answer = try vault.use(
-                isAPIPath ? wanted : "\(path)/data/\(rest)",
+        let (path, mount, rest) = try mount(of: query)
+        guard query.parameters.isEmpty || mount.version == nil else {
+            throw .responseMalformed(
+                path: query.path, detail: "the engine is kv, which takes no parameters")
+        }
+        let isAPIPath = mount.version != "2" || rest.hasPrefix("data/")
+        let look: (String) -> String? = { name in
+            query.parameters.first { $0.name == name }?.value
+        }
+        let answer = try asking(query.path) { vault throws(SimulatedVault.Refusal) in
+            try vault.use(
+                "\(path)/\(isAPIPath ? "" : "data/")\(rest)",
                 parameters: query.parameters.isEmpty ? nil : look, token: token,
                 in: namespace)
-            return (answer, mount)
+        }
+        return (answer, mount)
+    }
+
+    private func mount(
+        of query: SecretQuery
+    ) throws(SecretStoreFailure) -> (path: String, mount: SimulatedVault.Mount, rest: String) {
+        try checkCondition()
+        return try asking(query.path) { vault throws(SimulatedVault.Refusal) in
+            try vault.visibleMount(of: query.path, token: token, in: namespace)
         }
     }
 

@@ -3,11 +3,14 @@ import Foundation
 import Glibc
 import LoopbackPKI
 import Simulation
+import Testing
 import VaultListener
 
 /// One way to log in.
 enum LoginMethod: String, CaseIterable, Sendable {
     case token, approle, kubernetes, jwt
+    /// AppRole with a wrapped secret id: the credential is the wrapping token.
+    case wrapped
 }
 
 /// A vault on loopback with random secrets, and the files that heap-scan-harness reads. The
@@ -37,7 +40,15 @@ final class HarnessRun {
             ["eyJ" + Self.randomText(60, from: Self.letters)]
             + [Self.randomText(600, from: Self.letters), Self.randomText(340, from: Self.letters)]
         let jwt = assertion.joined(separator: ".")
-        var simulated = SimulatedVault(tokenPrefix: prefix)
+        let wrapping = Self.randomText(40, from: Self.letters)
+        let unwrapped = Self.randomText(40, from: Self.letters)
+        var simulated = SimulatedVault(makeSecret: { kind, number in
+            switch kind {
+            case .wrappingToken: "\(wrapping)\(number)"
+            case .secretID: "\(unwrapped)\(number)"
+            case .token, .password, .privateKey: "\(prefix)\(number)"
+            }
+        })
         simulated.addToken(token)
         let filler = Self.randomText(valueBytes - 40, from: Self.letters)
         simulated.put(
@@ -57,6 +68,8 @@ final class HarnessRun {
             try write(text, to: "credential.\(name)")
             try mask(text, to: "needle.\(name)")
         }
+        try mask(wrapping, to: "needle.wrapped")
+        try mask(unwrapped, to: "needle.unwrapped")
         try mask(secret, to: "needle.secret")
         try mask(prefix, to: "needle.issued")
         if hasClientCertificate { try writeClientCertificate() }
@@ -96,6 +109,11 @@ final class HarnessRun {
     func report(
         _ method: LoginMethod, lockBytes: Int, minimumTier: String, isCareless: Bool = false
     ) throws -> HarnessReport {
+        if method == .wrapped {
+            // Good for one run only.
+            let made = vault.listener.withVault { $0.wrapSecretID(roleID: Self.role) }
+            try write(try #require(made), to: "credential.wrapped")
+        }
         let process = Process()
         process.executableURL = Self.harness
         process.arguments = [
@@ -105,6 +123,7 @@ final class HarnessRun {
             "field=password", "lock=\(lockBytes)", "tier=\(minimumTier)",
             "needle=secret:\(path("needle.secret"))", "needle=issued:\(path("needle.issued"))",
             "needle=credential:\(path("needle.\(method.rawValue)"))",
+            "needle=unwrapped:\(path("needle.unwrapped"))",
             "careless=\(isCareless ? "yes" : "no")",
         ]
         process.arguments? += clientArguments

@@ -23,7 +23,7 @@ struct Check: Sendable, CustomTestStringConvertible {
         }
     }
 
-    static let all: [Check] = reading + refusing + loggingIn
+    static let all: [Check] = reading + refusing + loggingIn + logins + leases + engines
 
     private static let reading = [
         Check("fields come unescaped, in order, with and without data/ in the path") { bench in
@@ -106,16 +106,12 @@ struct Check: Sendable, CustomTestStringConvertible {
         },
     ]
 
-    private static func appRole(_ bench: any StoreBench) -> AuthMethod {
-        .appRole(roleID: bench.credentials.roleID, secretIDFile: nil)
-    }
-
     private static let jwt = AuthMethod.jwt(role: "app", tokenFile: "")
 
     private static let loggingIn = [
         Check("AppRole logs in and reads") { bench in
             let values = try bench.read(
-                "secret/app", ["yes"], auth: appRole(bench),
+                "secret/app", ["yes"], auth: bench.appRole,
                 credential: bench.credentials.secretID, namespace: nil)
             #expect(values == ["true"])
         },
@@ -130,7 +126,7 @@ struct Check: Sendable, CustomTestStringConvertible {
                 method: "approle", role: bench.credentials.roleID, status: 400)
             #expect(throws: failure) {
                 try bench.read(
-                    "secret/app", ["yes"], auth: appRole(bench), credential: "wrong",
+                    "secret/app", ["yes"], auth: bench.appRole, credential: "wrong",
                     namespace: nil)
             }
         },

@@ -41,9 +41,7 @@ struct RealVaultTests {
         let server = try OpenBaoServer()
         let client = OpenBaoBench.client(of: server)
         #expect(throws: SecretStoreFailure.uninitialized(host: "127.0.0.1")) {
-            try client.read(
-                "secret/app", ["a"], auth: .token(file: nil), credential: "s.any",
-                namespace: nil)
+            try client.store(StoreOptions(auth: .token(file: nil), credential: "s.any")).logIn()
         }
     }
 }
@@ -64,15 +62,25 @@ struct RealVaultTests {
 }
 
 private func expectSealed(_ bench: any StoreBench) throws {
-    #expect(try bench.read("secret/app", ["yes"]) == ["true"])
+    let sealed = SecretStoreFailure.sealed(host: "127.0.0.1")
+    let store = try bench.appRoleStore()
+    let (lease, _) = try store.lease("database/creds/app", "password")
     try bench.seal()
-    #expect(throws: SecretStoreFailure.sealed(host: "127.0.0.1")) {
-        try bench.read("secret/app", ["yes"])
+    let calls: [(StoreUnderTest) throws -> Void] = [
+        { _ = try $0.read("secret/app", ["yes"]) }, { _ = try $0.currentVersion("secret/app") },
+        { _ = try $0.renewToken() }, { _ = try $0.renew(lease.id) }, { try $0.revoke(lease.id) },
+        { try $0.revokeToken() }, { _ = try $0.encrypt([1], key: "app") },
+        { _ = try $0.decrypt("vault:v1:AAAA", key: "app") }, { try $0.logIn() },
+    ]
+    for call in calls { #expect(throws: sealed) { try call(store) } }
+    #expect(throws: sealed) { try bench.read("secret/app", ["yes"]) }
+    try bench.unseal()
+    // Everything that was granted before is still good: the vault needs a moment to load it.
+    for _ in 0..<300 {
+        if (try? store.renewToken()) != nil { break }
+        try bench.wait(milliseconds: 100)
     }
-    #expect(throws: SecretStoreFailure.sealed(host: "127.0.0.1")) {
-        try bench.read(
-            "secret/app", ["yes"],
-            auth: .appRole(roleID: bench.credentials.roleID, secretIDFile: nil),
-            credential: bench.credentials.secretID, namespace: nil)
-    }
+    #expect(try store.renewToken().isRenewable)
+    #expect(try store.renew(lease.id).isRenewable)
+    #expect(try store.read("secret/app", ["yes"]).values == ["true"])
 }

@@ -23,8 +23,15 @@ enum Stock {
         ("nothing", .null), ("nul", .string("a\0b")),
     ]
     static let largeBytes = 1 << 20
-    /// Below limits of the servers' own, above ours.
-    static let policyPaths = ["secret/data/app"]
+    /// What the policy `app` lets a token use.
+    static let policyPaths = [
+        "secret/data/app", "database/creds/app", "database/creds/short", "pki/issue/web",
+        "pki/issue/leased", "transit/encrypt/app", "transit/decrypt/app",
+    ]
+    /// What the policy `revoke` adds.
+    static let revokingPaths = ["sys/leases/revoke"]
+    /// Of tokens that logins grant (seconds).
+    static let tokenSeconds = 600
 
     static func simulatedVault(jwt: String) -> SimulatedVault {
         var vault = SimulatedVault()
@@ -45,15 +52,34 @@ enum Stock {
         vault.namespaces["team"] = .init()
         vault.put(
             mount: "secret", name: "app", fields: [("a", .string("team's"))], namespace: "team")
-        vault.addToken("s.limited", readable: policyPaths)
+        vault.addToken(
+            "s.limited", readable: policyPaths, secondsToLive: tokenSeconds, isRenewable: true)
         vault.addToken("s.expired", readable: policyPaths, secondsToLive: 0)
+        addEngines(to: &vault)
+        func role(_ credential: String) -> SimulatedVault.Role {
+            .init(
+                credentials: [credential], readable: policyPaths + revokingPaths,
+                secondsToLive: tokenSeconds)
+        }
         vault.namespaces[""]?.authBackends = [
-            "approle": .appRole([
-                "role-id": .init(credentials: ["secret-id"], readable: policyPaths)
-            ]),
-            "jwt": .jwt(["app": .init(credentials: [jwt], readable: policyPaths)]),
+            "approle": .appRole(["role-id": role("secret-id")]),
+            "jwt": .jwt(["app": role(jwt)]), "cert": .certificate(["app": role("workload")]),
         ]
         return vault
+    }
+
+    private static func addEngines(to vault: inout SimulatedVault) {
+        vault.mount(
+            .database([
+                "app": .init(secondsToLive: 60, maxSecondsToLive: 3600),
+                "short": .init(secondsToLive: 2, maxSecondsToLive: 4),
+            ]), at: "database")
+        vault.mount(
+            .pki([
+                "web": .init(secondsToLive: 60, maxSecondsToLive: 3600, grantsLease: false),
+                "leased": .init(secondsToLive: 60, maxSecondsToLive: 3600),
+            ]), at: "pki")
+        vault.mount(.transit(["app": 1, "second": 1]), at: "transit")
     }
 }
 
@@ -69,19 +95,82 @@ struct Credentials: Sendable {
     var jwt: String
 }
 
-/// A vault under test, with a way to make the store that reads it.
-protocol StoreBench: Sendable {
+/// Which client certificate a store shows.
+enum ClientCertificate: Sendable {
+    case none, good, otherAuthority
+}
+
+/// How a store under test is set up.
+struct StoreOptions {
+    var auth: AuthMethod
+    /// Handed over, or written to the file that `auth` names.
+    var credential: String?
+    var namespace: String?
+    var isSecretIDWrapped = false
+    var client = ClientCertificate.none
+}
+
+/// A vault under test, with a way to make stores that use it.
+protocol StoreBench {
     var credentials: Credentials { get }
-    /// Seals the vault for good.
+    func store(_ options: StoreOptions) throws -> StoreUnderTest
     func seal() throws
-    /// Reads with a fresh store; `inspect` sees how often each value came.
-    func read(
-        _ path: String, _ fields: [String], auth: AuthMethod, credential: String,
-        namespace: String?
-    ) throws -> [String]
+    func unseal() throws
+    /// Lets time pass for the vault.
+    func wait(milliseconds: Int) throws
+    /// A renewable token of the policy `app`.
+    func makeToken(seconds: Int, secondsMax: Int) throws -> String
+    /// A new secret id of the AppRole role, wrapped.
+    func wrapSecretID(seconds: Int) throws -> String
+    /// Another version of the KV v2 secret `secret/<name>`, with a field `a`.
+    func putVersion(of name: String) throws
 }
 
 extension StoreBench {
+    var appRole: AuthMethod { .appRole(roleID: credentials.roleID, secretIDFile: nil) }
+
+    func wait(seconds: Int) throws { try wait(milliseconds: seconds * 1000) }
+
+    /// A KV v2 secret that no other check knows, in its first version.
+    func putFreshSecret() throws -> String {
+        let name = "fresh-\(UInt64.random(in: 0 ... .max))"
+        try putVersion(of: name)
+        return name
+    }
+
+    /// Logged in.
+    func store(token: String) throws -> StoreUnderTest {
+        let store = try store(StoreOptions(auth: .token(file: nil), credential: token))
+        try store.logIn()
+        return store
+    }
+
+    func appRoleStore(isLoggedIn: Bool = true) throws -> StoreUnderTest {
+        let store = try store(
+            StoreOptions(auth: appRole, credential: credentials.secretID))
+        if isLoggedIn { try store.logIn() }
+        return store
+    }
+
+    func store(_ auth: AuthMethod, client: ClientCertificate) throws -> StoreUnderTest {
+        try store(StoreOptions(auth: auth, client: client))
+    }
+
+    func store(_ auth: AuthMethod, wrapped: String) throws -> StoreUnderTest {
+        try store(StoreOptions(auth: auth, credential: wrapped, isSecretIDWrapped: true))
+    }
+
+    /// Logs in and reads with a fresh store.
+    func read(
+        _ path: String, _ fields: [String], auth: AuthMethod, credential: String,
+        namespace: String?
+    ) throws -> [String] {
+        let store = try store(
+            StoreOptions(auth: auth, credential: credential, namespace: namespace))
+        try store.logIn()
+        return try store.read(path, fields).values
+    }
+
     /// With the root token.
     func read(_ path: String, _ fields: [String], namespace: String? = nil) throws -> [String] {
         try read(
@@ -93,24 +182,4 @@ extension StoreBench {
         try read(
             path, fields, auth: .token(file: nil), credential: token, namespace: nil)
     }
-}
-
-/// Logs in and reads: what a store is for, whatever stands behind it.
-func exercise<Store: SecretStore & ~Copyable>(
-    _ store: inout Store, _ path: String, _ fields: [String]
-) throws -> [String] {
-    _ = try store.logIn()
-    defer { store.forget() }
-    var values: [String] = []
-    do {
-        _ = try store.read(SecretQuery(path: path), fields: fields, onLease: { _ in }) {
-            index, value in
-            precondition(index == values.count, "fields come once each, in order")
-            values.append(value.withUnsafeBytes { String(decoding: $0, as: UTF8.self) })
-        }
-    } catch {
-        precondition(values.isEmpty, "a failed read hands nothing over")
-        throw error
-    }
-    return values
 }

@@ -8,8 +8,8 @@ struct JSONMembers: ~Copyable {
     /// nil: count only.
     private var buffer: SecretBuffer?
     private var isFirst = true
-    /// Of the object, its closing brace included.
-    private(set) var byteCount = 1
+    /// Of the object, its braces included: the first comma is one that is not there.
+    private(set) var byteCount = 2
 
     /// Counts.
     init() { buffer = nil }
@@ -53,7 +53,7 @@ struct JSONMembers: ~Copyable {
 
     private mutating func begin(_ name: String) throws(SecretMemoryFailure) {
         let bytes = Array(name.utf8)
-        byteCount += JSONWriter.byteCount(of: bytes.span.bytes) + 2
+        byteCount += JSONWriter.byteCount(of: bytes.span.bytes) + (isFirst ? 1 : 2)
         try append(UInt8(ascii: isFirst ? "{" : ","))
         isFirst = false
         guard var taken = buffer.take() else { return }

@@ -40,19 +40,24 @@ extension OpenBaoServer {
             input: json)
     }
 
-    /// A policy that may read the API paths given, and whoever has it may look itself up.
-    package func addPolicy(_ name: String, reading paths: [String], token: String) throws {
-        let rules = paths.map { "path \"\($0)\" { capabilities = [\"read\"] }" }
+    /// A policy that may read and write the API paths given, and whoever has it may look itself
+    /// up.
+    package func addPolicy(_ name: String, using paths: [String], token: String) throws {
+        let rules = paths.map { "path \"\($0)\" { capabilities = [\"read\", \"update\"] }" }
         try bao(
             ["policy", "write", name, "-"], token: token, input: rules.joined(separator: "\n"))
     }
 
     /// A token with these policies.
-    package func makeToken(policy: String, lifetime: String, token: String) throws -> String {
+    package func makeToken(
+        policy: String, lifetime: String, longest: String = "0", token: String
+    ) throws -> String {
         let answer = try object(
             bao(
-                ["token", "create", "-format=json", "-policy=\(policy)", "-ttl=\(lifetime)"],
-                token: token))
+                [
+                    "token", "create", "-format=json", "-policy=\(policy)", "-ttl=\(lifetime)",
+                    "-explicit-max-ttl=\(longest)",
+                ], token: token))
         guard let auth = answer["auth"] as? [String: Any],
             let made = auth["client_token"] as? String
         else { throw OpenBaoFailure(command: "token create", output: "no token") }

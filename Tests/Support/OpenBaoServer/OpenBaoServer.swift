@@ -99,8 +99,10 @@ package final class OpenBaoServer: Sendable {
         environment["BAO_NAMESPACE"] = namespace
         command.environment = environment
         let output = Pipe()
-        let inputFile = "\(directory)/input"
+        // Of its own: tests call in parallel.
+        let inputFile = "\(directory)/input-\(UUID().uuidString)"
         try Self.write(input ?? "", to: inputFile)
+        defer { try? FileManager.default.removeItem(atPath: inputFile) }
         command.standardInput = FileHandle(forReadingAtPath: inputFile)
         command.standardOutput = output
         command.standardError = output

@@ -15,10 +15,12 @@ package final class LoopbackVault: Sendable {
 
     /// - Parameters:
     ///   - identity: makes the server's certificate; nil: a good one.
-    ///   - requireClientCertificate: ask clients for one of this authority.
+    ///   - requireClientCertificate: refuse clients without one of this authority.
+    ///   - askForClientCertificate: take one of this authority where a client has one.
     package init(
         vault: SimulatedVault = SimulatedVault(), fault: TransportFault = .none,
-        requireClientCertificate: Bool = false, port: UInt16 = 0,
+        requireClientCertificate: Bool = false, askForClientCertificate: Bool = false,
+        port: UInt16 = 0,
         identity: ((LoopbackPKI) throws -> Identity)? = nil
     ) throws {
         let pki = try LoopbackPKI()
@@ -26,7 +28,10 @@ package final class LoopbackVault: Sendable {
         var options = VaultListener.Options(identity: try (identity ?? { try $0.server() })(pki))
         options.fault = fault
         options.port = port
-        if requireClientCertificate { options.clientAuthorityPEM = pki.authority.certificatePEM }
+        if requireClientCertificate || askForClientCertificate {
+            options.clientAuthorityPEM = pki.authority.certificatePEM
+        }
+        options.isClientCertificateRequired = requireClientCertificate
         directory = try Self.makeDirectory()
         authorityFile = directory + "/authority.pem"
         listener = try VaultListener(vault: vault, options: options)

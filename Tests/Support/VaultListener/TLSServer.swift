@@ -8,7 +8,10 @@ internal import LoopbackPKI
 final class TLSServerContext: Sendable {
     nonisolated(unsafe) let pointer: OpaquePointer
 
-    init(identity: Identity, clientAuthorityPEM: String?, onlyTLS11: Bool) throws {
+    init(
+        identity: Identity, clientAuthorityPEM: String?, isClientCertificateRequired: Bool,
+        onlyTLS11: Bool
+    ) throws {
         guard let made = SSL_CTX_new(TLS_server_method()) else {
             throw VaultListenerFailure(call: "SSL_CTX_new", errorNumber: 0)
         }
@@ -33,7 +36,13 @@ final class TLSServerContext: Sendable {
             guard X509_STORE_add_cert(SSL_CTX_get_cert_store(made), authority) == 1 else {
                 throw VaultListenerFailure(call: "X509_STORE_add_cert", errorNumber: 0)
             }
-            SSL_CTX_set_verify(made, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+            if isClientCertificateRequired {
+                SSL_CTX_set_verify(
+                    made, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+            } else {
+                // The result of the verification stays to be asked for.
+                SSL_CTX_set_verify(made, SSL_VERIFY_PEER, { _, _ in 1 })
+            }
         }
     }
 
@@ -58,6 +67,19 @@ final class TLSServerStream {
     deinit {
         SSL_free(ssl)
         ERR_clear_error()
+    }
+
+    /// Common name of the client's certificate, when it has one that was verified.
+    var clientName: String? {
+        guard SSL_get_verify_result(ssl) == Int(X509_V_OK),
+            let certificate = SSL_get1_peer_certificate(ssl)
+        else { return nil }
+        defer { X509_free(certificate) }
+        var name = [CChar](repeating: 0, count: 65)
+        let count = X509_NAME_get_text_by_NID(
+            X509_get_subject_name(certificate), NID_commonName, &name, Int32(name.count))
+        guard count > 0 else { return nil }
+        return String(decoding: name.prefix(Int(count)).map(UInt8.init), as: UTF8.self)
     }
 
     /// At least one byte, or nil at the end of the stream.

@@ -39,6 +39,8 @@ package final class VaultListener: Sendable {
         package var identity: Identity
         /// PEM of the authority that client certificates must come from; nil: none is asked for.
         package var clientAuthorityPEM: String?
+        /// Otherwise a client may come without one, and one of another authority counts as none.
+        package var isClientCertificateRequired = true
         package var fault = TransportFault.none
         /// IPv4 only; 0 takes a free port.
         package var port: UInt16 = 0
@@ -65,6 +67,7 @@ package final class VaultListener: Sendable {
     package init(vault: SimulatedVault, options: Options) throws {
         context = try TLSServerContext(
             identity: options.identity, clientAuthorityPEM: options.clientAuthorityPEM,
+            isClientCertificateRequired: options.isClientCertificateRequired,
             onlyTLS11: options.fault == .onlyTLS11)
         (descriptor, port) = try Self.listen(port: options.port)
         state = Mutex(State(vault: vault, fault: options.fault))
@@ -187,7 +190,8 @@ package final class VaultListener: Sendable {
         }
         state.withLock { $0.handshakes += 1 }
         var reader = HTTPRequestReader()
-        while let request = reader.next(from: stream) {
+        while var request = reader.next(from: stream) {
+            request.clientName = stream.clientName
             let (response, fault) = state.withLock { state in
                 (state.vault.respond(to: request), state.fault)
             }

@@ -9,7 +9,7 @@ struct Options {
     var port: UInt16 = 0
     /// PEM of the authority that the listener's certificate comes from.
     var authority = ""
-    /// token, approle, kubernetes or jwt.
+    /// token, approle, wrapped (an AppRole's secret id), kubernetes or jwt.
     var method = "token"
     var role = ""
     /// File with the token, secret id or JWT.
@@ -66,13 +66,14 @@ struct Options {
     var settings: VaultSettings {
         let auth: AuthMethod =
             switch method {
-            case "approle": .appRole(roleID: role, secretIDFile: credential)
+            case "approle", "wrapped": .appRole(roleID: role, secretIDFile: credential)
             case "kubernetes": .kubernetes(role: role, tokenFile: credential)
             case "jwt": .jwt(role: role, tokenFile: credential)
             default: .token(file: credential)
             }
         var settings = VaultSettings(
             origin: Origin(scheme: "https", host: "127.0.0.1", port: port), auth: auth)
+        settings.isSecretIDWrapped = method == "wrapped"
         settings.trustAnchorsFile = authority
         settings.clientCertificateFile = clientCertificate
         settings.clientKeyFile = clientKey
