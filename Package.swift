@@ -111,7 +111,7 @@ let executables: [Target] = [
     program(
         "cloudtaser", in: "Sources/Executables",
         [
-            "Compliance", "WrapperConfiguration",
+            "Compliance", "WrapperConfiguration", "SimulationEngine", "SimulationScenarios",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
 ]
@@ -213,7 +213,9 @@ let testTargets: [Target] = [
     tests("SimulationEngineTests", ["SimulationEngine", "SimulationScenarios", "Ports"]),
     tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
-    tests("CommandLineTests", ["cloudtaser"]),
+    tests(
+        "CommandLineTests",
+        ["cloudtaser", "SimulationEngine", "SimulationScenarios", "TestKit"]),
     tests("LimitTests", ["TestKit", "AttackPrograms", "CLinux", "delivery-harness"]),
     tests(
         "EndToEndTests",

@@ -20,10 +20,10 @@ package final class SimulationRun: @unchecked Sendable {
 
     private var components: [String: Component] = [:]
 
-    init(seed: UInt64, replaying tape: Tape?, limits: RunLimits, keepsTrace: Bool) {
+    init(seed: UInt64, replaying tape: Tape?, limits: RunLimits, trace: Trace) {
         self.seed = seed
         choices = Choices(seed: seed, replaying: tape)
-        trace = Trace(keepsLines: keepsTrace)
+        self.trace = trace
         scheduler = Scheduler(choices: choices, limits: limits, trace: trace)
         let log = EventLog(trace: trace, scheduler: scheduler)
         faults = FaultPlan(choices: choices, log: log)

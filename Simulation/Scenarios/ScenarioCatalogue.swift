@@ -3,7 +3,9 @@ package import SimulationEngine
 
 /// Every scenario that `cloudtaser simulate` knows, the default first.
 package enum ScenarioCatalogue {
-    package static let all: [any SimulatedScenario.Type] = [LeaseClientScenario.self]
+    package static let all: [any SimulatedScenario.Type] = [
+        LeaseClientScenario.self, SelfTestScenario.self,
+    ]
 
     /// nil when there is none of that name.
     package static func scenario(named name: String) -> (any SimulatedScenario.Type)? {
