@@ -66,6 +66,7 @@ package final class SimulationRun: @unchecked Sendable {
         component.executor.isFrozen = true
         component.executor.forget()
         note(.crash, "", by: component.label)
+        report(ComponentCrashed(component: name))
     }
 
     /// A new incarnation of a component that crashed or ended; one that runs crashes first.
@@ -92,6 +93,7 @@ package final class SimulationRun: @unchecked Sendable {
         let context = ComponentContext(run: self, component: component)
         scheduler.start(component, context)
         note(.start, "", by: component.label)
+        report(ComponentStarted(component: component.name, incarnation: component.incarnation))
     }
 
     // MARK: - The world's own events
