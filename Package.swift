@@ -113,7 +113,7 @@ let executables: [Target] = [
     program(
         "cloudtaser", in: "Sources/Executables",
         [
-            "Compliance", "WrapperConfiguration",
+            "Compliance", "WrapperConfiguration", "SimulationEngine", "SimulationScenarios",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
 ]
@@ -230,7 +230,9 @@ let testTargets: [Target] = [
     tests("AttackCatalogueTests", ["AttackCatalogue"]),
     tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
-    tests("CommandLineTests", ["cloudtaser"]),
+    tests(
+        "CommandLineTests",
+        ["cloudtaser", "SimulationEngine", "SimulationScenarios", "TestKit"]),
     tests("LimitTests", ["TestKit", "AttackPrograms", "CLinux", "delivery-harness"]),
     tests(
         "EndToEndTests",

@@ -74,3 +74,19 @@ package struct FaultsHealed: SimulationFact {
     package init() {}
     package var summary: String? { nil }
 }
+
+/// An incarnation of a component begins. Reported by the engine.
+package struct ComponentStarted: SimulationFact {
+    package let component: String
+    package let incarnation: Int
+
+    /// The trace has a line for it already.
+    package var summary: String? { nil }
+}
+
+/// A component crashed. Reported by the engine.
+package struct ComponentCrashed: SimulationFact {
+    package let component: String
+
+    package var summary: String? { nil }
+}

@@ -20,10 +20,10 @@ package final class SimulationRun: @unchecked Sendable {
 
     private var components: [String: Component] = [:]
 
-    init(seed: UInt64, replaying tape: Tape?, limits: RunLimits, keepsTrace: Bool) {
+    init(seed: UInt64, replaying tape: Tape?, limits: RunLimits, trace: Trace) {
         self.seed = seed
         choices = Choices(seed: seed, replaying: tape)
-        trace = Trace(keepsLines: keepsTrace)
+        self.trace = trace
         scheduler = Scheduler(choices: choices, limits: limits, trace: trace)
         let log = EventLog(trace: trace, scheduler: scheduler)
         faults = FaultPlan(choices: choices, log: log)
@@ -66,6 +66,7 @@ package final class SimulationRun: @unchecked Sendable {
         component.executor.isFrozen = true
         component.executor.forget()
         note(.crash, "", by: component.label)
+        report(ComponentCrashed(component: name))
     }
 
     /// A new incarnation of a component that crashed or ended; one that runs crashes first.
@@ -92,6 +93,7 @@ package final class SimulationRun: @unchecked Sendable {
         let context = ComponentContext(run: self, component: component)
         scheduler.start(component, context)
         note(.start, "", by: component.label)
+        report(ComponentStarted(component: component.name, incarnation: component.incarnation))
     }
 
     // MARK: - The world's own events

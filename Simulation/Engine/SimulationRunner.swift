@@ -4,7 +4,11 @@ internal import Ports
 
 /// Runs scenarios, each on a thread of its own.
 package struct SimulationRunner: Sendable {
+    /// The result has the trace's lines.
     package var keepsTrace = false
+    /// Called with each line of the trace as it happens, so that a run that traps shows how far
+    /// it came.
+    package var onTraceLine: (@Sendable (String) -> Void)?
     /// Added to each run.
     package var makeOracles: @Sendable () -> [any Oracle] = StandardOracles.make
 
@@ -50,7 +54,8 @@ package struct SimulationRunner: Sendable {
         // The standard library seeds its hashing on first use: not while a component runs.
         _ = Set([seed])
         let run = SimulationRun(
-            seed: seed, replaying: tape, limits: limits, keepsTrace: keepsTrace)
+            seed: seed, replaying: tape, limits: limits,
+            trace: Trace(keepsLines: keepsTrace, onLine: onTraceLine))
         for oracle in makeOracles() { run.oracles.add(oracle) }
         run.run(build)
         var hash = run.trace.hash

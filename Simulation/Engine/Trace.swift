@@ -18,8 +18,12 @@ package final class Trace: @unchecked Sendable {
     /// Events so far.
     package private(set) var count = 0
     private let keepsLines: Bool
+    private let onLine: ((String) -> Void)?
 
-    init(keepsLines: Bool) { self.keepsLines = keepsLines }
+    init(keepsLines: Bool, onLine: ((String) -> Void)? = nil) {
+        self.keepsLines = keepsLines
+        self.onLine = onLine
+    }
 
     func add(_ kind: Kind, _ detail: String, by component: String, at time: MonotonicTime) {
         count += 1
@@ -27,13 +31,15 @@ package final class Trace: @unchecked Sendable {
         hash.add(text: component)
         hash.add(text: kind.rawValue)
         hash.add(text: detail)
-        guard keepsLines else { return }
+        guard keepsLines || onLine != nil else { return }
         let columns = [
             Self.padded(time.seconds, to: 16, left: true),
             Self.padded(String(count), to: 7, left: true), Self.padded(component, to: 14),
             Self.padded(kind.rawValue, to: 8), Self.oneLine(detail),
         ]
-        lines.append(columns.joined(separator: " "))
+        let line = columns.joined(separator: " ")
+        if keepsLines { lines.append(line) }
+        onLine?(line)
     }
 
     /// Something that has no line of its own changes the hash too.

@@ -31,7 +31,6 @@ package struct LeaseClientScenario: SimulatedScenario {
                 guard run.component("client")?.state == .running else { return }
                 run.marks.hit("client.crashed")
                 run.crash("client")
-                run.report(HolderEnded("client", isOrderly: false))
                 run.report(ConditionChanged("client.served", holds: false))
                 let pause = run.choices.draw(in: 1...30, label: "workload/crash-time")
                 run.after(.seconds(pause)) { run.restart("client") }

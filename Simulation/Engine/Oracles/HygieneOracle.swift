@@ -30,7 +30,8 @@ package struct RetryAfterReceived: SimulationFact {
     package var summary: String? { "\(client) is to leave \(server) alone for \(delay)" }
 }
 
-/// Nobody floods a server or ignores Retry-After.
+/// Nobody floods a server or ignores Retry-After. A client that crashed and came back cannot know
+/// what the last incarnation was told; the limit of requests holds for both together.
 package final class HygieneOracle: Oracle {
     private struct Pair: Hashable {
         let client: String
@@ -50,6 +51,9 @@ package final class HygieneOracle: Oracle {
         registry.on(RetryAfterReceived.self) { [self, unowned registry] answer in
             let pair = Pair(client: answer.client, server: answer.server)
             notBefore[pair] = registry.now.advanced(by: answer.delay)
+        }
+        registry.on(ComponentStarted.self) { [self] started in
+            notBefore = notBefore.filter { $0.key.client != started.component }
         }
         registry.on(RequestSent.self) { [self, unowned registry] in judge($0, registry) }
     }

@@ -52,7 +52,8 @@ package struct LeaseReported: SimulationFact {
     package var summary: String? { lease }
 }
 
-/// A holder is gone: orderly, having cleaned up, or crashed.
+/// A holder is gone: orderly, having cleaned up, or crashed. For a holder that is a component the
+/// engine reports the crash.
 package struct HolderEnded: SimulationFact {
     package let holder: String
     package let isOrderly: Bool
@@ -110,6 +111,9 @@ package final class LeaseOracle: Oracle {
         registry.on(LeaseRevoked.self) { [self] in leases[$0.lease]?.isRevoked = true }
         registry.on(LeaseReported.self) { [self] in leases[$0.lease]?.isReported = true }
         registry.on(HolderEnded.self) { [self] in judge($0) }
+        registry.on(ComponentCrashed.self) { [self] in
+            judge(HolderEnded($0.component, isOrderly: false))
+        }
     }
 
     /// Why the lease is no longer good; nil when it is.

@@ -34,17 +34,20 @@ enum Terminal {
 struct CloudTaser: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cloudtaser",
-        abstract: "Evidence and reference pages of CloudTaser.",
+        abstract: "Evidence, reference pages and simulation of CloudTaser.",
         discussion: """
             Examples:
               cloudtaser evidence build
               cloudtaser evidence check
               cloudtaser evidence report --records build/evidence
               cloudtaser reference exit-codes --out docs/reference/exit-codes.md
+              cloudtaser simulate --seeds 1000
 
             \(Exit.help)
             """,
-        subcommands: [Evidence.self, Reference.self, Version.self])
+        subcommands: [
+            Evidence.self, Reference.self, Simulate.self, SimulateWorker.self, Version.self,
+        ])
 }
 
 struct Version: ParsableCommand {
