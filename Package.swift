@@ -210,7 +210,9 @@ let testTargets: [Target] = [
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
         ]),
     tests("SimulationTests", ["Simulation", "AttackPrograms"]),
-    tests("SimulationEngineTests", ["SimulationEngine", "SimulationScenarios", "Ports"]),
+    tests(
+        "SimulationEngineTests",
+        ["SimulationEngine", "SimulationScenarios", "Ports", "SecretMemory"]),
     tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests(
