@@ -212,7 +212,7 @@ let testTargets: [Target] = [
     tests("SimulationTests", ["Simulation", "AttackPrograms"]),
     tests(
         "SimulationEngineTests",
-        ["SimulationEngine", "SimulationScenarios", "Ports", "SecretMemory"]),
+        ["SimulationEngine", "SimulationScenarios", "Ports", "SecretMemory", "TestKit"]),
     tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests(
