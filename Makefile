@@ -61,6 +61,12 @@ test: setup $(OPENBAO) ## All tests that need no virtual machine, with the real 
 $(OPENBAO):
 	@.ci/fetch-openbao $@
 
+SEEDS := 10000
+
+.PHONY: simulate
+simulate: setup build/cloudtaser ## Soak the simulator with SEEDS=10000 seeds of this commit
+	build/cloudtaser simulate --seeds $(SEEDS) --commit $$(git rev-parse HEAD)
+
 .PHONY: vm-test
 vm-test: ## Boot real kernels in QEMU; run the wrapper and attacks there
 	@.ci/setup vm

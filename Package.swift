@@ -220,6 +220,7 @@ let testTargets: [Target] = [
             "HostConformance",
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
         ]),
+<<<<<<< HEAD
     tests(
         "SimulationTests",
         [
@@ -227,7 +228,16 @@ let testTargets: [Target] = [
             "LinuxProcessHost",
         ]),
     tests("SimulationEngineTests", ["SimulationEngine", "SimulationScenarios", "Ports"]),
+    tests(
+        "SimulationScenariosTests",
+        ["SimulationScenarios", "SimulationEngine", "Simulation", "Ports", "Wrapper"]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),
+=======
+    tests("SimulationTests", ["Simulation", "AttackPrograms"]),
+    tests(
+        "SimulationEngineTests",
+        ["SimulationEngine", "SimulationScenarios", "Ports", "SecretMemory", "TestKit"]),
+>>>>>>> w-engine
     tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests(

@@ -68,6 +68,13 @@ package final class Choices: @unchecked Sendable {
         return (0..<count).map { _ in UInt8(truncatingIfNeeded: generator.next() >> 32) }
     }
 
+    /// Lets go of the tape when the run is over.
+    func forget() {
+        tape = Tape(seed: seed)
+        streams = []
+        indices = [:]
+    }
+
     private func streamIndex(of label: String) -> Int {
         if let index = indices[label] { return index }
         let index = tape.addLabel(label)

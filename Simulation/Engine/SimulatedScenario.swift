@@ -32,6 +32,10 @@ package protocol SimulatedScenario: Sendable {
     /// Marks of which each must be hit at least once in a campaign of a few hundred seeds.
     static var sometimes: [String] { get }
     static var limits: RunLimits { get }
+    /// Who judges; the standard oracles unless a scenario has more.
+    static func makeOracles() -> [any Oracle]
+    /// One at least for each oracle.
+    static var canaries: [OracleCanary] { get }
 
     init()
 
@@ -43,6 +47,8 @@ package protocol SimulatedScenario: Sendable {
 extension SimulatedScenario {
     package static var sometimes: [String] { [] }
     package static var limits: RunLimits { RunLimits() }
+    package static func makeOracles() -> [any Oracle] { StandardOracles.make() }
+    package static var canaries: [OracleCanary] { StandardCanaries.all }
 }
 
 /// What became of one seed.

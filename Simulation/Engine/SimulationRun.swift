@@ -146,6 +146,7 @@ package final class SimulationRun: @unchecked Sendable {
         scheduler.forget()
         oracles.forget()
         trace.forget()
+        choices.forget()
         components = [:]
     }
 }

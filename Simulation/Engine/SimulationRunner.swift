@@ -9,8 +9,8 @@ package struct SimulationRunner: Sendable {
     /// Called with each line of the trace as it happens, so that a run that traps shows how far
     /// it came.
     package var onTraceLine: (@Sendable (String) -> Void)?
-    /// Added to each run.
-    package var makeOracles: @Sendable () -> [any Oracle] = StandardOracles.make
+    /// Other oracles than the scenario's own; nil: those.
+    package var makeOracles: (@Sendable () -> [any Oracle])?
 
     package init() {}
 
@@ -18,12 +18,14 @@ package struct SimulationRunner: Sendable {
     package func run(
         _ scenario: any SimulatedScenario.Type, seed: UInt64, replaying tape: Tape? = nil
     ) -> RunResult {
-        run(named: scenario.name, limits: scenario.limits, seed: seed, replaying: tape) {
-            scenario.init().build(in: $0)
-        }
+        var own = self
+        own.makeOracles = makeOracles ?? { scenario.makeOracles() }
+        return own.run(
+            named: scenario.name, limits: scenario.limits, seed: seed, replaying: tape
+        ) { scenario.init().build(in: $0) }
     }
 
-    /// A scenario without a type: for canaries and tests.
+    /// A scenario without a type, by the standard oracles: for canaries and tests.
     package func run(
         named name: String, limits: RunLimits = RunLimits(), seed: UInt64,
         replaying tape: Tape? = nil, build: (SimulationRun) -> Void
@@ -56,7 +58,7 @@ package struct SimulationRunner: Sendable {
         let run = SimulationRun(
             seed: seed, replaying: tape, limits: limits,
             trace: Trace(keepsLines: keepsTrace, onLine: onTraceLine))
-        for oracle in makeOracles() { run.oracles.add(oracle) }
+        for oracle in makeOracles?() ?? StandardOracles.make() { run.oracles.add(oracle) }
         run.run(build)
         var hash = run.trace.hash
         hash.add(run.choices.hash.value)

@@ -4,7 +4,7 @@ package import SimulationEngine
 /// Every scenario that `cloudtaser simulate` knows, the default first.
 package enum ScenarioCatalogue {
     package static let all: [any SimulatedScenario.Type] = [
-        WrapperScenario.self, LeaseClientScenario.self,
+        WrapperScenario.self, LeaseClientScenario.self, SelfTestScenario.self,
     ]
 
     /// nil when there is none of that name.

@@ -195,7 +195,7 @@ final class WrapperObserver {
     /// The program works with what it was given.
     func used(by process: SimulatedProcess) {
         look()
-        for value in process.values.values {
+        for (_, value) in process.values.sorted(by: { $0.key < $1.key }) {
             guard let id = leaseOfPassword[String(decoding: value, as: UTF8.self)],
                 !excused.contains(id), let lease = known.first(where: { $0.id == id })
             else { continue }

@@ -107,6 +107,26 @@ struct RuntimeCaptureTests {
         #expect(findings.contains { $0.component == "subject#1" && $0.oracle == "tripwire" })
     }
 
+    @Test("Task.sleep behind a sibling's engine wait is caught and named", arguments: [0, 1])
+    func hiddenRealSleep(kind: Int) {
+        let findings = tripwire { context in
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await context.clock.sleep(for: .seconds(3000)) }
+                group.addTask {
+                    do {
+                        if kind == 0 {
+                            try await Task.sleep(for: .seconds(30))
+                        } else {
+                            try await Task.sleep(nanoseconds: 30_000_000_000)
+                        }
+                    } catch {}
+                }
+            }
+        }
+        #expect(findings.first?.component == "subject#1")
+        #expect(findings.first?.message.contains("real clock") == true)
+    }
+
     @Test("the real clock is caught and named", arguments: [0, 1])
     func realClock(kind: Int) {
         let findings = tripwire { _ in

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import SimulationEngine
 import SimulationScenarios
+import TestKit
 import Testing
 
 @Suite("Scenarios")
@@ -25,6 +26,20 @@ struct ScenarioTests {
         }
         #expect(SometimesFacts.missing(of: LeaseClientScenario.self, in: hits) == [])
         #expect(hashes.count == 300)
+    }
+
+    /// Other seeds for each commit, and still the same ones for the same commit.
+    @Test(
+        "a hundred seeds derived from the commit are green",
+        arguments: ScenarioCatalogue.all.map { $0.name }.filter { $0 != SelfTestScenario.name })
+    func commitSeeds(name: String) throws {
+        let scenario = try #require(ScenarioCatalogue.scenario(named: name))
+        let first = UInt64(Checkout.current.commit.prefix(12), radix: 16) ?? 1
+        for seed in first..<first + 100 {
+            let findings = SimulationRunner().run(scenario, seed: seed).findings
+            #expect(
+                findings == [], "cloudtaser simulate --scenario \(name) --seed \(seed) --trace")
+        }
     }
 
     @Test("the same seed gives the same trace, and its tape replays it")

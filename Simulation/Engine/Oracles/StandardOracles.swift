@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The oracles of every run. Later steps add theirs to the runner, not here.
+/// The oracles of every run. Later steps add theirs to their scenarios, not here.
 package enum StandardOracles {
     package static func make() -> [any Oracle] {
         [

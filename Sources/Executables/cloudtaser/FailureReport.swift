@@ -6,11 +6,12 @@ struct CanaryReport {
     /// By the canary's name.
     let verdicts: [String: OracleCanary.Verdict]
 
-    static func run() -> CanaryReport {
-        let runner = SimulationRunner()
+    static func run(of scenario: any SimulatedScenario.Type) -> CanaryReport {
+        var runner = SimulationRunner()
+        runner.makeOracles = { scenario.makeOracles() }
         return CanaryReport(
             verdicts: Dictionary(
-                uniqueKeysWithValues: StandardCanaries.all.map {
+                uniqueKeysWithValues: scenario.canaries.map {
                     ($0.name, $0.verdict(with: runner))
                 }))
     }

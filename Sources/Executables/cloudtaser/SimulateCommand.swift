@@ -117,7 +117,7 @@ struct Simulate: ParsableCommand {
                 showsTrace: trace, output: output
             ).run()
         }
-        let canaries = CanaryReport.run()
+        let canaries = CanaryReport.run(of: try scenario.type)
         var campaign = Campaign(
             scenario: try scenario.type, firstSeed: try begin, seedCount: seeds,
             jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount)

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+import SimulationEngine
+import SimulationScenarios
+import Testing
+
+@Suite("The wrapper in the simulator")
+struct WrapperScenarioTests {
+    private static func runner() -> SimulationRunner {
+        var runner = SimulationRunner()
+        runner.makeOracles = { StandardOracles.make() }
+        return runner
+    }
+
+    private static func run(
+        _ broken: BrokenWrapper?, seed: UInt64
+    ) -> RunResult {
+        let scenario =
+            broken.map { kind in WrapperScenario { try kind.make($0) } } ?? WrapperScenario()
+        return runner().run(
+            named: WrapperScenario.name, limits: WrapperScenario.limits, seed: seed
+        ) { scenario.build(in: $0) }
+    }
+
+    /// So many seeds may pass before a mistake is found.
+    private static let seedsMax: UInt64 = 200
+
+    @Test("a wrapper that is broken is found out", arguments: BrokenWrapper.allCases)
+    func broken(_ kind: BrokenWrapper) {
+        for seed in 1...Self.seedsMax {
+            let findings = Self.run(kind, seed: seed).findings
+            guard findings.contains(where: { $0.oracle == kind.oracle }) else { continue }
+            // Control: the same seed finds nothing wrong with the production wrapper.
+            let whole = Self.run(nil, seed: seed).findings
+            #expect(whole.isEmpty, "seed \(seed): \(whole)")
+            return
+        }
+        Issue.record("\(Self.seedsMax) seeds found nothing wrong with one that \(kind.rawValue)")
+    }
+
+    @Test("the production wrapper passes", arguments: 1...10 as ClosedRange<UInt64>)
+    func production(seed: UInt64) {
+        let result = Self.run(nil, seed: seed)
+        #expect(result.findings.isEmpty, "seed \(seed): \(result.findings)")
+        #expect(result.steps > 100 && result.duration == .seconds(1800))
+    }
+}
