@@ -220,24 +220,19 @@ let testTargets: [Target] = [
             "HostConformance",
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
         ]),
-<<<<<<< HEAD
     tests(
         "SimulationTests",
         [
             "Simulation", "SimulationMatrix", "AttackCatalogue", "Ports", "WrapperConfiguration",
             "LinuxProcessHost",
         ]),
-    tests("SimulationEngineTests", ["SimulationEngine", "SimulationScenarios", "Ports"]),
+    tests(
+        "SimulationEngineTests",
+        ["SimulationEngine", "SimulationScenarios", "Ports", "SecretMemory", "TestKit"]),
     tests(
         "SimulationScenariosTests",
         ["SimulationScenarios", "SimulationEngine", "Simulation", "Ports", "Wrapper"]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),
-=======
-    tests("SimulationTests", ["Simulation", "AttackPrograms"]),
-    tests(
-        "SimulationEngineTests",
-        ["SimulationEngine", "SimulationScenarios", "Ports", "SecretMemory", "TestKit"]),
->>>>>>> w-engine
     tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests(
