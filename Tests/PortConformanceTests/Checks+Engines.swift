@@ -85,6 +85,7 @@ extension Check {
             let store = try bench.appRoleStore()
             for plaintext in [
                 [], [0], Array("a key of 32 bytes, or so it says".utf8), [255, 0, 1],
+                Array(0...255),
             ] {
                 for context in [[], Array("bucket/object".utf8)] {
                     let sealed = try store.encrypt(plaintext, key: "app", context: context)

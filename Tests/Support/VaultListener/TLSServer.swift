@@ -79,7 +79,8 @@ final class TLSServerStream {
         let count = X509_NAME_get_text_by_NID(
             X509_get_subject_name(certificate), NID_commonName, &name, Int32(name.count))
         guard count > 0 else { return nil }
-        return String(decoding: name.prefix(Int(count)).map(UInt8.init), as: UTF8.self)
+        return String(
+            decoding: name.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     /// At least one byte, or nil at the end of the stream.

@@ -90,6 +90,15 @@ package final class VaultListener: Sendable {
     /// Completed TLS handshakes so far.
     package var handshakes: Int { state.withLock { $0.handshakes } }
 
+    /// Closes the connections there are, as a server does with idle ones; waits until they are.
+    package func closeConnections() {
+        let open = state.withLock { state in
+            for connection in state.connections { shutdown(connection, Int32(SHUT_RDWR)) }
+            return state.connections
+        }
+        while state.withLock({ !$0.connections.isDisjoint(with: open) }) { usleep(1000) }
+    }
+
     /// Closes every connection and waits for the threads. Idempotent.
     package func stop() {
         let threads = state.withLock { state in
