@@ -51,6 +51,8 @@ final class WrapperObserver {
         run.note(stop.cause)
         if case .refused(let exit, _) = stop {
             run.marks.hit("refused.\(exit)")
+            // The refusal itself tells of a request without an answer.
+            excuseAll()
             serve(false)
         }
         run.report(HolderEnded(holder, isOrderly: true))

@@ -81,6 +81,7 @@ final class LeaseIgnoringWrapper: DrivenWrapper {
 final class RashWrapper: DrivenWrapper {
     private let whole: ProductionWrapper
     private var hasGivenUp = false
+    private var hasStarted = false
 
     init(_ whole: ProductionWrapper) { self.whole = whole }
 
@@ -92,14 +93,17 @@ final class RashWrapper: DrivenWrapper {
 
     func handle(_ event: WrapperStateMachine.Event) -> WrapperStateMachine.Action {
         switch event {
-        case .readFailed where !hasGivenUp, .storeFailed where !hasGivenUp:
-            hasGivenUp = true
+        case .readFailed where !hasStarted, .storeFailed where !hasStarted:
+            (hasGivenUp, hasStarted) = (true, true)
             return .startProgram
         case .host(.programEnded(let exit)) where hasGivenUp:
             return .finish(.programEnded(exit))
         case .hostFailed(let failure) where hasGivenUp:
             return .finish(WrapperStop(failure))
         case .started where hasGivenUp, .host where hasGivenUp: return .wait(until: nil)
+        case .started:
+            hasStarted = true
+            return whole.handle(event)
         default: return whole.handle(event)
         }
     }

@@ -124,4 +124,35 @@ import WrapperConfiguration
         }
         #expect(stop.statusCode == 111)
     }
+
+    @Test func `reads anew when the values have ended before the old program has`() {
+        var driver = Self.atMaximum(.restart)
+        driver.handle(.read(.leased("b", .seconds(5))))
+        driver.handle(.host(.deadline))
+        driver.handle(.done)
+        let end = ChildExit.signalled(signal: 9)
+        #expect(driver.handle(.host(.programEnded(end)), after: 30) == .read(request: 0))
+        // From here on it is a fetch as the first one was: no program runs.
+        let wait = driver.handle(.readFailed(.sealed(host: "v"), nil))
+        #expect(driver.waitOut(wait) == .read(request: 0))
+        #expect(driver.handle(.read(.leased("c", .seconds(60)))) == .startProgram)
+        #expect(driver.waitOut(driver.handle(.started)) == .renew(LeaseID("c")))
+    }
+
+    @Test func `leaves leases alone at the end that have run out`() {
+        var driver = MachineDriver { ($0.rotation, $0.ownsToken) = (.signal(1), false) }
+        var action = driver.start(
+            .forever, reading: [.leased("a", .seconds(6, renewable: false))])
+        for name in ["b", "c"] {
+            #expect(driver.waitOut(action) == .read(request: 0))
+            driver.handle(.read(.leased(name, .seconds(6, renewable: false))))
+            driver.handle(.done)
+            action = driver.handle(.done)
+        }
+        // At 8 s: a has run out at 6, b lives until 10, c until 14.
+        let end = driver.handle(.host(.programEnded(.exited(code: 0))))
+        #expect(end == .revoke(LeaseID("c")))
+        #expect(driver.handle(.revoked) == .revoke(LeaseID("b")))
+        #expect(driver.handle(.revoked) == .forgetLogin)
+    }
 }

@@ -81,6 +81,27 @@ struct Reading: Sendable, Equatable {
     }
 }
 
+/// A lease that nobody keeps alive any more.
+struct Retired: Sendable, Equatable {
+    let id: LeaseID
+    /// nil: it does not end by itself.
+    let expiresAt: MonotonicTime?
+
+    init?(_ reading: Reading) {
+        guard let id = reading.leaseID else { return nil }
+        self.id = id
+        expiresAt = reading.granted?.expiresAt
+    }
+
+    init(_ lease: Lease, at now: MonotonicTime) {
+        id = lease.id
+        expiresAt = lease.grant.lifetime.map { now.advanced(by: $0) }
+    }
+
+    /// It has run out, and there is nothing to revoke.
+    func isOver(at now: MonotonicTime) -> Bool { expiresAt.map { $0 <= now } ?? false }
+}
+
 /// What is to be kept alive and watched while the program runs, and what is due next.
 struct Upkeep: Sendable, Equatable {
     enum Due: Sendable, Equatable {

@@ -9,7 +9,8 @@ extension WrapperStateMachine {
         endDeadline = moment.now.advanced(by: WrapperPlan.revocationLimit)
         // The end of an own token is the end of its leases.
         discarded =
-            plan.ownsToken ? [] : retired + fresh.compactMap(\.leaseID) + upkeep.leaseIDs
+            plan.ownsToken
+            ? [] : retired + (fresh + upkeep.readings).compactMap(Retired.init)
         state = .ending(stop)
         return cleanUp(stop, moment)
     }
@@ -19,6 +20,7 @@ extension WrapperStateMachine {
             state = .finished
             return .finish(stop)
         }
+        discarded.removeAll { $0.isOver(at: moment.now) }
         guard isLoggedIn, plan.ownsToken || !discarded.isEmpty else { return .forgetLogin }
         guard max(moment.now, vaultNotBefore) < endDeadline else {
             tell(
@@ -27,7 +29,7 @@ extension WrapperStateMachine {
             return .forgetLogin
         }
         guard vaultNotBefore <= moment.now else { return .wait(until: vaultNotBefore) }
-        return plan.ownsToken ? .revokeToken : .revoke(discarded.removeLast())
+        return plan.ownsToken ? .revokeToken : .revoke(discarded.removeLast().id)
     }
 
     mutating func end(_ stop: WrapperStop, _ event: Event, _ moment: Moment) -> Action {

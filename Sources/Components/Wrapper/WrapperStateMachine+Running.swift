@@ -157,8 +157,7 @@ extension WrapperStateMachine {
         case (.signalling, .done), (.hooking, .done):
             // The program may use its old values a while longer: their leases run out by
             // themselves, or are revoked at the end.
-            retired += upkeep.leaseIDs
-            retired.removeFirst(max(retired.count - Self.retiredMax, 0))
+            retire(upkeep.readings.compactMap(Retired.init), moment)
             return rotated(moment)
         default: misreported(event)
         }
@@ -166,6 +165,12 @@ extension WrapperStateMachine {
 
     /// Leases of former values that are revoked at the end; older ones run out by themselves.
     static let retiredMax = 256
+
+    /// Remembers leases for the end, and forgets those that have run out.
+    mutating func retire(_ leases: [Retired], _ moment: Moment) {
+        retired = (retired + leases).filter { !$0.isOver(at: moment.now) }
+        retired.removeFirst(max(retired.count - Self.retiredMax, 0))
+    }
 
     /// Every new value is here: hand them over.
     private mutating func apply(_ moment: Moment) -> Action {
@@ -188,12 +193,19 @@ extension WrapperStateMachine {
             state = .rotating(.stopping)
             return .stopProgram
         case (.looking, .host(.programEnded(let exit))):
-            retireFresh()
+            retireFresh(moment)
             return begin(ending: .programEnded(exit), moment)
         case (.stopping, .done):
             state = .rotating(.stopped)
             return .wait(until: nil)
         case (.stopped, .host(.programEnded)):
+            // The old program may have taken its time.
+            let isStale = fresh.contains { $0.granted?.isExpired(at: moment.now) ?? false }
+            guard !isStale else {
+                retireFresh(moment)
+                retire(upkeep.readings.compactMap(Retired.init), moment)
+                return readAgain(moment)
+            }
             state = .rotating(.restarting)
             return .startProgram
         case (.looking, .host): return .wait(until: moment.now)
@@ -202,15 +214,15 @@ extension WrapperStateMachine {
             state = .rotating(.stoppedForGood)
             return .wait(until: nil)
         case (.stoppedForGood, .host(.programEnded(let exit))):
-            retireFresh()
+            retireFresh(moment)
             return begin(ending: .programEnded(exit), moment)
         case (.stopped, .host), (.stoppedForGood, .host): return .wait(until: nil)
         case (.restarting, .started):
             // Nobody uses the former values any more.
-            discarded = upkeep.leaseIDs
+            discarded = upkeep.readings.compactMap(Retired.init)
             return rotated(moment)
         case (_, .hostFailed(let failure)):
-            retireFresh()
+            retireFresh(moment)
             return begin(ending: WrapperStop(failure), moment)
         default: misreported(event)
         }
@@ -227,14 +239,14 @@ extension WrapperStateMachine {
     private mutating func abandon(
         _ stop: WrapperStop, _ failure: SecretStoreFailure?, _ lease: Lease?, _ moment: Moment
     ) -> Action {
-        discarded = fresh.compactMap(\.leaseID)
-        if let lease { discarded.append(lease.id) }
+        discarded = fresh.compactMap(Retired.init)
+        if let lease { discarded.append(Retired(lease, at: moment.now)) }
         fresh = []
         upkeep.rotationFailed(failure?.retryAfter, at: moment.now, chance: moment.chance)
         if failure == .tokenInvalid { upkeep.tokenLost(at: moment.now) }
         heed(failure, moment)
         guard failure != .interrupted else {
-            retired += discarded
+            retire(discarded, moment)
             discarded = []
             state = .watching
             return .wait(until: moment.now.advanced(by: Self.interruptionPause))
@@ -243,19 +255,20 @@ extension WrapperStateMachine {
         return discardNext(moment)
     }
 
-    private mutating func retireFresh() {
-        retired += fresh.compactMap(\.leaseID)
+    private mutating func retireFresh(_ moment: Moment) {
+        retire(fresh.compactMap(Retired.init), moment)
         fresh = []
     }
 
     private mutating func discardNext(_ moment: Moment) -> Action {
         if moment.now < vaultNotBefore {
-            retired += discarded
+            retire(discarded, moment)
             discarded = []
         }
+        discarded.removeAll { $0.isOver(at: moment.now) }
         guard let lease = discarded.popLast() else { return watchOn(moment) }
         state = .discarding
-        return .revoke(lease)
+        return .revoke(lease.id)
     }
 
     mutating func discard(_ event: Event, _ moment: Moment) -> Action {

@@ -82,9 +82,9 @@ package struct WrapperStateMachine: Sendable {
     /// Of the reads under way.
     var fresh: [Reading] = []
     /// To be revoked now.
-    var discarded: [LeaseID] = []
+    var discarded: [Retired] = []
     /// In use by programs that keep their old values; revoked at the end.
-    var retired: [LeaseID] = []
+    var retired: [Retired] = []
     var backoff = Backoff()
     var fetchDeadline = MonotonicTime(nanoseconds: .max)
     var endDeadline = MonotonicTime(nanoseconds: .max)
@@ -165,10 +165,10 @@ extension WrapperStateMachine {
             fresh.append(Reading(facts, at: moment.now, chance: moment.chance))
             return fresh.count < plan.requestCount ? read(fresh.count) : fetched(moment)
         case (.reading, .readFailed(let failure, let lease)):
-            retire(lease)
+            retire(lease, moment)
             return retry(.read(request: fresh.count), after: failure, moment)
         case (.reading, .valuesRefused(let stop, let lease)):
-            retire(lease)
+            retire(lease, moment)
             return begin(ending: stop, moment)
         case (.pausing(let again), .host(.deadline)):
             return again == .logIn ? logIn() : read(fresh.count)
@@ -191,8 +191,17 @@ extension WrapperStateMachine {
         return .read(request: request)
     }
 
-    private mutating func retire(_ lease: Lease?) {
-        if let lease { retired.append(lease.id) }
+    /// Once more from the first read, with the time of a first fetch: what was read has ended
+    /// before it could be used.
+    mutating func readAgain(_ moment: Moment) -> Action {
+        fresh = []
+        backoff = Backoff()
+        fetchDeadline = moment.now.advanced(by: plan.fetchLimit)
+        return read(0)
+    }
+
+    private mutating func retire(_ lease: Lease?, _ moment: Moment) {
+        if let lease { retire([Retired(lease, at: moment.now)], moment) }
     }
 
     /// What may pass by itself is tried again until the time for the fetch is over.
