@@ -94,10 +94,11 @@ extension SimulatedVault {
 
     /// Gives an AppRole role another secret id and hands it out wrapped.
     ///
+    /// - Parameter given: what the wrapping token is to be; nil: one is made up.
     /// - Returns: the wrapping token; nil when there is no such role.
     package mutating func wrapSecretID(
         mount: String = "approle", roleID: String, namespace: String = "",
-        secondsToLive: Int = 300
+        secondsToLive: Int = 300, as given: String? = nil
     ) -> String? {
         guard case .appRole(var roles) = namespaces[namespace]?.authBackends[mount],
             roles[roleID] != nil
@@ -105,7 +106,7 @@ extension SimulatedVault {
         let made = issue(.secretID)
         roles[roleID]?.credentials.append(made)
         namespaces[namespace]?.authBackends[mount] = .appRole(roles)
-        let wrapping = issue(.wrappingToken)
+        let wrapping = given ?? issue(.wrappingToken)
         wrappings[wrapping] = Wrapping(
             namespace: namespace, data: .object([("secret_id", .string(made))]),
             expiresAt: now + secondsToLive)

@@ -108,6 +108,30 @@ import WrapperConfiguration
         }
     }
 
+    @Test func `every case of the port's failures can be injected at every call`() throws {
+        let samples = SecretStoreFailure.oneOfEach()
+        // The rate limit comes with and without a time to wait.
+        #expect(Set(samples.map(\.caseName)).count == samples.count - 1)
+        for failure in samples {
+            var store = store(plan: { $0 == .logIn ? nil : .before(failure) })
+            _ = try store.logIn()
+            #expect(throws: failure) { try store.renewToken() }
+            #expect(throws: failure) { try store.renew(LeaseID("a")) }
+            #expect(throws: failure) { try store.revoke(LeaseID("a")) }
+            #expect(throws: failure) { try store.currentVersion(of: Self.dynamic) }
+            #expect(throws: failure) { try lease(&store) }
+            #expect(throws: failure) { try store.revokeToken() }
+            let key: [UInt8] = [1]
+            #expect(throws: failure) {
+                try store.encrypt(key.span.bytes, key: "app", context: [])
+            }
+            #expect(throws: failure) {
+                try store.decrypt("vault:v1:", key: "app", context: []) { _ in }
+            }
+        }
+        #expect(server.vault.leases.isEmpty)
+    }
+
     @Test func `a lost answer to a login leaves a token that nobody has`() throws {
         var store = store(plan: { _ in .answerLost(.responseTruncated(path: "login")) })
         #expect(throws: SecretStoreFailure.responseTruncated(path: "login")) {

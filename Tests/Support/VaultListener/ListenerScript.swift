@@ -19,6 +19,13 @@ package import Simulation
 ///     approle ROLE-ID SECRET-ID       at auth/approle
 ///     kubernetes ROLE JWT             at auth/kubernetes
 ///     jwt ROLE JWT                    at auth/jwt
+///     cert ROLE COMMON-NAME           at auth/cert; clients are asked for a certificate
+///     wrapped ROLE-ID TOKEN           TOKEN stands for a new secret id of that AppRole role
+///     login-life SECONDS SECONDS-MAX  of the tokens of logins that the lines after it describe
+///     database MOUNT ROLE SECONDS SECONDS-MAX
+///     pki MOUNT ROLE SECONDS SECONDS-MAX
+///     transit MOUNT KEY
+///     real-time                       the vault's time passes as the clock does
 ///     condition sealed|uninitialized|standby|rate-limited:SECONDS|rate-limited|failing:STATUS
 ///     condition redirecting:ORIGIN|invalid-json
 ///     fault only-tls11|truncated-body|short-body|silent|endless|closing
@@ -56,6 +63,9 @@ package struct ListenerScript: Sendable {
     package private(set) var fault = TransportFault.none
     package private(set) var certificate = Certificate.good
     package private(set) var requiresClientCertificate = false
+    package private(set) var asksForClientCertificate = false
+    package private(set) var followsClock = false
+    private var tokenLife: (seconds: Int, secondsMax: Int?) = (3600, nil)
     package private(set) var port: UInt16 = 0
     private var namespace = ""
     /// Fields gathered so far, by namespace, mount and name.
@@ -64,7 +74,8 @@ package struct ListenerScript: Sendable {
     package init(_ text: String) throws(Failure) {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         for (index, line) in lines.enumerated() {
-            let words = line.split(separator: " ", maxSplits: 3).map(String.init)
+            let words = line.split(separator: " ", maxSplits: Self.hasFourWords(line) ? 4 : 3)
+                .map(String.init)
             guard let first = words.first, !first.hasPrefix("#") else { continue }
             guard apply(first, Array(words.dropFirst())) else {
                 throw Failure(line: index + 1, text: first)
@@ -76,6 +87,7 @@ package struct ListenerScript: Sendable {
     package func start() throws -> LoopbackVault {
         try LoopbackVault(
             vault: vault, fault: fault, requireClientCertificate: requiresClientCertificate,
+            askForClientCertificate: asksForClientCertificate, followsClock: followsClock,
             port: port, identity: { try certificate.identity(from: $0) })
     }
 
@@ -94,7 +106,17 @@ package struct ListenerScript: Sendable {
         case ("kv2-deleted", 2): mark(words, .deleted)
         case ("kv2-destroyed", 2): mark(words, .destroyed)
         case ("filled", 3): return addFilled(words)
-        case ("approle", 2), ("kubernetes", 2), ("jwt", 2): addRole(keyword, words)
+        case ("approle", 2), ("kubernetes", 2), ("jwt", 2), ("cert", 2): addRole(keyword, words)
+        case ("wrapped", 2):
+            return vault.wrapSecretID(
+                roleID: words[0], namespace: namespace, secondsToLive: 86_400, as: words[1])
+                != nil
+        case ("login-life", 2):
+            guard let seconds = Int(words[0]) else { return false }
+            tokenLife = (seconds, Int(words[1]))
+        case ("database", 4), ("pki", 4): return addDynamic(keyword, words)
+        case ("transit", 2): addTransit(words)
+        case ("real-time", 0): followsClock = true
         case ("condition", 1): return set(Self.condition(words[0])) { $0.vault.condition = $1 }
         case ("fault", 1): return set(Self.fault(words[0])) { $0.fault = $1 }
         case ("certificate", 1):
@@ -148,14 +170,49 @@ package struct ListenerScript: Sendable {
     }
 
     private mutating func addRole(_ keyword: String, _ words: [String]) {
-        let roles = [words[0]: SimulatedVault.Role(credentials: [words[1]])]
+        let role = SimulatedVault.Role(
+            credentials: [words[1]], secondsToLive: tokenLife.seconds,
+            maxSecondsToLive: tokenLife.secondsMax)
+        let roles = [words[0]: role]
+        asksForClientCertificate = asksForClientCertificate || keyword == "cert"
         let backend: SimulatedVault.AuthBackend =
             switch keyword {
             case "approle": .appRole(roles)
             case "kubernetes": .kubernetes(roles)
+            case "cert": .certificate(roles)
             default: .jwt(roles)
             }
         vault.namespaces[namespace]?.authBackends[keyword] = backend
+    }
+
+    private mutating func addDynamic(_ keyword: String, _ words: [String]) -> Bool {
+        guard let seconds = Int(words[2]), let secondsMax = Int(words[3]) else { return false }
+        let role = SimulatedVault.DynamicRole(
+            secondsToLive: seconds, maxSecondsToLive: secondsMax,
+            grantsLease: keyword == "database")
+        switch vault.namespaces[namespace]?.mounts[words[0]] {
+        case .database(var roles):
+            roles[words[1]] = role
+            vault.mount(.database(roles), at: words[0], namespace: namespace)
+        case .pki(var roles):
+            roles[words[1]] = role
+            vault.mount(.pki(roles), at: words[0], namespace: namespace)
+        default:
+            let roles = [words[1]: role]
+            vault.mount(
+                keyword == "pki" ? .pki(roles) : .database(roles), at: words[0],
+                namespace: namespace)
+        }
+        return true
+    }
+
+    private mutating func addTransit(_ words: [String]) {
+        var keys: [String: Int] = [:]
+        if case .transit(let known) = vault.namespaces[namespace]?.mounts[words[0]] {
+            keys = known
+        }
+        keys[words[1]] = 1
+        vault.mount(.transit(keys), at: words[0], namespace: namespace)
     }
 
     private static func condition(_ word: String) -> SimulatedVault.Condition? {
@@ -189,6 +246,11 @@ package struct ListenerScript: Sendable {
         case ("chunked", let value?): return Int(value).map { .chunked(bytes: $0) }
         default: return nil
         }
+    }
+
+    /// Everywhere else the third word takes the rest of the line.
+    private static func hasFourWords(_ line: Substring) -> Bool {
+        line.hasPrefix("database ") || line.hasPrefix("pki ")
     }
 
     private static func split(_ word: String) -> (String, String?) {

@@ -16,10 +16,12 @@ package final class LoopbackVault: Sendable {
     /// - Parameters:
     ///   - identity: makes the server's certificate; nil: a good one.
     ///   - requireClientCertificate: refuse clients without one of this authority.
+    ///   - followsClock: the vault's time passes as the clock does; otherwise it stands still.
     ///   - askForClientCertificate: take one of this authority where a client has one.
     package init(
         vault: SimulatedVault = SimulatedVault(), fault: TransportFault = .none,
         requireClientCertificate: Bool = false, askForClientCertificate: Bool = false,
+        followsClock: Bool = false,
         port: UInt16 = 0,
         identity: ((LoopbackPKI) throws -> Identity)? = nil
     ) throws {
@@ -28,6 +30,7 @@ package final class LoopbackVault: Sendable {
         var options = VaultListener.Options(identity: try (identity ?? { try $0.server() })(pki))
         options.fault = fault
         options.port = port
+        options.followsClock = followsClock
         if requireClientCertificate || askForClientCertificate {
             options.clientAuthorityPEM = pki.authority.certificatePEM
         }

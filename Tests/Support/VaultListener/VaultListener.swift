@@ -44,6 +44,8 @@ package final class VaultListener: Sendable {
         package var fault = TransportFault.none
         /// IPv4 only; 0 takes a free port.
         package var port: UInt16 = 0
+        /// The vault's time passes as the clock does, and its wall clock is the real one.
+        package var followsClock = false
 
         package init(identity: Identity) { self.identity = identity }
     }
@@ -56,6 +58,14 @@ package final class VaultListener: Sendable {
         var connections: Set<Int32> = []
         var threads: [pthread_t] = []
         var handshakes = 0
+        /// When the vault's time began to follow the clock (seconds); nil: it stands still.
+        var startedAt: Int?
+
+        mutating func moveTime() {
+            guard let startedAt else { return }
+            let elapsed = VaultListener.monotonicSeconds() - startedAt
+            vault.advance(seconds: max(0, elapsed - vault.now))
+        }
     }
 
     package let port: UInt16
@@ -70,7 +80,12 @@ package final class VaultListener: Sendable {
             isClientCertificateRequired: options.isClientCertificateRequired,
             onlyTLS11: options.fault == .onlyTLS11)
         (descriptor, port) = try Self.listen(port: options.port)
-        state = Mutex(State(vault: vault, fault: options.fault))
+        var initial = State(vault: vault, fault: options.fault)
+        if options.followsClock {
+            initial.startedAt = Self.monotonicSeconds() - vault.now
+            initial.vault.startedAt = Int64(time(nil)) - Int64(vault.now)
+        }
+        state = Mutex(initial)
         try startThread { listener in listener.acceptLoop() }
     }
 
@@ -81,7 +96,10 @@ package final class VaultListener: Sendable {
     package func withVault<Result: Sendable>(
         _ body: (inout SimulatedVault) -> Result
     ) -> Result {
-        state.withLock { body(&$0.vault) }
+        state.withLock { state in
+            state.moveTime()
+            return body(&state.vault)
+        }
     }
 
     /// What the wire does from the next request on. `onlyTLS11` only counts at the start.
@@ -202,7 +220,8 @@ package final class VaultListener: Sendable {
         while var request = reader.next(from: stream) {
             request.clientName = stream.clientName
             let (response, fault) = state.withLock { state in
-                (state.vault.respond(to: request), state.fault)
+                state.moveTime()
+                return (state.vault.respond(to: request), state.fault)
             }
             guard send(response, to: request, fault: fault, over: stream) else { return }
         }
@@ -254,6 +273,12 @@ package final class VaultListener: Sendable {
         body.append(contentsOf: repeatElement(UInt8(ascii: "x"), count: bytes - frame.count))
         body.append(contentsOf: frame.suffix(2))
         return body
+    }
+
+    private static func monotonicSeconds() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return time.tv_sec
     }
 
     private static func listen(port: UInt16) throws -> (Int32, UInt16) {
