@@ -149,6 +149,9 @@ let testSupport: [Target] = [
         "vault-listener", in: "Tests/Support", ["VaultListener", "LoopbackPKI"]),
     library("OpenBaoServer", in: "Tests/Support", ["LoopbackPKI"]),
     library("TestKit", in: "Tests/Support", ["Compliance"]),
+    library("AttackMatrixFiles", in: "Tests/Support", ["AttackCatalogue"]),
+    program(
+        "attack-matrix", in: "Tests/Support", ["AttackMatrixFiles", "SimulationMatrix"]),
     library("MemoryScan", in: "Tests/Support", ["SecretMemory", "CLinux"]),
     program(
         "delivery-harness", in: "Tests/Support",
@@ -206,7 +209,10 @@ let testTargets: [Target] = [
         ]),
     tests(
         "SimulationTests",
-        ["Simulation", "SimulationMatrix", "AttackCatalogue", "Ports", "LinuxProcessHost"]),
+        [
+            "Simulation", "SimulationMatrix", "AttackCatalogue", "AttackMatrixFiles",
+            "AttackPrograms", "Ports", "LinuxProcessHost", "TestKit",
+        ]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),
     tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
