@@ -72,7 +72,10 @@ vm-test: ## Boot real kernels in QEMU; run the wrapper and attacks there
 	@.ci/setup vm
 	@python3 vm-tests/kernels.py --cache $(KERNELS)
 	@$(MAKE) --no-print-directory $(addprefix build/,$(STATIC_PROGRAMS))
-	@python3 vm-tests/run.py --kernels $(KERNELS) --evidence $(EVIDENCE)
+	swift build --product attack-matrix
+	@"$$(swift build --show-bin-path)/attack-matrix" . json > build/attack-matrix.json
+	@python3 vm-tests/run.py --kernels $(KERNELS) --evidence $(EVIDENCE) \
+		--matrix build/attack-matrix.json
 
 .PHONY: vm-demo
 vm-demo: ## The demonstration's attacks inside a guest, where this host refuses them

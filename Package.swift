@@ -163,6 +163,9 @@ let testSupport: [Target] = [
     library("OpenBaoServer", in: "Tests/Support", ["LoopbackPKI"]),
     library("HostConformance", in: "Tests/Support", ["Ports", "Delivery", "SecretMemory"]),
     library("TestKit", in: "Tests/Support", ["Compliance"]),
+    library("AttackMatrixFiles", in: "Tests/Support", ["AttackCatalogue"]),
+    program(
+        "attack-matrix", in: "Tests/Support", ["AttackMatrixFiles", "SimulationMatrix"]),
     library("MemoryScan", in: "Tests/Support", ["SecretMemory", "CLinux"]),
     program(
         "delivery-harness", in: "Tests/Support",
@@ -223,8 +226,8 @@ let testTargets: [Target] = [
     tests(
         "SimulationTests",
         [
-            "Simulation", "SimulationMatrix", "AttackCatalogue", "Ports", "WrapperConfiguration",
-            "LinuxProcessHost",
+            "Simulation", "SimulationMatrix", "AttackCatalogue", "AttackMatrixFiles",
+            "AttackPrograms", "Ports", "LinuxProcessHost", "TestKit", "WrapperConfiguration",
         ]),
     tests(
         "SimulationEngineTests",

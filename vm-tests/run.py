@@ -19,12 +19,13 @@ import time
 
 import demo
 import kernels
+import matrix_comparison
 from guest_image import initramfs
 from machine import BootFailure, Machine
 from machine_checks import MachineChecks
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-ALL_SUITES = "hibernation,images,memory,core,wrapper,budget,swap"
+ALL_SUITES = "hibernation,images,memory,core,wrapper,vectors,budget,swap"
 
 # Each boot: kernel series, what is added to the kernel command line and why, suites to run.
 BOOTS = [
@@ -35,9 +36,9 @@ BOOTS = [
     {"name": "6.1", "series": "6.1", "suites": ALL_SUITES, "parameters": ["secretmem.enable=1"]},
     {"name": "6.12", "series": "6.12", "suites": ALL_SUITES, "parameters": []},
     {"name": "7.2", "series": "7.2", "suites": ALL_SUITES, "parameters": []},
-    {"name": "6.1-default", "series": "6.1", "suites": "tier,wrapper", "parameters": []},
+    {"name": "6.1-default", "series": "6.1", "suites": "tier,wrapper,vectors", "parameters": []},
     # Pages of dead processes hold nothing, so that every copy found is one that somebody keeps.
-    {"name": "6.12-init-on-free", "series": "6.12", "suites": "images,copies",
+    {"name": "6.12-init-on-free", "series": "6.12", "suites": "images,copies,vectors",
      "parameters": ["init_on_free=1"]},
 ]
 
@@ -58,7 +59,7 @@ class BootRun:
 
     def __init__(self, boot, kernel, options):
         self.boot, self.kernel, self.options = boot, kernel, options
-        self.cases, self.suites, self.attacks = [], [], {}
+        self.cases, self.suites, self.attacks, self.verdicts = [], [], {}, []
         self.facts = {}
         self.finished, self.retries, self.seconds = False, 0, 0.0
         self.failure = ""
@@ -67,6 +68,7 @@ class BootRun:
         begin = time.monotonic()
         for attempt in (0, 1):
             self.cases, self.suites, self.facts, self.finished = [], [], {}, False
+            self.verdicts = []
             said_hello = self.once()
             if said_hello or attempt == 1:
                 break
@@ -123,6 +125,8 @@ class BootRun:
                 f"control: {message['control']}")
         elif kind == "attack":
             self.attacks[message["vector"]] = (message["classic"], message["cloudtaser"])
+        elif kind == "verdict":
+            self.verdicts.append(message)
         elif kind == "profile":
             self.facts = message["facts"]
         elif kind == "suite":
@@ -219,6 +223,10 @@ def arguments():
     parser.add_argument("--application", default=os.path.join(build, "demo-application"))
     parser.add_argument("--evidence", default=os.path.join(build, "evidence"))
     parser.add_argument("--profiles", default=os.path.join(ROOT, "Fixtures", "kernel-profiles"))
+    parser.add_argument("--matrix", metavar="JSON",
+                        help="compare the attacks' results with this output of attack-matrix")
+    parser.add_argument("--measured", default=os.path.join(ROOT, "Fixtures",
+                                                           "vm-measured-cells.json"))
     parser.add_argument("--demo", metavar="EXPECTED",
                         help="attack the demonstration's pair in one guest, print its table and "
                         "compare it with this file")
@@ -263,7 +271,30 @@ def main():
     records = write_evidence(runs, options.evidence)
     if not options.only and not options.suites:
         write_profiles(runs, options.profiles)
-    return summary(runs, found, records, options)
+    agree = options.matrix is None or comparison(runs, options)
+    return summary(runs, found, records, options) or (0 if agree else 1)
+
+
+def comparison(runs, options):
+    """Whether the simulated kernel agrees and enough cells were compared; prints both."""
+    cells = matrix_comparison.simulated_cells(options.matrix)
+    compared, wrong = matrix_comparison.compare(runs, cells)
+    # The control: a comparison that cannot fail proves nothing.
+    turned, refused = matrix_comparison.compare(runs, matrix_comparison.inverted(cells))
+    if len(refused) < len(turned):
+        print(f"the comparison took {len(turned) - len(refused)} cells that were turned round")
+        return False
+    for line in wrong:
+        print(f"DISAGREES {line}")
+    minimum = matrix_comparison.committed_minimum(options.measured)
+    whole = not options.only and not options.suites
+    print(f"{len(compared)} cells compared with the simulated kernel, {len(wrong)} disagree"
+          + (f"; at least {minimum} have to be compared" if whole else ""))
+    if wrong or whole and len(compared) < minimum:
+        return False
+    if whole:
+        matrix_comparison.write_cells(compared, max(minimum, len(compared)), options.measured)
+    return True
 
 
 def demonstration(run, path):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import AttackCatalogue
-import Ports
+package import Ports
 package import Simulation
 
 /// Attack × kernel profile × delivery mode × enforcement mode × target, enumerated in full: what
@@ -34,6 +34,10 @@ package struct AttackMatrix: Sendable {
     package let cells: [Cell]
     /// The same attacks with bpf/deny_ptrace.bpf.c loaded, for comparison with the VM.
     package let programCells: [Cell]
+    /// Cells that `make vm-test` has compared with a real kernel.
+    package let measured: Set<MeasuredCell>
+    /// `cells` by vector and profile.
+    let index: [Place: [Cell]]
 
     package var disagreements: [Cell] { cells.filter { !$0.agrees } }
 
@@ -43,7 +47,7 @@ package struct AttackMatrix: Sendable {
     /// - Throws: a profile's fact that is missing or unknown.
     package static func build(
         catalogue: AttackCatalogue, profiles: [KernelProfile],
-        rules: SimulatedKernel.Rules = SimulatedKernel.Rules()
+        measured: Set<MeasuredCell> = [], rules: SimulatedKernel.Rules = SimulatedKernel.Rules()
     ) throws(KernelFeatures.UnknownFact) -> AttackMatrix {
         var cells: [Cell] = []
         var programCells: [Cell] = []
@@ -71,7 +75,9 @@ package struct AttackMatrix: Sendable {
             }
         }
         return AttackMatrix(
-            catalogue: catalogue, profiles: profiles, cells: cells, programCells: programCells)
+            catalogue: catalogue, profiles: profiles, cells: cells, programCells: programCells,
+            measured: measured,
+            index: Dictionary(grouping: cells) { Place(id: $0.id, profile: $0.at.profile) })
     }
 }
 

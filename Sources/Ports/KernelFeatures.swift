@@ -39,6 +39,9 @@ package struct KernelFeatures: Sendable, Equatable {
     package var kexecLoad = true
     /// kexec_file_load(2).
     package var kexecFileLoad = true
+    /// mm_access in read mode asks nobody when the caller holds CAP_PERFMON: environment, maps
+    /// and process_madvise pass the ptrace check by. Found on 7.2, not on 6.12.
+    package var perfmonReads = false
     /// Modules can be loaded.
     package var modules = true
     /// Hibernation is compiled in (/sys/power/disk exists).

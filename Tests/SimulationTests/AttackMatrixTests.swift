@@ -1,19 +1,128 @@
 // SPDX-License-Identifier: Apache-2.0
 import AttackCatalogue
+import AttackMatrixFiles
+import AttackPrograms
 import Ports
 import Simulation
 import SimulationMatrix
+import TestKit
 import Testing
 
 @Suite("The attack matrix")
 struct AttackMatrixTests {
-    private static let none = AttackCatalogue(common: [], vectors: [])
+    private static let files = Result { try AttackMatrixFiles(root: Checkout.root) }
+
+    private static let full = Result {
+        let files = try Self.files.get()
+        return try AttackMatrix.build(
+            catalogue: files.catalogue, profiles: files.profiles, measured: files.measured)
+    }
+
+    private static func matrix() throws -> AttackMatrix { try full.get() }
+
+    /// Every `AV-…` in a text.
+    private static func identifiers(in text: String) -> Set<String> {
+        let words = text.utf8.split { byte in
+            let isLetter = UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
+            let isDigit = UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
+            return !isLetter && !isDigit && byte != UInt8(ascii: "-")
+        }
+        return Set(words.map { String(decoding: $0, as: UTF8.self) }.filter { $0.hasPrefix("AV-") })
+    }
+
+    @Test("the model derives what the catalogue expects, in every cell")
+    func agreement() throws {
+        let matrix = try Self.matrix()
+        let wrong = matrix.disagreements.map { cell in
+            let expected = cell.expected?.verdict.rawValue ?? "nothing"
+            return "\(cell.id) \(cell.at): derived \(cell.derived.verdict.rawValue) "
+                + "(\(cell.derived.reason)), expected \(expected)"
+        }
+        #expect(wrong.isEmpty, "\(wrong.count):\n\(wrong.prefix(60).joined(separator: "\n"))")
+    }
+
+    @Test("the matrix is enumerated in full")
+    func complete() throws {
+        let matrix = try Self.matrix()
+        let places = SimulatedAttacks.all.reduce(0) { $0 + $1.targets.count }
+        let worlds =
+            matrix.profiles.count * ModelledDelivery.allCases.count * EnforcementMode.modes.count
+        #expect(matrix.cells.count == places * worlds)
+        let keys = Set(matrix.cells.map { MeasuredCell(id: $0.id, at: $0.at) })
+        #expect(keys.count == matrix.cells.count)
+        #expect(matrix.profiles.count >= 6)
+        let played = Set(SimulatedAttacks.all.map { $0.id })
+        let executable = Set(matrix.catalogue.vectors.filter(\.isExecutable).map(\.id))
+        #expect(played == executable)
+        #expect(matrix.catalogue.vectors.count == 143)
+    }
+
+    @Test("attackers stand where the catalogue says")
+    func positions() throws {
+        let catalogue = try Self.files.get().catalogue
+        for attack in SimulatedAttacks.all {
+            let vector = try #require(catalogue.vector(attack.id))
+            #expect(
+                vector.attacker == .both || vector.attacker.rawValue == attack.position.rawValue,
+                "\(attack.id)")
+        }
+    }
+
+    @Test("each rule of the model decides a cell: with it off, the matrix disagrees")
+    func mutations() throws {
+        for rules in SimulatedKernel.Rules.allCases {
+            let files = try Self.files.get()
+            // The newest kernel first: most rules show there, and the search ends.
+            let isRed = try files.profiles.reversed().contains { profile in
+                try !AttackMatrix.build(
+                    catalogue: files.catalogue, profiles: [profile], rules: rules
+                ).disagreements.isEmpty
+            }
+            #expect(isRed, "no cell hangs on \(rules)")
+        }
+    }
+
+    @Test("the VM's attack programs are vectors of the catalogue that are played here")
+    func attackPrograms() {
+        let ids = AttackVector.allCases.map(\.catalogueID)
+        #expect(Set(ids).count == ids.count)
+        #expect(ids.count >= 20)
+        #expect(Set(ids).isSubset(of: SimulatedAttacks.all.map { $0.id }))
+    }
+
+    @Test("as many cells as the last VM run compared are cells of this matrix")
+    func measuredCells() throws {
+        let files = try Self.files.get()
+        let matrix = try Self.matrix()
+        let known = Set(
+            (matrix.cells + matrix.programCells).map {
+                MeasuredCell(id: $0.id, at: $0.at)
+            })
+        #expect(files.measured.isSubset(of: known))
+        #expect(files.measured.count >= files.measuredMinimum)
+    }
 
     @Test("a profile whose facts are not known is refused by name")
-    func unknownFacts() {
+    func unknownFacts() throws {
         let profile = KernelProfile(name: "x", series: "x", parameters: [], facts: [:])
-        #expect(throws: KernelFeatures.UnknownFact.self) {
-            try AttackMatrix.build(catalogue: Self.none, profiles: [profile])
+        #expect(throws: KernelFeatures.UnknownFact(name: "memfdSecret", value: nil)) {
+            try AttackMatrix.build(
+                catalogue: try Self.files.get().catalogue, profiles: [profile])
         }
+    }
+
+    @Test("every form shows every vector, and the counts are computed")
+    func renderers() throws {
+        let matrix = try Self.matrix()
+        let total = matrix.summary
+        #expect(total.byVerdict.values.reduce(0, +) == total.cells)
+        let (json, page) = (matrix.json(), matrix.html())
+        let all = Set(matrix.catalogue.vectors.map(\.id))
+        #expect(Self.identifiers(in: matrix.table()) == all)
+        #expect(Self.identifiers(in: page) == all)
+        #expect(Self.identifiers(in: json) == Set(SimulatedAttacks.all.map { $0.id }))
+        #expect(page.contains("\(total.cells) cells"))
+        #expect(json.split(separator: "\n").count > total.cells)
+        #expect(!page.contains("http"), "the page needs nothing from elsewhere")
     }
 }

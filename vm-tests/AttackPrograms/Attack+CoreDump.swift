@@ -39,6 +39,22 @@ extension Attack {
         return searchCores(in: directory)
     }
 
+    func coreLimit() -> AttackReport {
+        let limited = clinux_set_core_limit(pid, UInt64.max)
+        return limited == 0
+            ? AttackReport(.coreLimit, .changed, detail: "RLIMIT_CORE of the victim is unlimited")
+            : refused(.coreLimit, -limited, "prlimit: \(SystemError.name(of: -limited))")
+    }
+
+    func corePattern() -> AttackReport {
+        let previous = TargetProcess.text(Self.corePatternPath) ?? ""
+        let written = write("/tmp/cloudtaser-core-pattern", to: Self.corePatternPath)
+        defer { _ = write(previous, to: Self.corePatternPath) }
+        return written == 0
+            ? AttackReport(.corePattern, .changed, detail: "core_pattern was written")
+            : refused(.corePattern, written, "core_pattern: \(SystemError.name(of: written))")
+    }
+
     private func searchCores(in directory: String) -> AttackReport {
         // core_uses_pid may append the process id to the name.
         guard case .success(let names) = TargetProcess.entries(directory), let name = names.first

@@ -113,30 +113,35 @@ extension Attack {
             let name = SystemError.name(of: attached)
             return refused(.ptraceInject, attached, "PTRACE_ATTACH: \(name)")
         }
+        return injectWhileStopped(.ptraceInject)
+    }
+
+    /// Has the attached and stopped victim write out its memory, then detaches.
+    func injectWhileStopped(_ vector: AttackVector) -> AttackReport {
         defer { clinux_ptrace_detach(pid) }
         let ranges: [Range<UInt64>]
         switch likelyRanges() {
         case .success(let found): ranges = found
         case .failure(let error):
-            return refused(.ptraceInject, error.number, "maps: \(error.name)")
+            return refused(vector, error.number, "maps: \(error.name)")
         }
         var failure: (String, Int32) = ("", 0)
         guard let victim = InjectedVictim(stopped: pid, failure: &failure) else {
             return AttackReport(
-                .ptraceInject, .unavailable, errorNumber: failure.1, detail: failure.0)
+                vector, .unavailable, errorNumber: failure.1, detail: failure.0)
         }
         let exported = victim.export(ranges) { file, refusal in
             (found: MemoryFile.occurrences(of: needle, in: file), refusal: refusal)
         }
         switch exported {
         case .failure(let error):
-            return refused(.ptraceInject, error.number, "injected call: \(error.name)")
+            return refused(vector, error.number, "injected call: \(error.name)")
         case .success(let seen) where seen.found > 0:
-            return leaked(.ptraceInject, "the victim wrote it to a file when told to")
+            return leaked(vector, "the victim wrote it to a file when told to")
         case .success(let seen):
             let name = SystemError.name(of: seen.refusal)
             return AttackReport(
-                .ptraceInject, .absent, errorNumber: seen.refusal,
+                vector, .absent, errorNumber: seen.refusal,
                 detail: "\(ranges.count) ranges written out, not in them; refused ranges: \(name)")
         }
     }

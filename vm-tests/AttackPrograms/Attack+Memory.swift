@@ -82,14 +82,16 @@ extension MemoryScan {
 }
 
 extension Attack {
-    func memoryFile() -> AttackReport {
-        let descriptor = open("/proc/\(pid)/mem", O_RDONLY | O_CLOEXEC)
+    func memoryFile() -> AttackReport { memoryFile(.memory, "/proc/\(pid)/mem") }
+
+    func memoryFile(_ vector: AttackVector, _ path: String) -> AttackReport {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             let number = errno
-            return refused(.memory, number, "open of mem: \(SystemError.name(of: number))")
+            return refused(vector, number, "open of mem: \(SystemError.name(of: number))")
         }
         defer { close(descriptor) }
-        return scan(.memory) { address, buffer in
+        return scan(vector) { address, buffer in
             clinux_read_at(descriptor, address, buffer.baseAddress, buffer.count)
         }
     }

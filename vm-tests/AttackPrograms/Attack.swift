@@ -20,6 +20,19 @@ package struct Attack: Sendable {
         switch vector {
         case .environ: environ()
         case .memory: memoryFile()
+        case .taskFiles: filesByPath(.taskFiles, "/proc/\(pid)/task/\(pid)")
+        case .secondProc: filesBySecondMount()
+        case .commandLine: commandLine()
+        case .layout: information(.layout, "/proc/\(pid)/maps")
+        case .activity: information(.activity, "/proc/\(pid)/syscall")
+        case .compareDescriptors: compareDescriptors()
+        case .memoryWrite: memoryWrite()
+        case .processVMWritev: processVMWritev()
+        case .connectionTheft: connectionTheft()
+        case .seizeMemory: seizeMemory()
+        case .seizeInject: seizeInject()
+        case .coreLimit: coreLimit()
+        case .corePattern: corePattern()
         case .processVMReadv: processVMReadv()
         case .ptracePeek: ptracePeek()
         case .ptraceInject: ptraceInject()
@@ -60,13 +73,18 @@ package struct Attack: Sendable {
         }
     }
 
-    /// The ranges worth the slower attacks: the one given, else secret memory, stack and heap.
+    /// Larger anonymous mappings than this are left out of the slower attacks (bytes).
+    static let likelyBytesMax = 1 << 20
+
+    /// The ranges worth the slower attacks: the one given, else secret memory, stack, heap and
+    /// small anonymous mappings.
     func likelyRanges() -> Result<[Range<UInt64>], SystemError> {
         if let range { return .success([range]) }
         return TargetProcess.mappings(of: pid).map { mappings in
             mappings.filter { mapping in
                 mapping.readable
-                    && (mapping.isSecret || mapping.path == "[stack]" || mapping.path == "[heap]")
+                    && (mapping.isSecret || mapping.path == "[stack]" || mapping.path == "[heap]"
+                        || mapping.isAnonymous && mapping.range.count <= Self.likelyBytesMax)
             }.map(\.range)
         }
     }

@@ -22,14 +22,81 @@ package enum AttackVector: String, CaseIterable, Sendable {
     case physicalMemory = "dev-mem"
     /// The kernel's direct map through `/proc/kcore`.
     case kernelCore = "kcore"
+    /// The environment and memory files in a thread's folder.
+    case taskFiles = "task-files"
+    /// The same files through another mount of proc.
+    case secondProc = "second-proc"
+    /// `/proc/PID/cmdline`.
+    case commandLine = "cmdline"
+    /// `/proc/PID/maps`: addresses.
+    case layout = "maps"
+    /// `/proc/PID/syscall`: what the victim is doing.
+    case activity = "syscall"
+    /// kcmp(2) of a descriptor.
+    case compareDescriptors = "kcmp"
+    /// Writing code through `/proc/PID/mem`, else the stack. Writes what stands there.
+    case memoryWrite = "mem-write"
+    /// Writing the stack with process_vm_writev(2).
+    case processVMWritev = "process-vm-writev"
+    /// Taking any descriptor, a connection for instance, with pidfd_getfd(2).
+    case connectionTheft = "pidfd-getfd-any"
+    /// PTRACE_SEIZE, then `/proc/PID/mem`, as gcore does.
+    case seizeMemory = "seize-mem"
+    /// PTRACE_SEIZE, then system-call injection, as a checkpoint tool does.
+    case seizeInject = "seize-inject"
+    /// Raising RLIMIT_CORE with prlimit(2).
+    case coreLimit = "core-limit"
+    /// Changing core_pattern, and putting it back.
+    case corePattern = "core-pattern"
     /// A forced core dump, searched afterwards. Kills the victim, so it is last.
     case coreDump = "core-dump"
+
+    /// The vector in the catalogue (Fixtures/attack-vectors.json).
+    package var catalogueID: String {
+        switch self {
+        case .ptraceInject: "AV-001"
+        case .ptracePeek: "AV-002"
+        case .memory: "AV-004"
+        case .memoryWrite: "AV-005"
+        case .taskFiles: "AV-006"
+        case .secondProc: "AV-007"
+        case .processVMReadv: "AV-008"
+        case .processVMWritev: "AV-009"
+        case .descriptorTheft: "AV-010"
+        case .connectionTheft: "AV-011"
+        case .descriptorOpen: "AV-013"
+        case .mapFiles: "AV-014"
+        case .compareDescriptors: "AV-017"
+        case .seizeInject: "AV-038"
+        case .environ: "AV-044"
+        case .commandLine: "AV-045"
+        case .layout: "AV-046"
+        case .activity: "AV-047"
+        case .coreDump: "AV-051"
+        case .corePattern: "AV-054"
+        case .seizeMemory: "AV-055"
+        case .coreLimit: "AV-056"
+        case .kernelCore: "AV-058"
+        case .physicalMemory: "AV-059"
+        }
+    }
+
+    /// Whether the attack is on the machine: its result does not depend on the victim's process.
+    package var isOnMachine: Bool {
+        [.physicalMemory, .kernelCore, .corePattern].contains(self)
+    }
 }
 
 /// What an attack came to.
 package enum AttackOutcome: String, Sendable {
     /// The secret was found.
     case leaked
+    /// The victim's memory, control flow or connections are the attacker's.
+    case controlled
+    /// A setting was changed that other attacks need.
+    case changed
+    /// Facts were had, and no byte of the secret.
+    case informed
     /// The kernel refused the access that would have shown it.
     case refused
     /// The access worked and the secret was not in what it showed.

@@ -14,6 +14,8 @@ package struct TargetMapping: Sendable {
 
     /// Pages of memfd_secret(2).
     package var isSecret: Bool { path.contains("/secretmem") }
+    /// Pages without a file; shared ones are named after the device that they come from.
+    package var isAnonymous: Bool { path.isEmpty || path.hasPrefix("/dev/zero") }
     /// Pages behind a descriptor that stands for memory only.
     package var isMemoryFile: Bool { isSecret || path.hasPrefix("/memfd:") }
 }

@@ -53,6 +53,7 @@ struct KernelProfile {
             ("lsm", file("/sys/kernel/security/lsm")),
             ("memfdSecret", name(memfdSecretError)),
             ("modules", name(-clinux_probe_modules())),
+            ("perfmonReadAccess", .text(Self.perfmonReads() ? "available" : "none")),
             ("pidfdGetfd", name(Self.error(closing: clinux_pidfd_getfd(selfHandle, 0)))),
             ("processMadvise", name(-clinux_probe_process_madvise())),
             ("release", file("/proc/sys/kernel/osrelease")),
@@ -73,6 +74,24 @@ struct KernelProfile {
         guard result >= 0 else { return -result }
         close(result)
         return 0
+    }
+
+    /// Whether a process that the LSM program protects from every ptrace check shows its maps to
+    /// root all the same: then mm_access does not ask.
+    private static func perfmonReads() -> Bool {
+        guard activeLSMs().contains("bpf"), case .success(let program) = DenyPtrace.load(),
+            let child = ChildProcess(["probe-wait"])
+        else { return false }
+        defer {
+            kill(child.pid, SIGKILL)
+            child.reap()
+            program.unload()
+        }
+        guard child.readLine() == "ready", program.protect(child.pid) else { return false }
+        let descriptor = open("/proc/\(child.pid)/maps", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        close(descriptor)
+        return true
     }
 
     /// Reads a page of RAM above the first megabyte, which CONFIG_STRICT_DEVMEM refuses.
@@ -152,6 +171,15 @@ private struct TypeNames {
         return content.withUnsafeBytes { bytes in
             clinux_contains(bytes.baseAddress, bytes.count, pattern, pattern.count) == 1
         }
+    }
+}
+
+/// `/init probe-wait`: says that it runs, and waits for its end.
+enum WaitProbe {
+    static func run() -> Never {
+        print("ready")
+        fflush(stdout)
+        while true { pause() }
     }
 }
 

@@ -45,6 +45,7 @@ enum Guest {
         let memory = MemorySuite(host: host, seed: seed, profile: profile)
         let machine = MachineSuite(host: host, seed: seed, profile: profile)
         let wrapper = WrapperSuite(host: host, seed: seed, profile: profile)
+        let vectors = VectorSuite(host: host, seed: seed, profile: profile)
         let budget = BudgetSuite(host: host, seed: seed, profile: profile)
         for suite in (parameter("ct.suites") ?? "").split(separator: ",") {
             host.console("suite \(suite)")
@@ -57,6 +58,7 @@ enum Guest {
             case "wrapper": wrapper.run()
             case "budget": budget.run()
             case "copies": wrapper.copies()
+            case "vectors": vectors.run()
             case "demo": wrapper.demonstration()
             case "swap": machine.swap()
             default: host.console("guest-init: unknown suite \(suite)")
@@ -77,6 +79,7 @@ switch CommandLine.arguments.dropFirst().first {
 case "victim": VictimProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "vault": VaultProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "pressure": PressureProgram.run()
+case "probe-wait": WaitProbe.run()
 case "probe-seccomp": SeccompProbe.run()
 case "limited": LimitedProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "eater": EaterProgram.run()

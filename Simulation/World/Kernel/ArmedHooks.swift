@@ -34,7 +34,16 @@ package struct ArmedHooks: Sendable, Equatable {
     }
 
     /// Reasons for PTRACE_MODE_READ checks.
-    package enum ReadPurpose: Sendable, CaseIterable { case file, advice, comparison }
+    package enum ReadPurpose: Sendable, CaseIterable {
+        /// environ, maps and the like.
+        case memory
+        /// Links to descriptors and mapped files, stack, syscall.
+        case task
+        /// process_madvise(2).
+        case advice
+        /// kcmp(2).
+        case comparison
+    }
 
     package var responses: [Hook: Response] = [:]
     package var attachment = Attachment.bestTier

@@ -7,6 +7,11 @@ extension KernelFeatures {
         package let name: String
         package let value: String?
 
+        package init(name: String, value: String?) {
+            self.name = name
+            self.value = value
+        }
+
         package var description: String {
             "\(name): \(value.map { "'\($0)' is none of the known answers" } ?? "missing")"
         }
@@ -21,6 +26,7 @@ extension KernelFeatures {
             ("anonymousInodeHook", \.anonymousInodeHook), ("bpfLoop", \.bpfLoop),
             ("copyFromUserTask", \.copyFromUserTask), ("spliceCallsSendmsg", \.spliceCallsSendmsg),
             ("kexecLoad", \.kexecLoad), ("kexecFileLoad", \.kexecFileLoad), ("modules", \.modules),
+            ("perfmonReadAccess", \.perfmonReads),
         ]
     }
 

@@ -19,6 +19,9 @@ extension SimulatedKernel {
     enum AccessMode: Equatable {
         case attach
         case read(ArmedHooks.ReadPurpose)
+
+        /// Whether the check is mm_access in read mode, and not ptrace_may_access itself.
+        var isByMemory: Bool { self == .read(.memory) || self == .read(.advice) }
     }
 
     /// `ptrace_may_access`: credentials, then dumpable, then Yama, then hooks.
@@ -28,6 +31,7 @@ extension SimulatedKernel {
         guard let victim = table[target], let reader = table[caller] else { throw .noSuchProcess }
         // A process reads itself without any check, hooks included.
         guard caller != target else { return }
+        if features.perfmonReads, mode.isByMemory, reader.credentials.isAdministrator { return }
         let isSameUser = reader.credentials.user == victim.credentials.user
         guard isSameUser || reader.credentials.mayTraceAll || !rules.checksCredentials else {
             throw .operationNotPermitted

@@ -40,16 +40,18 @@ extension SimulatedKernel {
         }
         switch file {
         case .memory: try checkAccess(by: caller, to: target, .attach, .processMemoryRead)
-        case .environment, .layout, .activity:
-            try checkAccess(by: caller, to: target, .read(.file), .processMemoryRead)
+        case .environment, .layout:
+            try checkAccess(by: caller, to: target, .read(.memory), .processMemoryRead)
+        case .activity:
+            try checkAccess(by: caller, to: target, .read(.task), .processMemoryRead)
         case .commandLine, .coreDumpFilter: break
         case .descriptor(let number):
-            try checkAccess(by: caller, to: target, .read(.file), .processMemoryRead)
+            try checkAccess(by: caller, to: target, .read(.task), .processMemoryRead)
             guard let open = victim.descriptors[number] else { throw .noSuchFile }
             return try self.open(reopened(open), in: caller)
         case .mappedFile(let range):
             try requireAdministrator(caller)
-            try checkAccess(by: caller, to: target, .read(.file), .processMemoryRead)
+            try checkAccess(by: caller, to: target, .read(.task), .processMemoryRead)
             guard let mapping = try mappings(of: target).first(where: { $0.range == range }),
                 mapping.kind == .secret
             else { throw .noSuchFile }

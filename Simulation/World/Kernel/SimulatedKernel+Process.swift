@@ -30,6 +30,7 @@ extension SimulatedKernel {
             }
             return .done
         case .pageOut(let target, let range):
+            guard features.processMadvise else { throw .notImplemented }
             try checkAccess(by: caller, to: target, .read(.advice), .processMemoryRead)
             return .bytes(try bytes(range, of: target, else: .invalidArgument, where: isSwapped))
         case .compareDescriptors(let first, let second):

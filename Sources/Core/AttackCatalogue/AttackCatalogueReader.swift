@@ -30,6 +30,34 @@ package enum AttackCatalogueReader {
         }
     }
 
+    /// The cells that the last `make vm-test` compared, and how many it has to compare at least.
+    package static func measuredCells(
+        _ data: Data, file: String = "vm-measured-cells.json"
+    ) throws(AttackCatalogueFailure) -> (minimum: Int, cells: Set<MeasuredCell>) {
+        let content = try decode(MeasuredFile.self, data, file)
+        let cells = content.cells.map {
+            MeasuredCell(
+                id: $0.id,
+                at: CellCoordinates(
+                    profile: $0.profile, delivery: $0.delivery, enforcement: $0.enforcement,
+                    target: $0.target))
+        }
+        return (content.minimum, Set(cells))
+    }
+
+    private struct MeasuredFile: Decodable {
+        struct Cell: Decodable {
+            let id: String
+            let profile: String
+            let delivery: String
+            let enforcement: String
+            let target: String
+        }
+
+        let minimum: Int
+        let cells: [Cell]
+    }
+
     private struct ProfileFile: Decodable {
         struct Boot: Decodable {
             let name: String

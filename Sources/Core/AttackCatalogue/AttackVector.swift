@@ -109,6 +109,17 @@ package struct AttackCatalogue: Sendable, Equatable, Decodable {
     }
 }
 
+/// A cell that was compared with a real kernel (Fixtures/vm-measured-cells.json).
+package struct MeasuredCell: Sendable, Hashable {
+    package let id: String
+    package let at: CellCoordinates
+
+    package init(id: String, at cell: CellCoordinates) {
+        self.id = id
+        at = cell
+    }
+}
+
 /// One boot of a kernel, as the VM tests found it (Fixtures/kernel-profiles).
 package struct KernelProfile: Sendable, Equatable {
     /// Name of the boot: `6.12`, `6.1-default`.

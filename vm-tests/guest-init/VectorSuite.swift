@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+import AttackPrograms
+@preconcurrency import Glibc
+
+/// Every attack that can be made here, on the application and on the wrapper, without and with the
+/// LSM program: the host compares each result with the simulated kernel's.
+struct VectorSuite {
+    private static let needles: [(delivery: String, index: UInt64)] = [
+        ("splice", 71), ("environ", 72),
+    ]
+
+    let host: Host
+    let seed: UInt64
+    let profile: KernelProfile
+
+    func run() {
+        for (delivery, index) in Self.needles {
+            // Without memfd_secret the wrapper refuses this mode: WrapperSuite shows it.
+            guard profile.hasSecretMemory || delivery == "environ" else { continue }
+            attack(delivery, index)
+        }
+    }
+
+    private func attack(_ delivery: String, _ index: UInt64) {
+        let more = profile.hasSecretMemory ? [] : ["CLOUDTASER_MINIMUM_TIER=locked"]
+        guard let vault = GuestVault(seed: seed, needle: index) else {
+            return host.console("vectors: the vault did not start")
+        }
+        let needle = Needle(seed: seed, index: index)
+        let started = Application(
+            wrapped: needle, vault: vault, delivery: delivery, more: more)
+        // The vault's own copy must not be what a search of the machine finds.
+        vault.kill()
+        guard let application = started, application.holdsNeedle else {
+            return host.console("vectors: the application did not start")
+        }
+        let targets = [("application", application.pid), ("wrapper", application.wrapperPID)]
+        sweep(targets, needle, delivery, "none")
+        if case .success(let program) = DenyPtrace.load() {
+            if program.protect(application.pid, tracer: application.wrapperPID),
+                program.protect(application.wrapperPID)
+            {
+                sweep(targets, needle, delivery, "deny_ptrace")
+            }
+            program.unload()
+        }
+        send(
+            Attack(pid: application.pid, needle: needle).run(.coreDump), delivery, "none",
+            "application")
+        application.end()
+    }
+
+    private func sweep(
+        _ targets: [(String, pid_t)], _ needle: Needle, _ delivery: String, _ enforcement: String
+    ) {
+        for (target, pid) in targets {
+            for vector in AttackVector.allCases where vector != .coreDump {
+                // A search of all memory finds what the vault left, unless freed pages are zeroed.
+                if vector == .kernelCore && !Self.zeroesFreedPages && delivery != "environ" {
+                    continue
+                }
+                if vector.isOnMachine && target != "application" { continue }
+                if vector == .connectionTheft && target != "application" { continue }
+                let report = Attack(pid: pid, needle: needle).run(vector)
+                send(report, delivery, enforcement, target)
+            }
+        }
+    }
+
+    private static var zeroesFreedPages: Bool { Guest.parameter("init_on_free") == "1" }
+
+    private func send(
+        _ report: AttackReport, _ delivery: String, _ enforcement: String, _ target: String
+    ) {
+        host.send([
+            ("type", .text("verdict")), ("id", .text(report.vector.catalogueID)),
+            ("vector", .text(report.vector.rawValue)), ("delivery", .text(delivery)),
+            ("enforcement", .text(enforcement)), ("target", .text(target)),
+            ("outcome", .text(report.outcome.rawValue)),
+            ("errorName", .text(SystemError.name(of: report.errorNumber))),
+            ("detail", .text(report.detail)),
+        ])
+    }
+}
