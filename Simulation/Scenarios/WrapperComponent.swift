@@ -82,6 +82,12 @@ final class WrapperContainer {
             return event
         }
         let end = world.run.now.advanced(by: faults.latency)
+        // A login that was broken off would leave the fake with a token that the wrapper does not
+        // know; with a former one to go on with, it comes just in time.
+        if action == .logIn, machine.program != nil {
+            await context.clock.sleep(until: end)
+            return event
+        }
         guard let interruption = machine.nextEventTime, interruption < end else {
             return await isInterrupted(until: end) ? brokenOff(event) : event
         }

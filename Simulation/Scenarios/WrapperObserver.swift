@@ -53,7 +53,9 @@ final class WrapperObserver {
             run.marks.hit("refused.\(exit)")
             // The refusal itself tells of a request without an answer.
             excuseAll()
-            serve(false)
+            // A token that was handed over and has ended is its giver's to replace.
+            let isGivers = exit == .tokenInvalid && world.login == .token
+            if !isGivers { serve(false) }
         }
         run.report(HolderEnded(holder, isOrderly: true))
     }

@@ -165,4 +165,22 @@ import WrapperConfiguration
             #expect(driver.told.last == "revocation_failed")
         }
     }
+
+    @Test func `revokes the leases of a former login by themselves, then its token`() {
+        func end(_ answer: WrapperStateMachine.Event) -> [WrapperStateMachine.Action] {
+            var driver = MachineDriver()
+            let grant = Grant.seconds(30, renewable: false)
+            let due = driver.waitOut(
+                driver.start(grant, reading: [.leased("a", .seconds(600))]))
+            #expect(due == .logIn)
+            driver.handle(.loggedIn(grant))
+            let first = driver.handle(.host(.programEnded(.exited(code: 0))))
+            let second = driver.handle(answer)
+            return [first, second, driver.handle(.revoked)]
+        }
+        let whole: [WrapperStateMachine.Action] = [.revoke(Self.lease), .revokeToken, .forgetLogin]
+        #expect(end(.revoked) == whole)
+        // A policy that allows only the second.
+        #expect(end(.storeFailed(.permissionDenied(path: "sys/leases/revoke"))) == whole)
+    }
 }

@@ -64,12 +64,15 @@ struct Granted: Sendable, Equatable {
 
 /// What was read of one request.
 struct Reading: Sendable, Equatable {
+    /// Which login of the run it was read with: a lease ends with its token.
+    let login: Int
     var version: Int?
     var leaseID: LeaseID?
     /// Of the lease, or of the content itself.
     var granted: Granted?
 
-    init(_ facts: SecretFacts, at now: MonotonicTime, chance: UInt64) {
+    init(_ facts: SecretFacts, login: Int, at now: MonotonicTime, chance: UInt64) {
+        self.login = login
         version = facts.version
         leaseID = facts.lease?.id
         if let lease = facts.lease {
@@ -84,17 +87,20 @@ struct Reading: Sendable, Equatable {
 /// A lease that nobody keeps alive any more.
 struct Retired: Sendable, Equatable {
     let id: LeaseID
+    let login: Int
     /// nil: it does not end by itself.
     let expiresAt: MonotonicTime?
 
     init?(_ reading: Reading) {
         guard let id = reading.leaseID else { return nil }
         self.id = id
+        login = reading.login
         expiresAt = reading.granted?.expiresAt
     }
 
-    init(_ lease: Lease, at now: MonotonicTime) {
+    init(_ lease: Lease, login: Int, at now: MonotonicTime) {
         id = lease.id
+        self.login = login
         expiresAt = lease.grant.lifetime.map { now.advanced(by: $0) }
     }
 
@@ -129,6 +135,8 @@ struct Upkeep: Sendable, Equatable {
     let canLogInAgain: Bool
     let checkInterval: Duration
     private(set) var token: Granted?
+    /// Logins so far.
+    private(set) var logins = 0
     private(set) var readings: [Reading] = []
     /// When to rotate; nil: not wanted.
     private(set) var rotationAt: MonotonicTime?
@@ -149,13 +157,17 @@ struct Upkeep: Sendable, Equatable {
         }
     }
 
-    var leaseIDs: [LeaseID] { readings.compactMap(\.leaseID) }
+    private var hasLeases: Bool { readings.contains { $0.leaseID != nil } }
+
+    /// Whether no login can give access any more, only a new one.
+    func isTokenOver(at now: MonotonicTime) -> Bool { token?.isExpired(at: now) ?? false }
 
     mutating func loggedIn(_ grant: Grant, at now: MonotonicTime, chance: UInt64) {
         let isSuccessor = token != nil
+        logins += 1
         token = Granted(grant, at: now, chance: chance)
         // Leases end with the token that obtained them.
-        if isSuccessor, rotates, !leaseIDs.isEmpty { wantRotation(at: now) }
+        if isSuccessor, rotates, hasLeases { wantRotation(at: now) }
     }
 
     /// Takes what was read, all requests in order, in place of what there was.

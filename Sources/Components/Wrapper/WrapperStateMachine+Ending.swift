@@ -7,10 +7,10 @@ extension WrapperStateMachine {
     /// No program runs any more, or none ever will: clean up, then finish so.
     mutating func begin(ending stop: WrapperStop, _ moment: Moment) -> Action {
         endDeadline = moment.now.advanced(by: WrapperPlan.revocationLimit)
-        // The end of an own token is the end of its leases.
-        discarded =
-            plan.ownsToken
-            ? [] : retired + (fresh + upkeep.readings).compactMap(Retired.init)
+        // The end of an own token is the end of its leases; a former token's are not its.
+        discarded = (retired + (fresh + upkeep.readings).compactMap(Retired.init)).filter {
+            !plan.ownsToken || $0.login != upkeep.logins
+        }
         state = .ending(stop)
         return cleanUp(stop, moment)
     }
@@ -29,17 +29,24 @@ extension WrapperStateMachine {
             return .forgetLogin
         }
         guard vaultNotBefore <= moment.now else { return .wait(until: vaultNotBefore) }
-        return plan.ownsToken ? .revokeToken : .revoke(discarded.removeLast().id)
+        lastRevoked = discarded.popLast()?.id
+        return lastRevoked.map { .revoke($0) } ?? .revokeToken
     }
 
     mutating func end(_ stop: WrapperStop, _ event: Event, _ moment: Moment) -> Action {
         switch event {
         case .revoked:
-            if plan.ownsToken { isLoggedIn = false }
+            if lastRevoked == nil { isLoggedIn = false }
             return cleanUp(stop, moment)
         case .storeFailed(let failure):
+            heed(failure, moment)
             tellUnrevoked(failure)
-            return .forgetLogin
+            // A policy may forbid the one and allow the other.
+            guard lastRevoked != nil, plan.ownsToken, !failure.isTransient else {
+                return .forgetLogin
+            }
+            discarded = []
+            return cleanUp(stop, moment)
         // The wait for the vault is over, or somebody is in a hurry.
         case .host: return cleanUp(stop, moment)
         case .hostFailed: return .forgetLogin

@@ -133,7 +133,7 @@ extension WrapperStateMachine {
     mutating func rotate(_ stage: RotationStage, _ event: Event, _ moment: Moment) -> Action {
         switch (stage, event) {
         case (.reading, .read(let facts)):
-            fresh.append(Reading(facts, at: moment.now, chance: moment.chance))
+            fresh.append(reading(facts, moment))
             if fresh.count < plan.requestCount { return .read(request: fresh.count) }
             return apply(moment)
         case (.reading, .readFailed(let failure, let lease)):
@@ -240,7 +240,7 @@ extension WrapperStateMachine {
         _ stop: WrapperStop, _ failure: SecretStoreFailure?, _ lease: Lease?, _ moment: Moment
     ) -> Action {
         discarded = fresh.compactMap(Retired.init)
-        if let lease { discarded.append(Retired(lease, at: moment.now)) }
+        if let lease { discarded.append(retired(lease, moment)) }
         fresh = []
         upkeep.rotationFailed(failure?.retryAfter, at: moment.now, chance: moment.chance)
         if failure == .tokenInvalid { upkeep.tokenLost(at: moment.now) }

@@ -88,6 +88,8 @@ package struct WrapperStateMachine: Sendable {
     var backoff = Backoff()
     var fetchDeadline = MonotonicTime(nanoseconds: .max)
     var endDeadline = MonotonicTime(nanoseconds: .max)
+    /// The lease that is being revoked at the end; nil: the token is.
+    var lastRevoked: LeaseID?
     var isLoggedIn = false
     /// The vault asked to be left alone until then (Retry-After), whatever for.
     var vaultNotBefore = MonotonicTime(nanoseconds: 0)
@@ -162,7 +164,7 @@ extension WrapperStateMachine {
         case (.loggingIn, .storeFailed(let failure)):
             return retry(.logIn, after: failure, moment)
         case (.reading, .read(let facts)):
-            fresh.append(Reading(facts, at: moment.now, chance: moment.chance))
+            fresh.append(reading(facts, moment))
             return fresh.count < plan.requestCount ? read(fresh.count) : fetched(moment)
         case (.reading, .readFailed(let failure, let lease)):
             retire(lease, moment)
@@ -197,11 +199,20 @@ extension WrapperStateMachine {
         fresh = []
         backoff = Backoff()
         fetchDeadline = moment.now.advanced(by: plan.fetchLimit)
-        return read(0)
+        let needsLogin = plan.canLogInAgain && upkeep.isTokenOver(at: moment.now)
+        return needsLogin ? logIn() : read(0)
     }
 
     private mutating func retire(_ lease: Lease?, _ moment: Moment) {
-        if let lease { retire([Retired(lease, at: moment.now)], moment) }
+        if let lease { retire([retired(lease, moment)], moment) }
+    }
+
+    func reading(_ facts: SecretFacts, _ moment: Moment) -> Reading {
+        Reading(facts, login: upkeep.logins, at: moment.now, chance: moment.chance)
+    }
+
+    func retired(_ lease: Lease, _ moment: Moment) -> Retired {
+        Retired(lease, login: upkeep.logins, at: moment.now)
     }
 
     /// What may pass by itself is tried again until the time for the fetch is over.
