@@ -111,4 +111,18 @@ struct AttackProgramsTests {
             #expect(attack.run(vector).outcome == .unavailable, "\(vector)")
         }
     }
+
+    @Test("from inside: what leaks here leaks by a copy, and a secret is not found by chance")
+    func insideAttacks() {
+        let value = Array("0123456789abcdefghijABCDEFGHIJ".utf8)
+        value.withUnsafeBytes { secret in
+            let attack = InsideAttack(secret: secret)
+            // Channels that no filter of a test host closes.
+            for vector in [InsideVector.fileWrite, .streamSend, .sharedMemory, .ownMemory] {
+                #expect(attack.run(vector).outcome == .leaked, "\(vector.rawValue)")
+            }
+            let short = InsideAttack(secret: UnsafeRawBufferPointer(rebasing: secret.prefix(4)))
+            #expect(short.run(.fileWrite).outcome == .absent)
+        }
+    }
 }

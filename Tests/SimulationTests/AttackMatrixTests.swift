@@ -84,7 +84,8 @@ struct AttackMatrixTests {
 
     @Test("the VM's attack programs are vectors of the catalogue that are played here")
     func attackPrograms() {
-        let ids = AttackVector.allCases.map(\.catalogueID)
+        let ids =
+            AttackVector.allCases.map(\.catalogueID) + InsideVector.allCases.map(\.rawValue)
         #expect(Set(ids).count == ids.count)
         #expect(ids.count >= 20)
         #expect(Set(ids).isSubset(of: SimulatedAttacks.all.map { $0.id }))

@@ -7,6 +7,7 @@ let usage = """
     usage: attack VECTOR PID --needle-file FILE [--address HEX --length BYTES]
     VECTOR: all, \(AttackVector.allCases.map(\.rawValue).joined(separator: ", "))
     Prints one JSON line per attack. core-dump kills PID; `all` runs it last.
+    attack inside NAME: is the application, and takes the value of its variable NAME out.
 
     """
 
@@ -39,7 +40,22 @@ func hexadecimal(_ text: String) -> UInt64? {
     UInt64(text.hasPrefix("0x") ? String(text.dropFirst(2)) : text, radix: 16)
 }
 
+/// `attack inside NAME`: prints `ID OUTCOME ERROR-NUMBER` per vector.
+func attackFromInside(_ name: String) -> Never {
+    guard let value = getenv(name), strlen(value) >= Needle.bytesMin else {
+        fail("no value in \(name)")
+    }
+    let secret = UnsafeRawBufferPointer(start: value, count: strlen(value))
+    for vector in InsideVector.allCases {
+        let result = InsideAttack(secret: secret).run(vector)
+        print("\(vector.rawValue) \(result.outcome.rawValue) \(result.errorNumber)")
+    }
+    fflush(stdout)
+    exit(0)
+}
+
 var arguments = Array(CommandLine.arguments.dropFirst())
+if arguments.count == 2, arguments[0] == "inside" { attackFromInside(arguments[1]) }
 var options: [String: String] = [:]
 var words: [String] = []
 while let word = arguments.first {

@@ -9,6 +9,9 @@ struct VectorSuite {
         ("splice", 71), ("environ", 72),
     ]
 
+    private static let controlNeedle: UInt64 = 73
+    private static let attackPath = "/bin/attack"
+
     let host: Host
     let seed: UInt64
     let profile: KernelProfile
@@ -18,7 +21,71 @@ struct VectorSuite {
             // Without memfd_secret the wrapper refuses this mode: WrapperSuite shows it.
             guard profile.hasSecretMemory || delivery == "environ" else { continue }
             attack(delivery, index)
+            inside(delivery, index)
         }
+        insideControl()
+    }
+
+    /// The application itself is the attacker.
+    private func inside(_ delivery: String, _ index: UInt64) {
+        guard let vault = GuestVault(seed: seed, needle: index) else {
+            return host.console("vectors: the vault did not start")
+        }
+        defer { vault.kill() }
+        let tier = profile.hasSecretMemory ? [] : ["CLOUDTASER_MINIMUM_TIER=locked"]
+        let variables = vault.controlVariables(
+            delivering: Application.variable, delivery: delivery)
+        guard
+            let child = ChildProcess(
+                ["run", "--", Self.attackPath, "inside", Application.variable],
+                environment: variables + tier, path: Application.wrapperPath)
+        else { return host.console("vectors: the wrapper could not be executed") }
+        for result in insideResults(of: child) {
+            host.send([
+                ("type", .text("verdict")), ("id", .text(result.id)),
+                ("vector", .text("inside")), ("delivery", .text(delivery)),
+                ("enforcement", .text("none")), ("target", .text("application")),
+                ("outcome", .text(result.outcome)),
+                ("errorName", .text(SystemError.name(of: result.errorNumber))),
+                ("detail", .text("by the application's own code")),
+            ])
+        }
+    }
+
+    /// The same program started the classic way: what the filter denies must work there.
+    private func insideControl() {
+        let needle = Needle(seed: seed, index: Self.controlNeedle)
+        guard
+            let child = ChildProcess(
+                ["inside", Application.variable],
+                secretVariable: (Application.variable, needle), path: Self.attackPath)
+        else { return host.console("vectors: the control could not be executed") }
+        let results = insideResults(of: child)
+        let filtered = [InsideVector.userFault, .ring].map(\.rawValue)
+        let worked = results.filter {
+            filtered.contains($0.id) && $0.outcome != AttackOutcome.refused.rawValue
+        }
+        host.report(
+            CaseResult(
+                id: "VM-VEC-01", name: "attacks from inside",
+                observation: "\(results.count) played without the wrapper",
+                expected: results.count == InsideVector.allCases.count,
+                control: "of the calls that the wrapper's filter denies, \(worked.count) work",
+                controlPassed: worked.count == filtered.count))
+    }
+
+    private func insideResults(
+        of child: ChildProcess
+    ) -> [(id: String, outcome: String, errorNumber: Int32)] {
+        var results: [(String, String, Int32)] = []
+        while let line = child.readLine() {
+            let words = line.split(separator: " ")
+            if words.count == 3, let number = Int32(words[2]) {
+                results.append((String(words[0]), String(words[1]), number))
+            }
+        }
+        child.reap()
+        return results
     }
 
     private func attack(_ delivery: String, _ index: UInt64) {

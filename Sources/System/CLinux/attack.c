@@ -14,10 +14,12 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/swap.h>
 #include <sys/syscall.h>
@@ -269,3 +271,53 @@ int clinux_perf_open(pid_t pid) {
 int clinux_contains(const void *bytes, size_t count, const void *pattern, size_t pattern_count) {
     return memmem(bytes, count, pattern, pattern_count) != NULL;
 }
+
+int64_t clinux_splice(int from, int to, size_t count) {
+    ssize_t moved = splice(from, NULL, to, NULL, count, SPLICE_F_NONBLOCK);
+    return moved < 0 ? -errno : moved;
+}
+
+int64_t clinux_tee(int from, int to, size_t count) {
+    ssize_t moved = tee(from, to, count, SPLICE_F_NONBLOCK);
+    return moved < 0 ? -errno : moved;
+}
+
+int64_t clinux_sendfile(int to, int from, size_t count) {
+    off_t offset = 0;
+    ssize_t moved = sendfile(to, from, &offset, count);
+    return moved < 0 ? -errno : moved;
+}
+
+int64_t clinux_message_round(const void *source, size_t count, void *destination) {
+    struct {
+        long type;
+        char text[256];
+    } message = {.type = 1};
+    if (count > sizeof message.text) return -EINVAL;
+    int queue = msgget(IPC_PRIVATE, 0600);
+    if (queue < 0) return -errno;
+    memcpy(message.text, source, count);
+    ssize_t got = msgsnd(queue, &message, count, IPC_NOWAIT);
+    if (got == 0) got = msgrcv(queue, &message, sizeof message.text, 0, IPC_NOWAIT);
+    int64_t result = got < 0 ? -errno : got;
+    if (got > 0) memcpy(destination, message.text, (size_t)got);
+    msgctl(queue, IPC_RMID, NULL);
+    return result;
+}
+
+#if defined(__x86_64__)
+int clinux_compatibility_call(void) {
+    pid_t child = fork();
+    if (child < 0) return -errno;
+    if (child == 0) {
+        long result = 20;  // getpid(2) of the 32-bit table
+        __asm__ volatile("int $0x80" : "+a"(result) : : "memory");
+        _exit(result > 0 ? 0 : 1);
+    }
+    int status = 0;
+    if (waitpid(child, &status, 0) < 0) return -errno;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ENOSYS;
+}
+#else
+int clinux_compatibility_call(void) { return -ENOSYS; }
+#endif

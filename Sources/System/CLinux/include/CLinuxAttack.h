@@ -123,3 +123,15 @@ int clinux_perf_open(pid_t pid);
 
 /// memmem(3): whether `pattern` occurs in `bytes`. 1 or 0.
 int clinux_contains(const void *bytes, size_t count, const void *pattern, size_t pattern_count);
+
+/// splice(2), tee(2), sendfile(2) of `count` bytes. Bytes moved or -errno.
+int64_t clinux_splice(int from, int to, size_t count);
+int64_t clinux_tee(int from, int to, size_t count);
+int64_t clinux_sendfile(int to, int from, size_t count);
+
+/// Sends up to 256 bytes through a private System V message queue and back. Bytes or -errno.
+int64_t clinux_message_round(const void *source, size_t count, void *destination);
+
+/// A child calls getpid(2) by the 32-bit entry (int 0x80). 0 when it lived, -ENOSYS when the
+/// kernel killed it, or -errno.
+int clinux_compatibility_call(void);
