@@ -1,35 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How secret bytes may be written down. Each gives the texts that a run of the secret's bytes
-/// shows as, wherever the run stands in what was encoded.
+/// How secret bytes may be written down.
 package enum TaintEncoding: String, Sendable, CaseIterable {
     case raw, base64, base64URL, hexadecimalLower, hexadecimalUpper, urlEncoded, jsonEscaped, utf16
 
-    /// Patterns of one run of `TaintOracle.runBytes` bytes.
-    func patterns(of run: ArraySlice<UInt8>) -> [[UInt8]] {
-        switch self {
-        case .raw: [Array(run)]
-        case .base64: (0..<3).map { Self.base64(run, alignment: $0, alphabet: Self.standard) }
-        case .base64URL: (0..<3).map { Self.base64(run, alignment: $0, alphabet: Self.urlSafe) }
-        case .hexadecimalLower: [Self.hexadecimal(run, digits: Self.lower)]
-        case .hexadecimalUpper: [Self.hexadecimal(run, digits: Self.upper)]
-        case .urlEncoded: Self.urlEncoded(run)
-        case .jsonEscaped: Self.jsonEscaped(run)
-        case .utf16: Self.utf16(run)
-        }
+    /// One spelling of a whole secret, and where in it each run of the secret's bytes shows: only
+    /// what the run alone decides, wherever it stands in what was encoded.
+    struct Form {
+        var text: [UInt8] = []
+        /// By the run's first byte.
+        var runs: [Range<Int>] = []
     }
 
     /// All of `bytes` in this encoding, for canaries and attacks; the first of several forms.
-    package func encoded(_ bytes: [UInt8]) -> [UInt8] {
+    package func encoded(_ bytes: [UInt8]) -> [UInt8] { forms(of: bytes, runBytes: 1)[0].text }
+
+    /// Every usual spelling of `bytes`, with its runs of `runBytes`.
+    func forms(of bytes: [UInt8], runBytes: Int) -> [Form] {
         switch self {
-        case .raw: bytes
-        case .base64: Self.base64(bytes[...], alignment: 0, alphabet: Self.standard)
-        case .base64URL: Self.base64(bytes[...], alignment: 0, alphabet: Self.urlSafe)
-        case .hexadecimalLower: Self.hexadecimal(bytes[...], digits: Self.lower)
-        case .hexadecimalUpper: Self.hexadecimal(bytes[...], digits: Self.upper)
-        case .urlEncoded: Self.urlEncoded(bytes[...])[0]
-        case .jsonEscaped: Self.jsonEscaped(bytes[...])[0]
-        case .utf16: Self.utf16(bytes[...])[0]
+        case .raw: [Form(bytes, runBytes) { $0.append($1) }]
+        case .base64: (0..<3).map { Form(base64: bytes, runBytes, after: $0, Self.standard) }
+        case .base64URL: (0..<3).map { Form(base64: bytes, runBytes, after: $0, Self.urlSafe) }
+        case .hexadecimalLower: [Self.hexadecimal(bytes, runBytes, Self.lower)]
+        case .hexadecimalUpper: [Self.hexadecimal(bytes, runBytes, Self.upper)]
+        case .urlEncoded: Self.urlEncoded(bytes, runBytes)
+        case .jsonEscaped: Self.jsonEscaped(bytes, runBytes)
+        case .utf16: Self.utf16(bytes, runBytes)
         }
     }
 
@@ -39,70 +35,111 @@ package enum TaintEncoding: String, Sendable, CaseIterable {
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8)
     private static let standard = letters + Array("+/".utf8)
     private static let urlSafe = letters + Array("-_".utf8)
-
-    /// The digits that the run alone decides when `alignment` bytes stand before it in its group
-    /// of three: whole groups of six bits (RFC 4648, section 4).
-    private static func base64(
-        _ run: ArraySlice<UInt8>, alignment: Int, alphabet: [UInt8]
-    ) -> [UInt8] {
-        let firstBit = (6 - alignment * 8 % 6) % 6
-        let bits = run.count * 8
-        return stride(from: firstBit, through: bits - 6, by: 6).map { bit in
-            let byte = run.startIndex + bit / 8
-            let pair =
-                UInt16(run[byte]) << 8 | (byte + 1 < run.endIndex ? UInt16(run[byte + 1]) : 0)
-            return alphabet[Int(pair >> UInt16(10 - bit % 8)) & 63]
-        }
+    /// RFC 3986, section 2.3.
+    private static let isUnreserved: [Bool] = (0..<256).map { byte in
+        (letters + Array("-._~".utf8)).contains(UInt8(byte))
     }
 
-    private static func hexadecimal(_ run: ArraySlice<UInt8>, digits: [UInt8]) -> [UInt8] {
-        run.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+    private static func hexadecimal(_ bytes: [UInt8], _ runBytes: Int, _ digits: [UInt8]) -> Form {
+        Form(bytes, runBytes) { text, byte in
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
     }
 
     /// Percent-encoding (RFC 3986) with either case of digits, of what must be encoded or of
-    /// everything, and forms where a space is `+`.
-    private static func urlEncoded(_ run: ArraySlice<UInt8>) -> [[UInt8]] {
-        let unreserved = Set(letters + Array("-._~".utf8))
-        func percent(_ byte: UInt8, _ digits: [UInt8]) -> [UInt8] {
-            [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+    /// everything, and a form where a space is `+`.
+    private static func urlEncoded(_ bytes: [UInt8], _ runBytes: Int) -> [Form] {
+        func form(_ digits: [UInt8], all: Bool = false, plus: Bool = false) -> Form {
+            Form(bytes, runBytes) { text, byte in
+                if isUnreserved[Int(byte)], !all { return text.append(byte) }
+                if byte == UInt8(ascii: " "), plus { return text.append(UInt8(ascii: "+")) }
+                text.append(UInt8(ascii: "%"))
+                text.append(digits[Int(byte >> 4)])
+                text.append(digits[Int(byte & 15)])
+            }
         }
-        var forms: [[UInt8]] = []
-        for digits in [upper, lower] {
-            forms.append(run.flatMap { unreserved.contains($0) ? [$0] : percent($0, digits) })
-            forms.append(run.flatMap { percent($0, digits) })
-        }
-        if run.contains(UInt8(ascii: " ")) {
-            forms.append(
-                run.flatMap { byte in
-                    byte == UInt8(ascii: " ")
-                        ? [UInt8(ascii: "+")]
-                        : unreserved.contains(byte) ? [byte] : percent(byte, upper)
-                })
-        }
-        return forms
+        let forms = [form(upper), form(lower), form(upper, all: true), form(lower, all: true)]
+        return bytes.contains(UInt8(ascii: " ")) ? forms + [form(upper, plus: true)] : forms
     }
 
     /// JSON strings (RFC 8259): the shortest escapes, with `/` escaped too, and `\u` for all that
     /// is not ASCII.
-    private static func jsonEscaped(_ run: ArraySlice<UInt8>) -> [[UInt8]] {
-        let short: [UInt8: Character] = [8: "b", 9: "t", 10: "n", 12: "f", 13: "r"]
-        func escaped(_ byte: UInt8, slash: Bool, ascii: Bool) -> [UInt8] {
-            let backslash = UInt8(ascii: "\\")
-            if let letter = short[byte]?.asciiValue { return [backslash, letter] }
-            if byte == UInt8(ascii: "\"") || byte == backslash { return [backslash, byte] }
-            if byte == UInt8(ascii: "/"), slash { return [backslash, byte] }
-            guard byte < 0x20 || byte >= 0x7F && ascii else { return [byte] }
-            return Array("\\u00".utf8) + [lower[Int(byte >> 4)], lower[Int(byte & 15)]]
+    private static func jsonEscaped(_ bytes: [UInt8], _ runBytes: Int) -> [Form] {
+        let short: [UInt8: UInt8] = [
+            8: UInt8(ascii: "b"), 9: UInt8(ascii: "t"), 10: UInt8(ascii: "n"),
+            12: UInt8(ascii: "f"), 13: UInt8(ascii: "r"), 0x22: 0x22, 0x5C: 0x5C,
+        ]
+        let backslash = UInt8(ascii: "\\")
+        func form(slash: Bool = false, ascii: Bool = false) -> Form {
+            Form(bytes, runBytes) { text, byte in
+                if let letter = short[byte] ?? (slash && byte == UInt8(ascii: "/") ? byte : nil) {
+                    text.append(backslash)
+                    text.append(letter)
+                } else if byte < 0x20 || byte >= 0x7F && ascii {
+                    text += [backslash, UInt8(ascii: "u"), UInt8(ascii: "0"), UInt8(ascii: "0")]
+                    text.append(lower[Int(byte >> 4)])
+                    text.append(lower[Int(byte & 15)])
+                } else {
+                    text.append(byte)
+                }
+            }
         }
-        return [(false, false), (true, false), (false, true)].map { slash, ascii in
-            run.flatMap { escaped($0, slash: slash, ascii: ascii) }
-        }
+        return [form(), form(slash: true), form(ascii: true)]
     }
 
-    /// Both byte orders, each byte as the character of its number (ISO 8859-1).
-    private static func utf16(_ run: ArraySlice<UInt8>) -> [[UInt8]] {
-        // The zero byte at the outer end belongs to the neighbour as well: left out, a run that is
-        // cut there is still found.
-        [run.flatMap { [$0, 0] }.dropLast(), run.flatMap { [0, $0] }.dropFirst()].map { Array($0) }
+    /// Both byte orders, each byte as the character of its number (ISO 8859-1). The zero byte at
+    /// a run's outer end is its neighbour's as well: without it, a run that is cut there is still
+    /// found.
+    private static func utf16(_ bytes: [UInt8], _ runBytes: Int) -> [Form] {
+        var little = Form(bytes, runBytes) { text, byte in
+            text.append(byte)
+            text.append(0)
+        }
+        var big = Form(bytes, runBytes) { text, byte in
+            text.append(0)
+            text.append(byte)
+        }
+        little.runs = little.runs.map { $0.lowerBound..<$0.upperBound - 1 }
+        big.runs = big.runs.map { $0.lowerBound + 1..<$0.upperBound }
+        return [little, big]
+    }
+}
+
+extension TaintEncoding.Form {
+    /// An encoding that writes each byte on its own.
+    init(
+        _ bytes: [UInt8], _ runBytes: Int, _ write: (_ text: inout [UInt8], UInt8) -> Void
+    ) {
+        var starts = [0]
+        starts.reserveCapacity(bytes.count + 1)
+        for byte in bytes {
+            write(&text, byte)
+            starts.append(text.count)
+        }
+        guard bytes.count >= runBytes else { return }
+        runs = (0...(bytes.count - runBytes)).map { starts[$0]..<starts[$0 + runBytes] }
+    }
+
+    /// Base64 (RFC 4648, section 4) of what follows `padding` other bytes, without the last,
+    /// incomplete digit. A run decides the digits whose six bits are all its own.
+    init(base64 bytes: [UInt8], _ runBytes: Int, after padding: Int, _ alphabet: [UInt8]) {
+        var bits: UInt32 = 0
+        var count = padding * 8 % 6
+        let skipped = padding * 8 / 6
+        text = [UInt8](repeating: alphabet[0], count: skipped)
+        for byte in bytes {
+            bits = bits << 8 | UInt32(byte)
+            count += 8
+            while count >= 6 {
+                count -= 6
+                text.append(alphabet[Int(bits >> UInt32(count)) & 63])
+            }
+        }
+        guard bytes.count >= runBytes else { return }
+        runs = (0...(bytes.count - runBytes)).map { first in
+            let start = 8 * (padding + first)
+            return (start + 5) / 6..<(start + 8 * runBytes) / 6
+        }
     }
 }

@@ -49,7 +49,9 @@ package final class TaintOracle: Oracle {
 
     package let name = "taint"
     private var rules: [Rule] = []
+    /// By pattern index; a name may have several values (rotation).
     private var secrets: [String] = []
+    private var known: [String: Set<[UInt8]>] = [:]
     private var patterns = TaintPatterns()
     private var carried: [Stream: [UInt8]] = [:]
     private var reported: Set<Leak> = []
@@ -66,16 +68,15 @@ package final class TaintOracle: Oracle {
     package func finish() {}
 
     private func register(_ secret: SecretRegistered) {
-        guard secret.bytes.count >= Self.runBytes else { return }
+        guard secret.bytes.count >= Self.runBytes,
+            known[secret.name]?.contains(secret.bytes) != true
+        else { return }
+        known[secret.name, default: []].insert(secret.bytes)
         let index = secrets.count
         secrets.append(secret.name)
-        for start in 0...(secret.bytes.count - Self.runBytes) {
-            let run = secret.bytes[start..<start + Self.runBytes]
-            for encoding in TaintEncoding.allCases {
-                for pattern in encoding.patterns(of: run) {
-                    patterns.add(
-                        pattern, meaning: .init(secret: index, encoding: encoding))
-                }
+        for encoding in TaintEncoding.allCases {
+            for form in encoding.forms(of: secret.bytes, runBytes: Self.runBytes) {
+                patterns.add(form, meaning: .init(secret: index, encoding: encoding))
             }
         }
     }

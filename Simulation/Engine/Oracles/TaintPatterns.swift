@@ -12,29 +12,54 @@ struct TaintPatterns {
 
     private struct Pattern {
         let meaning: Meaning
-        /// What stands before the last eight bytes.
-        let prefix: [UInt8]
+        /// Where in `pool` what stands before the last eight bytes is.
+        let prefix: Range<Int>
+        /// Another pattern with the same last eight bytes; -1: none.
+        let next: Int
     }
 
     static let keyBytes = 8
     /// Bytes before a position that a pattern can reach back to.
     private(set) var prefixBytesMax = 0
-    private var patterns: [UInt64: [Pattern]] = [:]
+    private var patterns: [Pattern] = []
+    /// By their last eight bytes, the newest pattern.
+    private var newest: [UInt64: Int] = [:]
+    private var pool: [UInt8] = []
     private var filter = [Bool](repeating: false, count: 1 << 16)
 
     var isEmpty: Bool { patterns.isEmpty }
 
-    mutating func add(_ bytes: [UInt8], meaning: Meaning) {
-        guard bytes.count >= Self.keyBytes else { return }
-        let key = bytes.suffix(Self.keyBytes).reduce(0) { $0 << 8 | UInt64($1) }
-        let prefix = Array(bytes.dropLast(Self.keyBytes))
-        let known = patterns[key]?.contains {
-            $0.prefix == prefix && $0.meaning.secret == meaning.secret
+    /// Adds every run of a form that is long enough to be looked up.
+    mutating func add(_ form: TaintEncoding.Form, meaning: Meaning) {
+        let base = pool.count
+        pool += form.text
+        for run in form.runs where run.count >= Self.keyBytes {
+            let end = base + run.upperBound
+            var key: UInt64 = 0
+            for byte in pool[end - Self.keyBytes..<end] { key = key << 8 | UInt64(byte) }
+            let prefix = base + run.lowerBound..<end - Self.keyBytes
+            let next = newest[key] ?? -1
+            guard !isKnown(prefix, meaning, from: next) else { continue }
+            patterns.append(Pattern(meaning: meaning, prefix: prefix, next: next))
+            newest[key] = patterns.count - 1
+            filter[Self.slot(of: key)] = true
+            prefixBytesMax = max(prefixBytesMax, prefix.count)
         }
-        guard known != true else { return }
-        patterns[key, default: []].append(Pattern(meaning: meaning, prefix: prefix))
-        filter[Self.slot(of: key)] = true
-        prefixBytesMax = max(prefixBytesMax, prefix.count)
+    }
+
+    /// Most texts are the same in several encodings.
+    private func isKnown(_ prefix: Range<Int>, _ meaning: Meaning, from first: Int) -> Bool {
+        var index = first
+        while index >= 0 {
+            let known = patterns[index]
+            if known.meaning.secret == meaning.secret, known.prefix.count == prefix.count,
+                pool[known.prefix].elementsEqual(pool[prefix])
+            {
+                return true
+            }
+            index = known.next
+        }
+        return false
     }
 
     private static func slot(of key: UInt64) -> Int {
@@ -45,23 +70,23 @@ struct TaintPatterns {
     func matches(in text: [UInt8], from start: Int, _ found: (Meaning) -> Void) {
         var key: UInt64 = 0
         let first = max(0, start - Self.keyBytes + 1)
-        filter.withUnsafeBufferPointer { filter in
-            for index in first..<max(first, text.count) {
-                key = key << 8 | UInt64(text[index])
-                let isComplete = index - first >= Self.keyBytes - 1
-                guard isComplete, filter[Self.slot(of: key)], let candidates = patterns[key]
-                else { continue }
-                let before = text[..<(index - Self.keyBytes + 1)]
-                for pattern in candidates where before.ends(with: pattern.prefix) {
-                    found(pattern.meaning)
-                }
+        for index in first..<max(first, text.count) {
+            key = key << 8 | UInt64(text[index])
+            let isComplete = index - first >= Self.keyBytes - 1
+            guard isComplete, filter[Self.slot(of: key)], var candidate = newest[key]
+            else { continue }
+            let before = text[..<(index - Self.keyBytes + 1)]
+            while candidate >= 0 {
+                let pattern = patterns[candidate]
+                if before.ends(with: pool[pattern.prefix]) { found(pattern.meaning) }
+                candidate = pattern.next
             }
         }
     }
 }
 
 extension ArraySlice<UInt8> {
-    fileprivate func ends(with suffix: [UInt8]) -> Bool {
+    fileprivate func ends(with suffix: ArraySlice<UInt8>) -> Bool {
         count >= suffix.count && self.suffix(suffix.count).elementsEqual(suffix)
     }
 }
