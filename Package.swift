@@ -166,6 +166,7 @@ let heapScanSupport: [Target] = [
 let testPrograms: [Target] = [
     testProgram("delivery-victim"),
     testProgram("bench-workload"),
+    testProgram("duty-probe"),
 ]
 
 let testTargets: [Target] = [
@@ -193,6 +194,7 @@ let testTargets: [Target] = [
     tests(
         "LinuxProcessHostTests",
         ["LinuxProcessHost", "Ports", "TestKit", "delivery-harness"]),
+    tests("ProcessDutyTests", ["TestKit", "delivery-harness", "duty-probe"]),
     tests("DeliverySuiteTests", ["delivery-harness", "delivery-victim"]),
     tests(
         "PortConformanceTests",
