@@ -187,6 +187,7 @@ let heapScanSupport: [Target] = [
 let testPrograms: [Target] = [
     testProgram("delivery-victim"),
     testProgram("bench-workload"),
+    testProgram("duty-probe"),
 ]
 
 let testTargets: [Target] = [
@@ -215,6 +216,7 @@ let testTargets: [Target] = [
         "LinuxProcessHostTests",
         ["LinuxProcessHost", "Ports", "TestKit", "delivery-harness"]),
     tests("LinuxSystemTests", ["LinuxSystem", "Ports", "SecretMemory"]),
+    tests("ProcessDutyTests", ["TestKit", "delivery-harness", "duty-probe"]),
     tests("DeliverySuiteTests", ["delivery-harness", "delivery-victim"]),
     tests(
         "PortConformanceTests",

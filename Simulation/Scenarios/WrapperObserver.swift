@@ -54,7 +54,8 @@ final class WrapperObserver {
             // The refusal itself tells of a request without an answer.
             excuseAll()
             // A token that was handed over and has ended is its giver's to replace.
-            let isGivers = exit == .tokenInvalid && world.login == .token
+            let isGiven = [.token, .tokenFile].contains(world.login)
+            let isGivers = exit == .tokenInvalid && isGiven
             if !isGivers { serve(false) }
         }
         run.report(HolderEnded(holder, isOrderly: true))

@@ -16,9 +16,9 @@ final class HostSession {
     private(set) var isRunning = false
     /// What the program and what it may start later get.
     private var values: DeliveredValues?
-    /// execve(2) is denied for good.
+    /// False once execve(2) is denied for good.
     private var mayStart = true
-    private var launch: Launch?
+    private var hasGivenUp = false
 
     /// Blocks the signals: to be made before any other thread.
     init(options: LinuxProcessHost.Options) throws(ProcessHostFailure) {
@@ -41,7 +41,7 @@ final class HostSession {
             pthread_join(thread, nil)
         }
         close(interruptDescriptor)
-        signals.restore()
+        signals.close()
     }
 
     func start(_ launch: Launch, _ values: DeliveredValues) throws(ProcessHostFailure) {
@@ -57,7 +57,6 @@ final class HostSession {
         mailbox.post(.start(StartRequest(launch: launch, path: path, values: HandedValues(values))))
         try settle(launch)
         self.values = values
-        self.launch = launch
         isRunning = true
         // From now on they are the program's.
         _ = clinux_poll_set_remove(interruptDescriptor, signals.stopDescriptor)
@@ -75,7 +74,11 @@ final class HostSession {
 
     private func giveUpPrivileges(_ launch: Launch) {
         do throws(ProcessHostFailure) {
-            try OwnPrivileges.giveUp(inEveryThread: !launch.mayStartAgain)
+            // A second filter in this thread would say the same; the last start binds the other.
+            if !hasGivenUp || !launch.mayStartAgain {
+                try OwnPrivileges.giveUp(inEveryThread: !launch.mayStartAgain)
+            }
+            hasGivenUp = true
             mayStart = launch.mayStartAgain
             mailbox.post(.proceed)
         } catch { mailbox.post(.abandon(error)) }

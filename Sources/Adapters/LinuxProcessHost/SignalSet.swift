@@ -9,7 +9,7 @@ struct SignalSet: Sendable {
     let descriptor: Int32
     /// Readable while a signal that asks to stop waits.
     let stopDescriptor: Int32
-    /// What was blocked before, for the program and for afterwards.
+    /// What was blocked before, for the program.
     let before: sigset_t
     /// Whether SIGCHLD was ignored before; the program finds it so.
     let ignoresChildren: Bool
@@ -42,11 +42,11 @@ struct SignalSet: Sendable {
         for signal in stopping { sigaddset(&asking, signal) }
         let stopDescriptor = clinux_signal_descriptor(&asking)
         guard stopDescriptor >= 0 else {
-            close(descriptor)
+            Glibc.close(descriptor)
             throw .systemCall("signalfd", errorNumber: -stopDescriptor)
         }
         let terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC)
-        if terminal >= 0 { close(terminal) }
+        if terminal >= 0 { Glibc.close(terminal) }
         return SignalSet(
             descriptor: descriptor, stopDescriptor: stopDescriptor, before: before,
             ignoresChildren: clinux_take_child_signal() == 1, sharesTerminal: terminal >= 0)
@@ -104,10 +104,10 @@ struct SignalSet: Sendable {
         return nil
     }
 
-    func restore() {
-        close(descriptor)
-        close(stopDescriptor)
-        var mask = before
-        pthread_sigmask(SIG_SETMASK, &mask, nil)
+    /// The signals stay blocked: one that comes after the program's end, or was sent to the whole
+    /// group and has ended the program, must not change how this process ends.
+    func close() {
+        Glibc.close(descriptor)
+        Glibc.close(stopDescriptor)
     }
 }

@@ -49,12 +49,18 @@ final class TreeServer {
             program = tree
             try settlePrivileges(tree, request)
             while tree.programEnd == nil {
+                if tree.isLaunched, !isTold {
+                    mailbox.answer(.done)
+                    isTold = true
+                }
                 try turn(tree)
-                guard tree.isLaunched, !isTold else { continue }
+            }
+            endHook()
+            // It may have ended in the turn of its launch: what fails now comes after the start.
+            if tree.isLaunched, !isTold {
                 mailbox.answer(.done)
                 isTold = true
             }
-            endHook()
             let end = try tree.finish()
             forget()
             if !isTold { mailbox.answer(.done) }

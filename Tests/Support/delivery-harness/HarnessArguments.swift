@@ -17,13 +17,24 @@ struct HarnessArguments {
     var unlinksSecrets = false
     /// What the wrapper does to itself before it fetches a secret.
     var hardens = false
+    /// The caller's thread waits for the end without calling the host.
+    var isStuck = false
+    var mayStartAgain = false
+    /// How often the program is started anew after it has ended.
+    var restarts = 0
+    /// Waits this long for a request to stop before anything is started.
+    var waitFirstMilliseconds: Int?
+    /// A FIFO with lines for the host: see `Control`.
+    var controlFile: String?
     var command: [String] = []
 
     static let usage = """
-        usage: delivery-harness [--mode splice|environ] [--follow attached|notified|none]
+        usage: delivery-harness [--mode splice|file|environ] [--follow attached|notified|none]
             [--undumpable] [--read-only] [--drop-capabilities] [--no-restrict]
             [--fail-at STEP[:N]] [--die-at STEP[:N]] [--stop-at STEP[:N]] [--list-steps]
             [--counters FILE] [--memlock BYTES] [--uid N] [--harden] [--unlink]
+            [--readable-files] [--stuck] [--may-start-again] [--restarts N]
+            [--wait-first MILLISECONDS] [--control FIFO]
             --secrets FILE -- CMD ARGS...
         """
 
@@ -55,6 +66,9 @@ struct HarnessArguments {
         case "--list-steps": listsSteps = true
         case "--unlink": unlinksSecrets = true
         case "--harden": hardens = true
+        case "--readable-files": child.readableFiles = true
+        case "--stuck": isStuck = true
+        case "--may-start-again": mayStartAgain = true
         default:
             guard let value = rest.popFirst() else {
                 throw Misuse(message: "\(flag): unknown, or its value is missing")
@@ -75,6 +89,10 @@ struct HarnessArguments {
         case "--memlock": memoryLockBytes = try Self.parsed(flag, value) { UInt($0) }
         case "--uid": userID = try Self.parsed(flag, value) { UInt32($0) }
         case "--secrets": secretsFile = value
+        case "--control": controlFile = value
+        case "--restarts": restarts = try Self.parsed(flag, value) { Int($0) }
+        case "--wait-first":
+            waitFirstMilliseconds = try Self.parsed(flag, value) { Int($0) }
         default: throw Misuse(message: "\(flag): unknown")
         }
     }

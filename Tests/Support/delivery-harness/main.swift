@@ -53,6 +53,14 @@ func environment() -> [RawText] {
     return entries
 }
 
+/// Not `CommandLine.arguments`, which repairs what is not UTF-8.
+func rawArguments(last count: Int) -> [RawText] {
+    let total = Int(CommandLine.argc)
+    return (total - count..<total).compactMap { index in
+        CommandLine.unsafeArgv[index].map { RawText(cString: $0) }
+    }
+}
+
 /// Lines of `NAME=value`, read in secret memory.
 func readImage(_ path: String) throws -> DeliveryImage {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
@@ -125,6 +133,35 @@ func code(for failure: ProcessHostFailure) -> Int32 {
     }
 }
 
+/// From its start to its end; serves the control FIFO meanwhile.
+func runOnce(
+    _ host: inout LinuxProcessHost, _ launch: Launch, _ image: consuming DeliveryImage,
+    _ control: inout Control?, isStuck: Bool
+) throws(ProcessHostFailure) -> Int32 {
+    try host.start(launch, image: image)
+    if isStuck {
+        var interrupted = pollfd(
+            fd: host.interruptDescriptor, events: Int16(POLLIN), revents: 0)
+        while poll(&interrupted, 1, -1) <= 0 { continue }
+    }
+    while true {
+        let deadline = control == nil ? nil : monotonicTime(in: .milliseconds(20))
+        switch try host.next(until: deadline) {
+        case .programEnded(let end): return end.statusCode
+        case .hookEnded(let end): say("hook ended: \(end.statusCode)")
+        case .stopRequested(let signal): say("stop requested by \(signal)")
+        case .deadline: control?.obey(&host, launch)
+        }
+    }
+}
+
+func waitForStopRequest(_ host: inout LinuxProcessHost, milliseconds: Int) throws {
+    say("waiting")
+    let event = try host.next(until: monotonicTime(in: .milliseconds(milliseconds)))
+    if case .stopRequested(let signal) = event { exit(128 + signal) }
+    say("no request to stop")
+}
+
 func run(_ arguments: HarnessArguments) -> Int32 {
     do {
         if let bytes = arguments.memoryLockBytes { limitMemoryLock(bytes) }
@@ -133,21 +170,29 @@ func run(_ arguments: HarnessArguments) -> Int32 {
         options.faults = arguments.faults
         options.report = { say($0) }
         var host = try LinuxProcessHost(readyWith: options)
-        let image = try readImage(secretsFile)
+        var image = try readImage(secretsFile)
         if arguments.unlinksSecrets { unlink(secretsFile) }
         if let user = arguments.userID { becomeUser(user) }
         if arguments.hardens { try ProcessHardening.applyBeforeSecrets() }
-        let launch = Launch(
-            arguments: arguments.command.map { RawText($0) }, environment: environment(),
+        if let milliseconds = arguments.waitFirstMilliseconds {
+            try waitForStopRequest(&host, milliseconds: milliseconds)
+        }
+        var launch = Launch(
+            arguments: rawArguments(last: arguments.command.count), environment: environment(),
             delivery: arguments.mode,
             follow: arguments.follow, child: arguments.child)
+        launch.mayStartAgain = arguments.mayStartAgain
         defer {
             if let path = arguments.countersFile { writeCounters(host.counters, to: path) }
         }
-        try host.start(launch, image: image)
-        while true {
-            if case .programEnded(let end) = try host.next(until: nil) { return end.statusCode }
+        var control = arguments.controlFile.map { Control(path: $0) }
+        for _ in 0..<arguments.restarts {
+            let status = try runOnce(
+                &host, launch, image, &control, isStuck: arguments.isStuck)
+            say("ended: \(status)")
+            image = try readImage(secretsFile)
         }
+        return try runOnce(&host, launch, image, &control, isStuck: arguments.isStuck)
     } catch let failure as ProcessHostFailure {
         say("\(failure)")
         return code(for: failure)
