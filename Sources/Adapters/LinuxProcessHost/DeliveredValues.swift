@@ -25,16 +25,8 @@ final class DeliveredValues: @unchecked Sendable {
     let placeholderBlock: [UInt8]
     /// The longest `NAME=` (bytes).
     let placeholderBytesMax: Int
-    private let image: DeliveryImage?
+    private let image: DeliveryImage
     private let master: UnsafeRawBufferPointer
-
-    /// - Parameter bytes: the caller's image, which outlives this.
-    init(entries laidOut: [DeliveryImage.Entry], bytes: UnsafeRawBufferPointer) {
-        (entries, placeholderBlock) = Self.entries(laidOut)
-        placeholderBytesMax = entries.map(\.placeholder.count).max() ?? 0
-        master = bytes
-        image = nil
-    }
 
     /// - Parameter order: names in the order wanted; nil: the image's own. The same names in the
     ///   same order have the same placeholders.

@@ -82,19 +82,3 @@ package struct LinuxProcessHost: ProcessHost {
 
     package mutating func stop(within grace: Duration) { session?.stop(within: grace) }
 }
-
-extension LinuxProcessHost: LegacyProcessHost {
-    package mutating func run(
-        _ launch: Launch, image: borrowing DeliveryImage
-    ) throws(ProcessHostFailure) -> ChildExit {
-        let entries = image.entries
-        let session = try ready()
-        // Without closures, which a thrown end could leave with the program still running: the
-        // image outlives this call, and the program does not.
-        let bytes = image.withBytes { span in span.withUnsafeBytes { $0 } }
-        try session.start(launch, DeliveredValues(entries: entries, bytes: bytes))
-        while true {
-            if case .programEnded(let end) = try session.next(until: nil) { return end }
-        }
-    }
-}

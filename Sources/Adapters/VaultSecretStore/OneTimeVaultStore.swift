@@ -7,7 +7,7 @@ package import SecretMemory
 ///
 /// Where a user may lock 64 KiB in all, the arena would otherwise leave no room for the values
 /// that are delivered to the program and to what it executes later.
-package struct OneTimeVaultStore: SecretStore, LegacySecretStore, ~Copyable {
+package struct OneTimeVaultStore: SecretStore, ~Copyable {
     private var store: VaultSecretStore?
     private let onForget: (MemoryTier) -> Void
 
@@ -33,14 +33,6 @@ package struct OneTimeVaultStore: SecretStore, LegacySecretStore, ~Copyable {
         let facts = try store?.read(query, fields: fields, onLease: onLease, receive: receive)
         guard let facts else { throw .tokenInvalid }
         return facts
-    }
-
-    package mutating func read(
-        path: String, fields: [String],
-        receive: (_ index: Int, _ value: RawSpan) throws(SecretStoreFailure) -> Void
-    ) throws(SecretStoreFailure) {
-        _ = try read(
-            SecretQuery(path: path), fields: fields, onLease: { _ in }, receive: receive)
     }
 
     package mutating func currentVersion(

@@ -41,14 +41,6 @@ extension VaultSecretStore {
         }
     }
 
-    package mutating func read(
-        path: String, fields: [String],
-        receive: (_ index: Int, _ value: RawSpan) throws(SecretStoreFailure) -> Void
-    ) throws(SecretStoreFailure) {
-        _ = try read(
-            SecretQuery(path: path), fields: fields, onLease: { _ in }, receive: receive)
-    }
-
     package mutating func currentVersion(
         of query: SecretQuery
     ) throws(SecretStoreFailure) -> Int? {

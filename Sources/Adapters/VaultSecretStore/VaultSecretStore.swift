@@ -11,7 +11,7 @@ package import WrapperConfiguration
 /// Requests, answers, tokens and credentials stay in secret memory; TLS records and keys in
 /// OpenSSL's arena. Nothing is retried here; a kept connection that the server has closed
 /// meanwhile is replaced before anything is sent.
-package struct VaultSecretStore: SecretStore, TransitEngine, LegacySecretStore, ~Copyable {
+package struct VaultSecretStore: SecretStore, TransitEngine, ~Copyable {
     /// Longest token accepted (bytes).
     package static let tokenBytesMax = 4000
 

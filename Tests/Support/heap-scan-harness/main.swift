@@ -102,7 +102,8 @@ func fetch(_ options: Options, _ scanner: HeapScanner, _ findings: inout Finding
     try findings.look(scanner, phase: "logged in")
     var failure: DeliveryFailure?
     var careless: [String] = []
-    try store.read(path: options.path, fields: [options.field]) { _, value in
+    let query = SecretQuery(path: options.path)
+    _ = try store.read(query, fields: [options.field], onLease: { _ in }) { _, value in
         if options.isCareless {
             careless.append(value.withUnsafeBytes { String(decoding: $0, as: UTF8.self) })
         }
