@@ -14,6 +14,8 @@ package final class SimulatedVaultServer {
 /// One call of the `SecretStore` and `TransitEngine` ports, as a plan of failures sees it.
 package enum SecretStoreCall: Sendable, Equatable {
     case logIn
+    /// The first step of a login with a wrapped secret id: asked for after `logIn`.
+    case unwrap
     case read(path: String)
     case currentVersion(path: String)
     case renewToken
@@ -209,9 +211,12 @@ package struct SimulatedSecretStore: SecretStore, TransitEngine, ~Copyable {
 
     private mutating func secretID(wrappedBy given: String) throws(SecretStoreFailure) -> String {
         if let unwrapped { return unwrapped }
+        let fault = try begin(.unwrap)
         let data = try asking("sys/wrapping/unwrap") { vault throws(SimulatedVault.Refusal) in
             try vault.unwrap(given, in: namespace)
         }
+        // Lost here, it is lost for good: the wrapping token is used up.
+        try end(fault)
         guard case .string(let text) = data["secret_id"] else { throw .wrappingTokenInvalid }
         unwrapped = text
         return text

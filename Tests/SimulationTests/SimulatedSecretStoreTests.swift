@@ -140,6 +140,17 @@ import WrapperConfiguration
         #expect(server.vault.liveTokens.count == 2)
     }
 
+    @Test func `a lost answer to an unwrapping uses the wrapping token up`() throws {
+        let made = server.vault.wrapSecretID(roleID: "app")
+        let failure = SecretStoreFailure.timedOut(host: "vault.test", seconds: 30)
+        var store = store(
+            isWrapped: true, credential: try #require(made),
+            plan: { $0 == .unwrap ? .answerLost(failure) : nil })
+        #expect(throws: failure) { try store.logIn() }
+        store.plan = { _ in nil }
+        #expect(throws: SecretStoreFailure.wrappingTokenInvalid) { try store.logIn() }
+    }
+
     @Test func `what is issued can be named by the caller`() throws {
         let vault = SimulatedVault(makeSecret: { "\($0.rawValue)/\($1 * 7)" })
         let other = SimulatedVaultServer(vault)
