@@ -10,7 +10,7 @@ OPENBAO := $(CACHE)/openbao/bao
 KERNELS := $(CACHE)/kernels
 STATIC := .build/static
 STATIC_FLAGS := -c release --scratch-path $(STATIC) -Xswiftc -static-executable \
-	-Xlinker --gc-sections -Xlinker -s
+	-Xlinker --gc-sections -Xlinker --icf=safe -Xlinker -s
 STATIC_PROGRAMS := cloudtaser-wrapper attack demo-application guest-init
 PROGRAMS := cloudtaser-wrapper cloudtaser
 SOURCES := $(shell find Sources Simulation vm-tests Tests bpf -type f 2>/dev/null) Package.swift
@@ -72,8 +72,7 @@ vm-test: ## Boot real kernels in QEMU; run the wrapper and attacks there
 	@.ci/setup vm
 	@python3 vm-tests/kernels.py --cache $(KERNELS)
 	@$(MAKE) --no-print-directory $(addprefix build/,$(STATIC_PROGRAMS))
-	swift build --product attack-matrix
-	@"$$(swift build --show-bin-path)/attack-matrix" . json > build/attack-matrix.json
+	$(CLOUDTASER) simulate --matrix -o json > build/attack-matrix.json
 	@python3 vm-tests/run.py --kernels $(KERNELS) --evidence $(EVIDENCE) \
 		--matrix build/attack-matrix.json
 

@@ -114,6 +114,7 @@ let executables: [Target] = [
         "cloudtaser", in: "Sources/Executables",
         [
             "Compliance", "WrapperConfiguration", "SimulationEngine", "SimulationScenarios",
+            "SimulationMatrix", "AttackCatalogue",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
 ]
@@ -164,8 +165,6 @@ let testSupport: [Target] = [
     library("HostConformance", in: "Tests/Support", ["Ports", "Delivery", "SecretMemory"]),
     library("TestKit", in: "Tests/Support", ["Compliance"]),
     library("AttackMatrixFiles", in: "Tests/Support", ["AttackCatalogue"]),
-    program(
-        "attack-matrix", in: "Tests/Support", ["AttackMatrixFiles", "SimulationMatrix"]),
     library("MemoryScan", in: "Tests/Support", ["SecretMemory", "CLinux"]),
     program(
         "delivery-harness", in: "Tests/Support",

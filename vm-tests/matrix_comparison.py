@@ -2,7 +2,7 @@
 """Compares what attacks came to on real kernels with the simulated kernel, cell by cell.
 
 A cell is vector, boot, delivery mode, enforcement and target. The simulated side is the JSON of
-attack-matrix; the real side are the `verdict` messages of the guest's suite `vectors`.
+`cloudtaser simulate --matrix`; the real side are the `verdict` messages of the guest's suite `vectors`.
 """
 import json
 

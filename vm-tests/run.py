@@ -224,7 +224,7 @@ def arguments():
     parser.add_argument("--evidence", default=os.path.join(build, "evidence"))
     parser.add_argument("--profiles", default=os.path.join(ROOT, "Fixtures", "kernel-profiles"))
     parser.add_argument("--matrix", metavar="JSON",
-                        help="compare the attacks' results with this output of attack-matrix")
+                        help="compare the attacks' results with the output of simulate --matrix -o json")
     parser.add_argument("--measured", default=os.path.join(ROOT, "Fixtures",
                                                            "vm-measured-cells.json"))
     parser.add_argument("--demo", metavar="EXPECTED",

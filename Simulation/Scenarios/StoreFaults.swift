@@ -63,6 +63,7 @@ final class StoreFaults {
     private static func site(_ call: SecretStoreCall) -> String {
         switch call {
         case .logIn: "login"
+        case .unwrap: "unwrap"
         case .read: "read"
         case .currentVersion: "version"
         case .renewToken: "renew-token"
@@ -85,7 +86,8 @@ final class StoreFaults {
 
         func concerns(_ call: SecretStoreCall) -> Bool {
             switch (at, call) {
-            case (.anywhere, _), (.logIn, .logIn), (.read, .read), (.renewal, .renewLease),
+            case (.anywhere, _), (.logIn, .logIn), (.logIn, .unwrap), (.read, .read),
+                (.renewal, .renewLease),
                 (.renewal, .renewToken):
                 true
             default: false

@@ -62,6 +62,8 @@ struct Simulate: ParsableCommand {
     var matrix = false
     @Option(name: .shortAndLong, help: "table, json, or with --matrix html.")
     var output = SimulateOutput.table
+    @Option(help: "With --matrix: the folder of the catalogue and the kernel profiles.")
+    var fixtures = "Fixtures"
     @Option(help: "How many failures to shrink.")
     var shrink = 3
 
@@ -110,7 +112,7 @@ struct Simulate: ParsableCommand {
 
     func run() throws {
         try SimulationProcess.becomeRepeatable()
-        if matrix { return try SimulateMatrix.run(output) }
+        if matrix { return try SimulateMatrix.run(output, fixtures: fixtures) }
         if seed != nil || tape != nil {
             return try SingleRun(
                 scenario: scenario.type, seed: seed, tape: tape.map(TapeFile.read),
