@@ -244,6 +244,9 @@ let testTargets: [Target] = [
         ["cloudtaser", "SimulationEngine", "SimulationScenarios", "TestKit"]),
     tests("LimitTests", ["TestKit", "AttackPrograms", "CLinux", "delivery-harness"]),
     tests(
+        "LifeTests",
+        ["OpenBaoServer", "LoopbackPKI", "TestKit", "WrapperConfiguration", "cloudtaser-wrapper"]),
+    tests(
         "EndToEndTests",
         [
             "VaultListener", "TestKit", "WrapperConfiguration", "cloudtaser-wrapper",
