@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+import AttackPrograms
+import Foundation
+import Glibc
+import Testing
+
+/// Under delivery mode `file` the program keeps a descriptor of each value open, and the
+/// descriptor is the authority over the pages.
+@Suite("Limits of file delivery", .serialized)
+struct FileDeliveryLimitTests {
+    private static let announces = "echo $$; read -r line"
+
+    /// Every descriptor of the program taken, mapped and searched for the value.
+    private static func theft(options: [String]) throws -> AttackReport? {
+        let value = String((0..<40).compactMap { _ in "abcdefghijklmnop".randomElement() })
+        let harness = try RunningHarness(
+            announces, value: value, follow: "attached", options: ["--harden"] + options)
+        guard let program = pid_t(harness.readLine()) else {
+            #expect(try harness.finish().status == RunningHarness.refused)
+            return nil
+        }
+        let needle = try #require(Array(value.utf8).withUnsafeBytes { Needle(masking: $0) })
+        let report = Attack(pid: program, needle: needle).run(.descriptorTheft)
+        try harness.sendLine()
+        #expect(try harness.finish().status == 0)
+        return report
+    }
+
+    @Test("file delivery: whoever may trace the program takes its descriptor and the value")
+    func stolenDescriptor() throws {
+        guard let stolen = try Self.theft(options: ["--mode", "file"]) else { return }
+        if Attacker.isPrivileged {
+            #expect(stolen.outcome == .leaked, "\(stolen)")
+        } else {
+            let expected: AttackOutcome = Attacker.mayStealFromItself ? .leaked : .refused
+            #expect(stolen.outcome == expected, "\(stolen)")
+        }
+        // Control: under splice the program has no such descriptor.
+        guard let spliced = try Self.theft(options: []) else { return }
+        #expect(spliced.outcome != .leaked, "\(spliced)")
+    }
+}
