@@ -163,6 +163,9 @@ let testSupport: [Target] = [
         "vault-listener", in: "Tests/Support", ["VaultListener", "LoopbackPKI"]),
     library("OpenBaoServer", in: "Tests/Support", ["LoopbackPKI"]),
     library("HostConformance", in: "Tests/Support", ["Ports", "Delivery", "SecretMemory"]),
+    program(
+        "host-conformance", in: "Tests/Support",
+        ["HostConformance", "LinuxProcessHost", "LinuxSystem", "Ports", "Delivery"]),
     library("TestKit", in: "Tests/Support", ["Compliance"]),
     library("AttackMatrixFiles", in: "Tests/Support", ["AttackCatalogue"]),
     library("MemoryScan", in: "Tests/Support", ["SecretMemory", "CLinux"]),
@@ -221,7 +224,7 @@ let testTargets: [Target] = [
         "PortConformanceTests",
         [
             "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "Simulation",
-            "HostConformance",
+            "HostConformance", "host-conformance", "TestKit",
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
         ]),
     tests(

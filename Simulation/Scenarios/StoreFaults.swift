@@ -6,7 +6,7 @@ internal import SimulationEngine
 
 /// What can go wrong between a wrapper and its vault: the network first, then every case of the
 /// port's closed failure enum as a fault class of its own, named `store.<case>`.
-final class StoreFaults {
+package final class StoreFaults {
     static let address = "vault"
     static let host = "vault.example.eu"
 
@@ -72,6 +72,15 @@ final class StoreFaults {
         case .revokeToken: "revoke-token"
         case .encrypt, .decrypt: "transit"
         }
+    }
+
+    /// Cases of the port's failure enum that runs meet: those of the network, the program's end or
+    /// a signal (`interrupted`), and a class for each other.
+    package static var caseNames: Set<String> {
+        Set(faults.map(\.name)).union([
+            "timedOut", "connectionFailed", "certificateNameMismatch", "responseTruncated",
+            "interrupted",
+        ])
     }
 
     /// One class.

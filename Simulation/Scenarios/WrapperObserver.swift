@@ -110,6 +110,7 @@ final class WrapperObserver {
     private static let troubles: Set<String> = [
         "lease_ending", "token_ending", "upkeep_failed", "rotation_failed", "rotation_started",
         "revocation_failed", "vault_retry",
+        "read_broken_off",
     ]
 
     /// What an operator does to leases needs no telling.

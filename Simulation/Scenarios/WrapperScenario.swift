@@ -78,6 +78,7 @@ final class WrapperCluster {
 
     func build() {
         run.network.listen(at: StoreFaults.address, as: StoreFaults.address)
+        run.skews[Self.component] = skew()
         run.spawn(Self.component) { [self] context in await live(context) }
         let events = run.choices.draw(below: 7, label: "events")
         for _ in 0..<events {
@@ -88,6 +89,19 @@ final class WrapperCluster {
         run.after(WrapperScenario.healTime) { [self] in heal() }
         run.after(WrapperScenario.endTime) { [self] in terminate() }
         use()
+    }
+
+    /// A wall clock that is off, that drifts and that jumps; nothing but certificates' ends may
+    /// depend on it.
+    private func skew() -> ClockSkew {
+        var skew = ClockSkew()
+        guard run.choices.happens(1, in: 3, label: "clock") else { return skew }
+        skew.offsetSeconds = run.choices.pick([0, 30, -30, 600, -600], label: "clock")
+        skew.driftPartsPerMillion = run.choices.pick([0, 200, -200], label: "clock")
+        let time = Duration.seconds(run.choices.draw(below: 900, label: "clock"))
+        let jump: Int64 = run.choices.pick([0, 3600, -3600], label: "clock")
+        skew.steps = [.init(at: run.later(time), seconds: jump)]
+        return skew
     }
 
     /// The kubelet's view of one life of the container.

@@ -119,8 +119,12 @@ package final class SimulatedMachine {
             return .hookEnded(exit)
         }
         guard programEnd != nil, let exit = program?.exit else { return nil }
-        // Nothing of the tree outlives the program.
-        (program, hook, killAt, isStopping) = (nil, nil, nil, false)
+        // Nothing of the tree outlives the program, and that is told first.
+        guard hook == nil else {
+            hook = nil
+            return .hookEnded(.signalled(signal: 9))
+        }
+        (program, killAt, isStopping) = (nil, nil, false)
         return .programEnded(exit)
     }
 

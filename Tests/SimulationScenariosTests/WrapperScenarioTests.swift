@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import Ports
+import Simulation
 import SimulationEngine
 import SimulationScenarios
 import Testing
@@ -42,5 +44,12 @@ struct WrapperScenarioTests {
         let result = Self.run(nil, seed: seed)
         #expect(result.findings.isEmpty, "seed \(seed): \(result.findings)")
         #expect(result.steps > 100 && result.duration == .seconds(1800))
+    }
+
+    @Test("every case of the store's failures can happen in a run")
+    func faults() {
+        let cases = Set(SecretStoreFailure.oneOfEach().map(\.caseName))
+        #expect(cases.subtracting(StoreFaults.caseNames) == [])
+        #expect(StoreFaults.caseNames.subtracting(cases) == [], "no class is made up")
     }
 }

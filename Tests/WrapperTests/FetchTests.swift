@@ -201,4 +201,16 @@ import WrapperConfiguration
         #expect(MachineDriver.end(of: action) == 0.1)
         #expect(driver.waitOut(action) == .logIn, "nothing explains it: go on")
     }
+
+    @Test func `with a token that has ended meanwhile begins with another login`() {
+        var driver = MachineDriver()
+        driver.handle(.begin)
+        driver.handle(.loggedIn(.seconds(20)))
+        let wait = driver.handle(.readFailed(.tokenInvalid, nil))
+        #expect(driver.waitOut(wait) == .logIn)
+        var given = MachineDriver { ($0.ownsToken, $0.canLogInAgain) = (false, false) }
+        given.handle(.begin)
+        given.handle(.loggedIn(.seconds(20)))
+        #expect(given.handle(.readFailed(.tokenInvalid, nil)) == .forgetLogin)
+    }
 }

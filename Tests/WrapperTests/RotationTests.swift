@@ -155,4 +155,10 @@ import WrapperConfiguration
         #expect(driver.handle(.revoked) == .revoke(LeaseID("b")))
         #expect(driver.handle(.revoked) == .forgetLogin)
     }
+
+    @Test func `of a certificate that a wrong clock calls over has a pause`() {
+        var driver = MachineDriver { $0.rotation = .signal(1) }
+        let action = driver.start(.forever, reading: [SecretFacts(lifetime: .zero)])
+        #expect((MachineDriver.end(of: action) ?? 0) > 6)
+    }
 }

@@ -24,7 +24,7 @@ struct SignalSet: Sendable {
     ]
 
     /// Ask this process to stop while there is no program that could be asked instead.
-    private static let stopping = [SIGTERM, SIGINT, SIGQUIT, SIGHUP]
+    static let stopping = [SIGTERM, SIGINT, SIGQUIT, SIGHUP]
 
     static func block() throws(ProcessHostFailure) -> SignalSet {
         var all = sigset_t()

@@ -16,6 +16,8 @@ final class TreeServer {
     private var hook: (any ProgramTree)?
     /// When the program is killed if it still runs.
     private var killAt: MonotonicTime?
+    /// `stop` was asked for: whoever wants the container to end now wants no other program.
+    private var isStopping = false
     private var isQuitting = false
 
     init(mailbox: HostMailbox, signals: SignalSet, options: LinuxProcessHost.Options) {
@@ -41,7 +43,7 @@ final class TreeServer {
     /// One program from its start to its end.
     private func run(_ request: StartRequest) {
         hub.counters = SupervisorCounters()
-        killAt = nil
+        (killAt, isStopping) = (nil, false)
         var isTold = false
         do throws(ProcessHostFailure) {
             let tree = try start(request)
@@ -146,11 +148,12 @@ final class TreeServer {
         // First: until it is taken, a notification's caller is interrupted by signals.
         for (index, tree) in trees.enumerated()
         where polls[2 + 2 * index].revents & Int16(POLLIN) != 0 { tree.receiveNotification() }
+        // Before the signals: who asks to end while the program is being stopped is told so.
+        if polls[1].revents != 0 { obey(tree) }
         if polls[0].revents != 0 { forwardSignals(to: tree) }
         for (index, tree) in trees.enumerated() where polls[3 + 2 * index].revents != 0 {
             tree.hearKeeper()
         }
-        if polls[1].revents != 0 { obey(tree) }
         if let killAt, killAt <= MonotonicClock.now() {
             if tree.programEnd == nil { kill(tree.program, SIGKILL) }
             self.killAt = nil
@@ -161,6 +164,9 @@ final class TreeServer {
         var stops = false
         while let received = signals.read() {
             if received.stopsGroup { stops = true }
+            if isStopping, SignalSet.stopping.contains(received.signal) {
+                mailbox.tell(.event(.stopRequested(signal: received.signal)))
+            }
             guard received.signal != SIGCHLD, !received.isProgramsToo else { continue }
             send(received.signal, to: tree)
         }
@@ -182,6 +188,7 @@ final class TreeServer {
             case .send(let signal): send(signal, to: tree)
             case .stop(let time):
                 send(SIGTERM, to: tree)
+                isStopping = true
                 killAt = min(killAt ?? time, time)
             case .replace(let values): replace(values)
             case .hook(let request): startHook(request)

@@ -71,6 +71,10 @@ struct Reading: Sendable, Equatable {
     /// Of the lease, or of the content itself.
     var granted: Granted?
 
+    /// What ends by a date is measured by this machine's wall clock: one that is wrong must not
+    /// ask for a new certificate without a pause.
+    static let contentLifetimeMin = Duration.seconds(10)
+
     init(_ facts: SecretFacts, login: Int, at now: MonotonicTime, chance: UInt64) {
         self.login = login
         version = facts.version
@@ -78,7 +82,8 @@ struct Reading: Sendable, Equatable {
         if let lease = facts.lease {
             granted = Granted(lease.grant, at: now, chance: chance)
         } else if let lifetime = facts.lifetime {
-            let grant = Grant(lifetime: lifetime, isRenewable: false)
+            let grant = Grant(
+                lifetime: max(lifetime, Self.contentLifetimeMin), isRenewable: false)
             granted = Granted(grant, at: now, chance: chance)
         }
     }

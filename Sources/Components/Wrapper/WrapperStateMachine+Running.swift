@@ -246,6 +246,7 @@ extension WrapperStateMachine {
         if failure == .tokenInvalid { upkeep.tokenLost(at: moment.now) }
         heed(failure, moment)
         guard failure != .interrupted else {
+            tellBrokenOff()
             retire(discarded, moment)
             discarded = []
             state = .watching

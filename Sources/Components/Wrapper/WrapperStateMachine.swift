@@ -195,10 +195,12 @@ extension WrapperStateMachine {
 
     /// Once more from the first read, with the time of a first fetch: what was read has ended
     /// before it could be used.
+    ///
+    /// The old program is gone by now: one more try than the first fetch gets is worth it.
     mutating func readAgain(_ moment: Moment) -> Action {
         fresh = []
         backoff = Backoff()
-        fetchDeadline = moment.now.advanced(by: plan.fetchLimit)
+        fetchDeadline = moment.now.advanced(by: max(plan.fetchLimit, Self.readAgainLimitMin))
         let needsLogin = plan.canLogInAgain && upkeep.isTokenOver(at: moment.now)
         return needsLogin ? logIn() : read(0)
     }
@@ -221,21 +223,32 @@ extension WrapperStateMachine {
     ) -> Action {
         guard failure != .interrupted else {
             // The host tells why.
+            if action != .logIn { tellBrokenOff() }
             state = .pausing(again: action)
             return .wait(until: moment.now.advanced(by: Self.interruptionPause))
         }
         heed(failure, moment)
         let pause = max(backoff.next(chance: moment.chance), failure.retryAfter ?? .zero)
         let time = moment.now.advanced(by: pause)
-        guard failure.isTransient, time <= fetchDeadline else {
+        // A token that ended while the vault could not be reached has a successor.
+        let isTokenOver = failure == .tokenInvalid && action != .logIn && plan.canLogInAgain
+        guard failure.isTransient || isTokenOver, time <= fetchDeadline else {
             return begin(ending: WrapperStop(failure), moment)
         }
         tell(
             .warning, "vault_retry", "\(WrapperStop(failure).cause); trying again",
             request: isLoggedIn ? fresh.count : nil)
-        state = .pausing(again: action)
+        state = .pausing(again: isTokenOver ? .logIn : action)
         return .wait(until: time)
     }
+
+    mutating func tellBrokenOff() {
+        tell(
+            .notice, "read_broken_off",
+            "a read was broken off; what the vault may have granted for it ends by itself")
+    }
+
+    static let readAgainLimitMin = Duration.seconds(10)
 
     /// An interruption that no event explains must not become a busy loop.
     static let interruptionPause = Duration.milliseconds(100)

@@ -26,8 +26,9 @@ static void print_status(void) {
         // 32 and 33 are the C library's own: it takes them when it makes a thread.
         if (strncmp(line, "SigIgn", 6) == 0)
             printf("SigIgn:\t%016llx\n", strtoull(line + 7, NULL, 16) & ~(3ULL << 31));
-        if (strncmp(line, "SigBlk", 6) == 0 || strncmp(line, "SigCgt", 6) == 0 || strncmp(line, "SigPnd", 6) == 0
-            || strncmp(line, "Groups", 6) == 0 || strncmp(line, "Uid", 3) == 0
+        if (strncmp(line, "SigBlk", 6) == 0 || strncmp(line, "SigCgt", 6) == 0
+            || strncmp(line, "SigPnd", 6) == 0 || strncmp(line, "Groups", 6) == 0
+            || strncmp(line, "Uid", 3) == 0
             || strncmp(line, "CapEff", 6) == 0)
             fputs(line, stdout);
     }

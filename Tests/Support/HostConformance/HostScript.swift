@@ -122,7 +122,11 @@ package struct HostCase: Sendable, CustomStringConvertible {
             description: "one hook at a time",
             steps: [
                 .start(.runs), .hook(.hookRuns), .hook(.exits3), .send(15), .next(within: long),
-            ], expected: ["systemCall hook 16", "programEnded signalled 15"]),
+                .next(within: long),
+            ],
+            expected: [
+                "systemCall hook 16", "hookEnded signalled 9", "programEnded signalled 15",
+            ]),
         HostCase(
             description: "values can be replaced under a running program",
             steps: [
@@ -176,9 +180,11 @@ package struct HostPlayer<Time: TimeSource> {
     }
 
     private func launch(_ program: HostProgram) -> Launch {
-        Launch(
+        var launch = Launch(
             arguments: program.arguments, environment: ["PATH=/usr/bin:/bin"],
             delivery: delivery, follow: .attached)
+        launch.mayStartAgain = true
+        return launch
     }
 
     private static func image() throws(DeliveryFailure) -> DeliveryImage {
