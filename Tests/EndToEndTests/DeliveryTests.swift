@@ -79,6 +79,16 @@ import WrapperConfiguration
         }
     }
 
+    @Test func `reads a value from a file in memory where it asks for one`() throws {
+        let wrapper = try WrapperProgram()
+        wrapper.environment["CLOUDTASER_DELIVERY"] = "file"
+        wrapper.environment["CLOUDTASER_READABLE_FILES"] = "true"
+        let run = try wrapper.run("cat $DB_PASSWORD; echo; echo $DB_PASSWORD")
+        #expect(run.output == "hunter2-äöü\n/proc/self/fd/100\n", "\(run.errors)")
+        wrapper.environment["CLOUDTASER_DELIVERY"] = "environ"
+        #expect(try wrapper.run().status == WrapperExit.configurationInvalid.rawValue)
+    }
+
     @Test func `may trace its own children where both switches say so, and else not`() throws {
         let victim = ProgramRun.path(of: "delivery-victim")
         func answer(_ run: ProgramRun) -> Substring? {

@@ -194,6 +194,7 @@ extension Launch {
         var child = ChildPolicy()
         child.undumpable = settings.undumpable
         child.readOnlyValues = settings.readOnlyValues
+        child.readableFiles = settings.readableFiles
         child.dropCapabilities = settings.dropCapabilities
         child.restrictSystemCalls = settings.restrictSystemCalls
         self.init(

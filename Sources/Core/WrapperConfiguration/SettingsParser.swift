@@ -44,6 +44,11 @@ package struct SettingsParser {
         settings.emptyValues = try choice(.emptyValues) ?? .allow
         settings.undumpable = try flag(.undumpable)
         settings.readOnlyValues = try flag(.readOnlyValues)
+        settings.readableFiles = try flag(.readableFiles)
+        guard !settings.readableFiles || settings.delivery == .file else {
+            throw ConfigurationFailure(
+                "CLOUDTASER_READABLE_FILES", "needs CLOUDTASER_DELIVERY=file")
+        }
         settings.dropCapabilities = try flag(.dropCapabilities)
         settings.restrictSystemCalls = try flag(.restrictSystemCalls, default: true)
         settings.life = try life()

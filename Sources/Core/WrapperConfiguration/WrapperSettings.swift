@@ -54,6 +54,7 @@ package struct WrapperSettings: Sendable, Equatable {
     package var emptyValues = EmptyValues.allow
     package var undumpable = false
     package var readOnlyValues = false
+    package var readableFiles = false
     package var dropCapabilities = false
     package var restrictSystemCalls = true
     package var life = LifeSettings()
@@ -104,6 +105,7 @@ package enum ControlVariable: String, Sendable, CaseIterable {
     case emptyValues = "CLOUDTASER_EMPTY_VALUES"
     case undumpable = "CLOUDTASER_UNDUMPABLE"
     case readOnlyValues = "CLOUDTASER_READ_ONLY_VALUES"
+    case readableFiles = "CLOUDTASER_READABLE_FILES"
     case dropCapabilities = "CLOUDTASER_DROP_CAPABILITIES"
     case restrictSystemCalls = "CLOUDTASER_RESTRICT_SYSTEM_CALLS"
     case rotation = "CLOUDTASER_ROTATION"
@@ -137,13 +139,14 @@ package enum ControlVariable: String, Sendable, CaseIterable {
             "paths to read, separated by commas: secret/app,pki/issue/web?common_name=app.example"
                 + " (required)"
         case .environmentMap: "field=ENV,field=ENV;field=ENV, a group for each path (required)"
-        case .delivery: "splice | environ (default splice)"
+        case .delivery: "splice | file | environ (default splice)"
         case .follow: "attached | notified | none: how splice follows later execs"
         case .allowedOrigins: "https origins that may be contacted, separated by commas"
         case .minimumTier: "memfd_secret | locked | ordinary (default memfd_secret)"
         case .emptyValues: "allow | refuse (default allow)"
         case .undumpable: "true sets PR_SET_DUMPABLE 0 in the program (default false)"
         case .readOnlyValues: "true maps the delivered values read-only (default false)"
+        case .readableFiles: "true: file delivery by ordinary, readable memory (default false)"
         case .dropCapabilities: "true empties the program's capabilities (default false)"
         case .restrictSystemCalls: "false lets the program trace, load BPF, ... (default true)"
         case .rotation: "none | restart | signal:HUP | exec-hook (default none)"
