@@ -8,6 +8,7 @@ exit 1 when a measured cell is not among them, 2 for a wrong call.
 
 import argparse
 import contextlib
+import glob
 import json
 import os
 import secrets
@@ -70,8 +71,10 @@ class Application:
             pid = waiting.pop()
             if self._is_application(pid):
                 return pid
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:
-                waiting += file.read().split()
+            # The wrapper's programs are children of the thread that traces them.
+            for path in glob.glob(f"/proc/{pid}/task/*/children"):
+                with contextlib.suppress(OSError), open(path) as file:
+                    waiting += file.read().split()
         raise DemoError(f"{self.title}: the application is gone")
 
     @staticmethod
