@@ -27,6 +27,8 @@ final class WrapperProgram {
             // Where the kernel has no memfd_secret or refuses ptrace, the same answers are due.
             "CLOUDTASER_MINIMUM_TIER": "ordinary",
             "CLOUDTASER_DELIVERY": "environ",
+            // A refusal is wanted at once: tries again are the business of LifeTests.
+            "CLOUDTASER_FETCH_SECONDS_MAX": "0",
         ]
     }
 
