@@ -73,11 +73,12 @@ let core: [Target] = [
     library("WrapperConfiguration", in: "Sources/Core", ["Delivery", "SecretMemory"]),
     library("Compliance", in: "Sources/Core"),
     library("AttackCatalogue", in: "Sources/Core"),
+    library("Enforcement", in: "Sources/Core"),
 ]
 
 let ports: [Target] = [
     .target(
-        name: "Ports", dependencies: ["Delivery", "SecretMemory"],
+        name: "Ports", dependencies: ["Delivery", "Enforcement", "SecretMemory"],
         path: "Sources/Ports", swiftSettings: strict)
 ]
 
@@ -101,6 +102,7 @@ let adapters: [Target] = [
             "Ports", "Delivery", "SecretMemory", "CLinux", "CSeccomp",
             "CCapability",
         ]),
+    library("LibbpfKernel", in: "Sources/Adapters", ["Ports", "Enforcement", "CBPFPrograms"]),
 ]
 
 let executables: [Target] = [
@@ -150,7 +152,7 @@ let virtualMachine: [Target] = [
         "guest-init", in: "vm-tests",
         [
             "AttackPrograms", "VaultListener", "LoopbackPKI", "Simulation", "SecretMemory",
-            "CLinux", "CBPFPrograms",
+            "LibbpfKernel", "Enforcement", "Ports", "CLinux", "CBPFPrograms",
         ]),
 ]
 

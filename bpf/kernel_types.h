@@ -4,6 +4,7 @@
 #pragma once
 
 typedef unsigned char __u8;
+typedef signed char __s8;
 typedef unsigned short __u16;
 typedef short __s16;
 typedef unsigned int __u32;
@@ -13,18 +14,219 @@ typedef long long __s64;
 typedef __u16 __be16;
 typedef __u32 __be32;
 typedef __u32 __wsum;
+typedef _Bool bool;
+#define true 1
+#define false 0
 
-// Values of enum bpf_map_type (include/uapi/linux/bpf.h), an ABI.
+// Values of enum bpf_map_type and flags (include/uapi/linux/bpf.h), an ABI.
 #define BPF_MAP_TYPE_HASH 1
 #define BPF_MAP_TYPE_ARRAY 2
+#define BPF_MAP_TYPE_PERCPU_ARRAY 6
+#define BPF_MAP_TYPE_LRU_PERCPU_HASH 10
+#define BPF_MAP_TYPE_RINGBUF 27
+#define BPF_ANY 0
+#define BPF_NOEXIST 1
+#define BPF_F_RDONLY_PROG (1U << 7)
+
+// Commands of bpf(2) and program types that can read memory (include/uapi/linux/bpf.h), an ABI.
+enum bpf_command {
+    COMMAND_OBJ_PIN = 6,
+    COMMAND_OBJ_GET = 7,
+    COMMAND_PROG_LOAD = 5,
+    COMMAND_PROG_GET_FD_BY_ID = 13,
+    COMMAND_MAP_GET_FD_BY_ID = 14,
+    COMMAND_LINK_GET_FD_BY_ID = 30,
+    COMMAND_LINK_DETACH = 34,
+};
 
 // errno values (include/uapi/asm-generic/errno-base.h), an ABI.
 #define EPERM 1
+#define EAGAIN 11
+
+#define PF_KTHREAD 0x00200000
+#define PROC_SUPER_MAGIC 0x9fa0
+#define SECRETMEM_MAGIC 0x5345434d
+#define FMODE_READ 1
+#define FMODE_WRITE 2
+#define CLONE_THREAD 0x00010000
+// How the thread entered the kernel (arch/x86/include/asm/thread_info.h).
+#define TS_COMPAT 2
+#define SIGNAL_KILL 9
+
+// enum bpf_func_id, for asking whether a helper exists.
+enum bpf_func_id {
+    BPF_FUNC_unspec = 0,
+    BPF_FUNC_task_pt_regs = 175,
+};
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct hlist_node {
+    struct hlist_node *next;
+};
+struct hlist_head {
+    struct hlist_node *first;
+};
+struct list_head {
+    struct list_head *next, *prev;
+};
+
+struct pid {
+    struct hlist_head tasks[4];
+};
+
+struct super_block {
+    __u32 s_dev;
+    unsigned long s_magic;
+};
+
+struct inode {
+    struct super_block *i_sb;
+    unsigned long i_ino;
+};
+
+struct proc_inode {
+    struct pid *pid;
+    struct inode vfs_inode;
+};
+
+struct qstr {
+    unsigned char *name;
+    __u32 len;
+};
+
+struct dentry {
+    struct dentry *d_parent;
+    struct qstr d_name;
+};
+
+struct path {
+    struct dentry *dentry;
+};
+
+struct file {
+    struct inode *f_inode;
+    struct path f_path;
+    unsigned int f_mode;
+};
+
+struct fdtable {
+    unsigned int max_fds;
+    struct file **fd;
+};
+
+struct files_struct {
+    struct fdtable *fdt;
+};
+
+struct mm_struct {
+    struct file *exe_file;
+};
+
+typedef struct {
+    __u32 val;
+} kuid_t;
+
+// Two words of 32 bits before Linux 6.3, one of 64 since: only where it starts is asked.
+struct kernel_capabilities {
+    __u64 val;
+};
+
+struct cred {
+    kuid_t uid;
+    struct kernel_capabilities cap_effective;
+};
+
+struct thread_info {
+    __u32 status;
+};
+
 struct task_struct {
+    struct thread_info thread_info;
+    void *stack;
+    unsigned int flags;
+    unsigned int ptrace;
+    struct mm_struct *mm;
+    int pid;
     int tgid;
+    struct task_struct *real_parent;
+    struct task_struct *parent;
+    struct list_head children;
+    struct task_struct *group_leader;
+    struct hlist_node pid_links[4];
+    __u64 start_boottime;
+    struct cred *cred;
+    char comm[16];
+    struct files_struct *files;
+};
+
+struct pt_regs {
+    unsigned long si;
+    unsigned long orig_ax;
+};
+
+struct pmu {
+    char *name;
+};
+
+struct hw_perf_event {
+    struct task_struct *target;
+};
+
+struct perf_event_attr {
+    __u32 type;
+    __u64 sample_type;
+};
+
+struct perf_event {
+    struct perf_event_attr attr;
+    struct hw_perf_event hw;
+    struct pmu *pmu;
+};
+
+struct rlimit;
+struct kernel_siginfo;
+
+struct seq_file;
+struct bpf_iter_meta {
+    struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+    struct bpf_iter_meta *meta;
+    struct task_struct *task;
 };
 
 #pragma clang attribute pop
+
+// Kernel enumerations whose values moved between versions: only names are used.
+enum lockdown_reason {
+    LOCKDOWN_NONE = 0,
+    LOCKDOWN_MODULE_SIGNATURE,
+    LOCKDOWN_DEV_MEM,
+    LOCKDOWN_KEXEC,
+    LOCKDOWN_HIBERNATION,
+    LOCKDOWN_PCI_ACCESS,
+    LOCKDOWN_IOPORT,
+    LOCKDOWN_MSR,
+    LOCKDOWN_BPF_WRITE_USER,
+    LOCKDOWN_DBG_WRITE_KERNEL,
+    LOCKDOWN_DEBUGFS,
+    LOCKDOWN_KCORE,
+    LOCKDOWN_KPROBES,
+    LOCKDOWN_BPF_READ_KERNEL,
+    LOCKDOWN_DBG_READ_KERNEL,
+    LOCKDOWN_TRACEFS,
+};
+enum kernel_read_file_id {
+    READING_UNKNOWN = 0,
+    READING_MODULE,
+    READING_KEXEC_IMAGE,
+    READING_KEXEC_INITRAMFS,
+};
+enum kernel_load_data_id {
+    LOADING_UNKNOWN = 0,
+    LOADING_MODULE,
+    LOADING_KEXEC_IMAGE,
+    LOADING_KEXEC_INITRAMFS,
+};

@@ -33,7 +33,7 @@ extension Attack {
         with writer: (UInt64) -> Int64
     ) -> AttackReport {
         let mappings: [TargetMapping]
-        switch TargetProcess.mappings(of: pid) {
+        switch self.mappings() {
         case .success(let found): mappings = found
         case .failure(let error): return refused(vector, error.number, "maps: \(error.name)")
         }

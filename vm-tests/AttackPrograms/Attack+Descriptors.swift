@@ -44,7 +44,7 @@ extension Attack {
     }
 
     func mapFiles() -> AttackReport {
-        switch TargetProcess.mappings(of: pid) {
+        switch self.mappings() {
         case .failure(let error):
             return refused(.mapFiles, error.number, "maps: \(error.name)")
         case .success(let mappings):

@@ -151,7 +151,7 @@ extension Attack {
         if let range {
             (secret, others) = ([range], [])
         } else {
-            switch TargetProcess.mappings(of: pid) {
+            switch self.mappings() {
             case .failure(let error):
                 return refused(vector, error.number, "maps: \(error.name)")
             case .success(let mappings):

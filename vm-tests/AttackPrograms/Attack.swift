@@ -8,11 +8,20 @@ package struct Attack: Sendable {
     package let needle: Needle
     /// Where the secret is known to be; nil: all readable memory is searched.
     package let range: Range<UInt64>?
+    /// The victim's mappings as the attacker knows them already; nil: the attack reads them first.
+    let layout: [TargetMapping]?
 
-    package init(pid: pid_t, needle: Needle, range: Range<UInt64>? = nil) {
+    package init(
+        pid: pid_t, needle: Needle, range: Range<UInt64>? = nil, layout: [TargetMapping]? = nil
+    ) {
         self.pid = pid
         self.needle = needle
         self.range = range
+        self.layout = layout
+    }
+
+    func mappings() -> Result<[TargetMapping], SystemError> {
+        layout.map { .success($0) } ?? TargetProcess.mappings(of: pid)
     }
 
     /// Runs one attack. Afterwards the victim runs on, except after `coreDump`.
@@ -80,7 +89,7 @@ package struct Attack: Sendable {
     /// small anonymous mappings.
     func likelyRanges() -> Result<[Range<UInt64>], SystemError> {
         if let range { return .success([range]) }
-        return TargetProcess.mappings(of: pid).map { mappings in
+        return mappings().map { mappings in
             mappings.filter { mapping in
                 mapping.readable
                     && (mapping.isSecret || mapping.path == "[stack]" || mapping.path == "[heap]"

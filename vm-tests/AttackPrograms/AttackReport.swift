@@ -81,6 +81,16 @@ package enum AttackVector: String, CaseIterable, Sendable {
         }
     }
 
+    /// The vector that the agent's event names: its hooks see the first step, and not what the
+    /// attacker would have done next.
+    package var reportedID: String {
+        switch self {
+        case .ptracePeek, .seizeInject, .seizeMemory: "AV-001"
+        case .secondProc: "AV-044"
+        default: catalogueID
+        }
+    }
+
     /// Whether the attack is on the machine: its result does not depend on the victim's process.
     package var isOnMachine: Bool {
         [.physicalMemory, .kernelCore, .corePattern].contains(self)

@@ -46,6 +46,7 @@ enum Guest {
         let machine = MachineSuite(host: host, seed: seed, profile: profile)
         let wrapper = WrapperSuite(host: host, seed: seed, profile: profile)
         let vectors = VectorSuite(host: host, seed: seed, profile: profile)
+        let enforcement = EnforcementSuite(host: host, seed: seed, profile: profile)
         let budget = BudgetSuite(host: host, seed: seed, profile: profile)
         for suite in (parameter("ct.suites") ?? "").split(separator: ",") {
             host.console("suite \(suite)")
@@ -59,6 +60,7 @@ enum Guest {
             case "budget": budget.run()
             case "copies": wrapper.copies()
             case "vectors": vectors.run()
+            case "enforcement": enforcement.run()
             case "demo": wrapper.demonstration()
             case "swap": machine.swap()
             default: host.console("guest-init: unknown suite \(suite)")

@@ -5,6 +5,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "CBPFAgent.h"
+#include "CBPFRecords.h"
+
 /// A loaded program with its maps and, once attached, its link.
 struct cbpf_program;
 

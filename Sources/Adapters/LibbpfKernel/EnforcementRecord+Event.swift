@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+import CBPFPrograms
+internal import Enforcement
+internal import Ports
+
+extension EnforcementRecord {
+    /// Nil when the record is of a newer program than this reader knows.
+    init?(_ event: cbpf_event) {
+        guard let tier = EnforcementTier(rawValue: event.tier),
+            let verdict = EnforcementVerdict(rawValue: event.verdict),
+            let hook = Self.hookNames[UInt32(event.hook)]
+        else { return nil }
+        self.init(
+            time: event.time, processor: event.processor, sequence: event.sequence,
+            suppressed: event.suppressed, vector: VectorNumber(rawValue: event.vector),
+            hook: hook, tier: tier, verdict: verdict, detail: event.detail,
+            policyGeneration: event.generation, actor: EnforcementProcess(event.actor),
+            target: event.has_target == 0 ? nil : EnforcementProcess(event.target),
+            object: Self.text(event.object))
+    }
+
+    private static let hookNames: [UInt32: String] = [
+        CBPF_HOOK_PTRACE_ACCESS_CHECK.rawValue: "ptrace_access_check",
+        CBPF_HOOK_PTRACE_TRACEME.rawValue: "ptrace_traceme",
+        CBPF_HOOK_FILE_OPEN.rawValue: "file_open",
+        CBPF_HOOK_INODE_FOLLOW_LINK.rawValue: "inode_follow_link",
+        CBPF_HOOK_TASK_SETRLIMIT.rawValue: "task_setrlimit",
+        CBPF_HOOK_PERF_EVENT_ALLOC.rawValue: "perf_event_alloc",
+        CBPF_HOOK_BPF.rawValue: "bpf",
+        CBPF_HOOK_LOCKED_DOWN.rawValue: "locked_down",
+        CBPF_HOOK_KERNEL_READ_FILE.rawValue: "kernel_read_file",
+        CBPF_HOOK_KERNEL_LOAD_DATA.rawValue: "kernel_load_data",
+        CBPF_HOOK_INODE_INIT_SECURITY_ANON.rawValue: "inode_init_security_anon",
+        CBPF_HOOK_FILE_RECEIVE.rawValue: "file_receive",
+        CBPF_HOOK_TASK_KILL.rawValue: "task_kill",
+        CBPF_HOOK_TASK_ALLOC.rawValue: "task_alloc",
+        CBPF_HOOK_TASK_MOVEMEMORY.rawValue: "task_movememory",
+    ]
+
+    /// Up to the first zero.
+    static func text<Tuple>(_ characters: Tuple) -> [UInt8] {
+        withUnsafeBytes(of: characters) { Array($0.prefix { $0 != 0 }) }
+    }
+}
+
+extension EnforcementProcess {
+    fileprivate init(_ process: cbpf_process) {
+        self.init(
+            thread: process.thread, group: process.group, started: process.started,
+            executableInode: process.executable_inode,
+            executableDevice: process.executable_device, cgroup: process.cgroup,
+            capabilities: process.capabilities, user: process.user,
+            enrolment: process.enrolment, role: EnrolledRole(rawValue: process.flags),
+            name: EnforcementRecord.text(process.name))
+    }
+}

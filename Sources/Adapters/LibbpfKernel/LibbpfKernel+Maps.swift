@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+import CBPFPrograms
+package import Enforcement
+import Glibc
+package import Ports
+
+extension LibbpfKernel {
+    /// Threads of one process that an enrolment can find.
+    package static let threadsMax = 4096
+
+    package mutating func enrol(
+        _ group: ProcessID, as id: EnrolmentID, role: EnrolledRole, policy index: UInt32
+    ) throws(EnforcementFailure) -> [EnrolledTask] {
+        var number = id
+        var enrolment = cbpf_enrolment()
+        enrolment.policy = index
+        if role.contains(.wrapper) { enrolment.wrapper_group = UInt32(group) }
+        let exists = cbpf_map_lookup(maps.enrolments, &number, &enrolment) == 0
+        if !exists {
+            try Self.check(
+                cbpf_map_update(maps.enrolments, &number, &enrolment), full: "enrolments")
+        }
+        var key = UInt32(group)
+        var mark = cbpf_task_mark(enrolment: id, flags: role.rawValue)
+        try Self.check(cbpf_map_update(maps.pending, &key, &mark), full: "pending")
+        defer { _ = cbpf_map_delete(maps.pending, &key) }
+        var found = [cbpf_task_facts](repeating: cbpf_task_facts(), count: Self.threadsMax)
+        let count = cbpf_agent_enrol(agent, &found, found.count)
+        guard count >= 0 else { throw .systemCall("bpf_iter", errorNumber: Int32(-count)) }
+        guard count > 0 else {
+            if !exists { _ = cbpf_map_delete(maps.enrolments, &number) }
+            throw .noSuchProcess
+        }
+        return found.prefix(Int(count)).map(EnrolledTask.init)
+    }
+
+    package mutating func forget(_ id: EnrolmentID) throws(EnforcementFailure) -> Bool {
+        guard try tasks(of: id) <= 0 else { return false }
+        var number = id
+        _ = cbpf_map_delete(maps.enrolments, &number)
+        return true
+    }
+
+    package func tasks(of id: EnrolmentID) throws(EnforcementFailure) -> Int {
+        var number = id
+        var enrolment = cbpf_enrolment()
+        let result = cbpf_map_lookup(maps.enrolments, &number, &enrolment)
+        guard result != -ENOENT else { return 0 }
+        try Self.check(result, "bpf")
+        return Int(enrolment.tasks)
+    }
+
+    package mutating func setPolicy(
+        _ policy: EnforcementPolicy, at index: UInt32
+    ) throws(EnforcementFailure) {
+        var number = index
+        var value = cbpf_policy()
+        withUnsafeMutableBytes(of: &value) { bytes in
+            for (vector, action) in policy.actions where Int(vector.rawValue) < bytes.count {
+                bytes[Int(vector.rawValue)] = action.rawValue
+            }
+        }
+        try Self.check(cbpf_map_update(maps.policies, &number, &value), full: "policies")
+    }
+
+    package mutating func setRate(
+        _ rate: EnforcementRate, generation: UInt32
+    ) throws(EnforcementFailure) {
+        var cell: UInt32 = 0
+        var value = cbpf_settings(
+            generation: generation, events_per_second: rate.perSecond, events_burst: rate.burst,
+            unused: 0)
+        try Self.check(cbpf_map_update(maps.settings, &cell, &value), full: "settings")
+    }
+
+    package func counts() throws(EnforcementFailure) -> [VectorNumber: EnforcementCounts] {
+        let processors = Int(cbpf_possible_processors())
+        var values = [cbpf_counts](repeating: cbpf_counts(), count: max(1, processors))
+        var result: [VectorNumber: EnforcementCounts] = [:]
+        for vector in EnforcedVector.all {
+            var key = UInt32(vector.number.rawValue)
+            try Self.check(cbpf_map_lookup(maps.counts, &key, &values), "bpf")
+            var sum = EnforcementCounts()
+            for value in values {
+                sum.attempts += value.attempts
+                sum.denied += value.denied
+                sum.records += value.events
+                sum.suppressed += value.suppressed
+                sum.dropped += value.dropped
+            }
+            if sum.attempts > 0 { result[vector.number] = sum }
+        }
+        return result
+    }
+
+    /// What each loaded program cost: instructions that the verifier walked, bytes.
+    package func programCosts() -> [(section: String, verified: UInt32, bytes: UInt32)] {
+        (0..<cbpf_agent_program_count(agent)).compactMap { index in
+            var verified: UInt32 = 0
+            var bytes: UInt32 = 0
+            guard cbpf_agent_program_cost(agent, index, &verified, &bytes) == 0 else { return nil }
+            return (String(cString: cbpf_agent_section(agent, index)), verified, bytes)
+        }
+    }
+
+    private static func check(_ result: Int32, full table: String) throws(EnforcementFailure) {
+        if result == -E2BIG || result == -ENOSPC { throw .full(table: table) }
+        try check(result, "bpf")
+    }
+}
+
+extension EnrolledTask {
+    fileprivate init(_ facts: cbpf_task_facts) {
+        self.init(
+            thread: facts.thread, group: facts.group, parentGroup: facts.parent_group,
+            tracerGroup: facts.tracer_group == 0 ? nil : facts.tracer_group)
+    }
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+import CBPFPrograms
+internal import Enforcement
+import Glibc
+package import Ports
+
+/// The agent's BPF programs in the running kernel, loaded by libbpf.
+package struct LibbpfKernel: Enforcement, ~Copyable {
+    /// Programs of this form are attached.
+    package let tier: EnforcementTier
+    package let hooks: [String]
+    let agent: OpaquePointer
+    let maps: Maps
+    private var events: UnsafeMutableBufferPointer<cbpf_event>
+
+    /// Records that one `takeRecords` can give.
+    package static let recordsMax = 256
+    /// Longest words of the verifier that are kept (bytes).
+    private static let messageBytesMax = 64 << 10
+
+    struct Maps {
+        let tasks: Int32
+        let enrolments: Int32
+        let pending: Int32
+        let policies: Int32
+        let settings: Int32
+        let counts: Int32
+    }
+
+    /// Loads and attaches the programs of one form, as far as the kernel has their hooks. Nothing
+    /// is judged before a policy is set.
+    package init(tier: EnforcementTier) throws(EnforcementFailure) {
+        var opened: OpaquePointer?
+        try Self.check(cbpf_agent_open(&opened), "bpf_object__open")
+        guard let agent = opened else { throw .systemCall("bpf_object__open", errorNumber: EIO) }
+        do throws(EnforcementFailure) {
+            let chosen = try Self.choose(in: agent, tier)
+            try Self.load(agent)
+            for program in chosen where !program.isIterator {
+                try Self.check(cbpf_agent_attach(agent, program.index), "bpf_link_create")
+            }
+            maps = try Maps(agent)
+            hooks = chosen.compactMap(\.hook).sorted()
+        } catch {
+            cbpf_agent_close(agent)
+            throw error
+        }
+        self.agent = agent
+        self.tier = tier
+        events = .allocate(capacity: Self.recordsMax)
+        events.initialize(repeating: cbpf_event())
+    }
+
+    deinit {
+        events.deallocate()
+        cbpf_agent_close(agent)
+    }
+
+    /// A program that the kernel has a place for.
+    fileprivate struct Program {
+        let index: Int
+        /// The LSM hook; nil for the programs that keep the books.
+        let hook: String?
+        let isIterator: Bool
+    }
+
+    private static func choose(
+        in agent: OpaquePointer, _ tier: EnforcementTier
+    ) throws(EnforcementFailure) -> [Program] {
+        var chosen: [Program] = []
+        for index in 0..<cbpf_agent_program_count(agent) {
+            let section = String(cString: cbpf_agent_section(agent, index))
+            let program = Program(index, section: section, tier)
+            cbpf_agent_choose(agent, index, program != nil)
+            if let program { chosen.append(program) }
+        }
+        let arguments = cbpf_kernel_function_arguments(
+            tier == .lsm ? "bpf_lsm_bpf" : "security_bpf")
+        guard arguments > 0 else {
+            throw .unsupported(
+                detail: "the kernel has no BTF of its own (CONFIG_DEBUG_INFO_BTF)")
+        }
+        try check(
+            cbpf_agent_set_bpf_hook_arguments(agent, UInt32(arguments)),
+            "bpf_map__set_initial_value")
+        return chosen
+    }
+
+    private static func load(_ agent: OpaquePointer) throws(EnforcementFailure) {
+        var words = [CChar](repeating: 0, count: messageBytesMax)
+        let result = cbpf_agent_load(agent, &words, words.count)
+        guard result < 0 else { return }
+        guard result != -EPERM else { throw .notPermitted }
+        let message = words.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        throw .unsupported(detail: String(decoding: message, as: UTF8.self))
+    }
+
+    static func check(_ result: Int32, _ call: String) throws(EnforcementFailure) {
+        guard result < 0 else { return }
+        switch -result {
+        case EPERM, EACCES: throw .notPermitted
+        default: throw .systemCall(call, errorNumber: -result)
+        }
+    }
+
+    package mutating func takeRecords(
+        atMost count: Int, waiting milliseconds: Int32
+    ) throws(EnforcementFailure) -> [EnforcementRecord] {
+        let wanted = min(count, Self.recordsMax)
+        let taken = cbpf_agent_take_events(agent, milliseconds, events.baseAddress, wanted)
+        guard taken >= 0 else {
+            throw .systemCall("epoll_wait", errorNumber: Int32(-taken))
+        }
+        return events.prefix(Int(taken)).compactMap(EnforcementRecord.init)
+    }
+}
+
+extension LibbpfKernel.Program {
+    /// Nil when it is of the other form, or the kernel has no such hook.
+    fileprivate init?(_ index: Int, section: String, _ tier: EnforcementTier) {
+        let parts = section.split(separator: "/", maxSplits: 1)
+        guard parts.count == 2 else { return nil }
+        let (form, place) = (parts[0], String(parts[1]))
+        let prefix = "security_"
+        switch (form, tier) {
+        case ("lsm", .lsm):
+            guard cbpf_kernel_function_arguments("bpf_lsm_" + place) >= 0 else { return nil }
+            self.init(index: index, hook: place, isIterator: false)
+        case ("fmod_ret", .modifyReturn):
+            guard cbpf_kernel_function_arguments(place) >= 0 else { return nil }
+            self.init(index: index, hook: String(place.dropFirst(prefix.count)), isIterator: false)
+        case ("iter", _): self.init(index: index, hook: nil, isIterator: true)
+        case ("fentry", _): self.init(index: index, hook: nil, isIterator: false)
+        default: return nil
+        }
+    }
+}
+
+extension LibbpfKernel.Maps {
+    init(_ agent: OpaquePointer) throws(EnforcementFailure) {
+        func map(_ name: String) throws(EnforcementFailure) -> Int32 {
+            let found = cbpf_agent_map(agent, name)
+            try LibbpfKernel.check(found, "bpf_object__find_map_fd_by_name")
+            return found
+        }
+        tasks = try map("tasks")
+        enrolments = try map("enrolments")
+        pending = try map("pending")
+        policies = try map("policies")
+        settings = try map("settings")
+        counts = try map("counts")
+    }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Number of a vector in the catalogue (Fixtures/attack-vectors.json), 1 to 143; 150 is no vector
+/// of the catalogue but a BPF load that reads no other program's memory.
+package struct VectorNumber: RawRepresentable, Sendable, Hashable, Comparable,
+    CustomStringConvertible
+{
+    package let rawValue: UInt16
+
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    package static func < (a: VectorNumber, b: VectorNumber) -> Bool { a.rawValue < b.rawValue }
+
+    /// `AV-008`.
+    package var description: String {
+        let digits = String(rawValue)
+        return "AV-" + String(repeating: "0", count: max(0, 3 - digits.count)) + digits
+    }
+
+    /// Reads `AV-008`; nil for anything else.
+    package init?(_ id: some StringProtocol) {
+        guard id.hasPrefix("AV-"), id.utf8.count >= 6, let number = UInt16(id.dropFirst(3)),
+            number > 0
+        else { return nil }
+        rawValue = number
+    }
+
+    package static let moduleLoad = VectorNumber(rawValue: 64)
+    package static let harmlessLoad = VectorNumber(rawValue: 150)
+}
+
+/// A vector that a hook of the agent's programs knows.
+package struct EnforcedVector: Sendable, Equatable {
+    package let number: VectorNumber
+    /// The event's type: one of the names that the catalogue gives.
+    package let event: String
+    /// What an enforcing policy does about it.
+    package let usual: EnforcementAction
+    /// Whether it is aimed at the machine and no single workload.
+    package let isOnMachine: Bool
+
+    private init(_ number: UInt16, _ event: String, _ usual: EnforcementAction, _ machine: Bool) {
+        self.number = VectorNumber(rawValue: number)
+        self.event = event
+        self.usual = usual
+        isOnMachine = machine
+    }
+
+    private static func workload(
+        _ event: String, _ usual: EnforcementAction, _ numbers: [UInt16]
+    ) -> [EnforcedVector] {
+        numbers.map { EnforcedVector($0, event, usual, false) }
+    }
+
+    private static func machine(
+        _ event: String, _ usual: EnforcementAction, _ numbers: [UInt16]
+    ) -> [EnforcedVector] {
+        numbers.map { EnforcedVector($0, event, usual, true) }
+    }
+
+    /// In ascending order of number.
+    package static let all: [EnforcedVector] =
+        (workload("PTRACE_ATTACH", .deny, [1, 3, 16])
+        + workload(
+            "PROCMEM_READ", .deny,
+            [4, 5, 6, 8, 9, 10, 11, 13, 14, 17, 18, 20, 46, 47, 49, 56])
+        // The namespaces' tools and monitors look at these; no secret is in them.
+        + workload("PROCMEM_READ", .detect, [15, 21])
+        + workload("ENVIRON_READ", .deny, [44])
+        + workload("PROCMEM_READ", .deny, [35, 43, 104])
+        + workload("BPF_LOAD", .deny, [25, 27, 28])
+        + machine("PROCMEM_READ", .deny, [12, 54, 58, 59, 71])
+        + machine("PROCMEM_READ", .detect, [61, 62, 63, 70, 73, 74, 75, 79])
+        + machine("BPF_LOAD", .deny, [26, 29, 30, 31, 33])
+        // Asked for each program that reads kernel memory, harmless ones too.
+        + machine("BPF_LOAD", .detect, [76, VectorNumber.harmlessLoad.rawValue])
+        + machine("MODULE_LOAD", .detect, [64, 65])
+        + machine("MODULE_LOAD", .deny, [68, 69]))
+        .sorted { $0.number < $1.number }
+
+    private static let byNumber = Dictionary(
+        uniqueKeysWithValues: all.map { ($0.number, $0) })
+
+    package static func of(_ number: VectorNumber) -> EnforcedVector? { byNumber[number] }
+}

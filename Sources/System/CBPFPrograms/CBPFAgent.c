@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "CBPFAgent.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent_object.h"
+
+struct cbpf_agent {
+    struct bpf_object *object;
+    struct bpf_program **programs;
+    struct bpf_link **links;
+    size_t count;
+    struct ring_buffer *ring;
+    // Where the ring's callback copies to, during one take.
+    struct cbpf_event *events;
+    size_t taken, capacity;
+};
+
+// libbpf's printer has no context argument. Loading is done by one thread.
+static _Thread_local char *message_start;
+static _Thread_local size_t message_left;
+
+static int collect(enum libbpf_print_level level, const char *format, va_list arguments) {
+    if (level == LIBBPF_DEBUG || message_left < 2) return 0;
+    int written = vsnprintf(message_start, message_left, format, arguments);
+    size_t used = written < 0 ? 0 : (size_t)written;
+    if (used >= message_left) used = message_left - 1;
+    message_start += used;
+    message_left -= used;
+    return written;
+}
+
+int cbpf_agent_open(struct cbpf_agent **agent) {
+    libbpf_set_print(collect);
+    struct cbpf_agent *opened = calloc(1, sizeof *opened);
+    if (opened == NULL) return -ENOMEM;
+    opened->object = bpf_object__open_mem(agent_object, sizeof agent_object, NULL);
+    if (opened->object == NULL) {
+        int number = errno;
+        free(opened);
+        return -number;
+    }
+    struct bpf_program *program;
+    bpf_object__for_each_program(program, opened->object) opened->count++;
+    opened->programs = calloc(opened->count, sizeof *opened->programs);
+    opened->links = calloc(opened->count, sizeof *opened->links);
+    if (opened->programs == NULL || opened->links == NULL) {
+        cbpf_agent_close(opened);
+        return -ENOMEM;
+    }
+    size_t index = 0;
+    bpf_object__for_each_program(program, opened->object) opened->programs[index++] = program;
+    *agent = opened;
+    return 0;
+}
+
+size_t cbpf_agent_program_count(const struct cbpf_agent *agent) { return agent->count; }
+
+const char *cbpf_agent_section(const struct cbpf_agent *agent, size_t index) {
+    return bpf_program__section_name(agent->programs[index]);
+}
+
+void cbpf_agent_choose(struct cbpf_agent *agent, size_t index, bool load) {
+    bpf_program__set_autoload(agent->programs[index], load);
+}
+
+int cbpf_kernel_function_arguments(const char *function) {
+    struct btf *btf = btf__load_vmlinux_btf();
+    if (btf == NULL) return -errno;
+    int id = btf__find_by_name_kind(btf, function, BTF_KIND_FUNC);
+    const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(btf, (uint32_t)id);
+    if (type != NULL) type = btf__type_by_id(btf, type->type);
+    int count = type == NULL ? -ENOENT : btf_vlen(type);
+    btf__free(btf);
+    return count;
+}
+
+int cbpf_agent_set_bpf_hook_arguments(struct cbpf_agent *agent, uint32_t count) {
+    struct bpf_map *map = bpf_object__find_map_by_name(agent->object, ".rodata");
+    if (map == NULL || bpf_map__value_size(map) != sizeof count) return -EINVAL;
+    int result = bpf_map__set_initial_value(map, &count, sizeof count);
+    return result;
+}
+
+int cbpf_agent_load(struct cbpf_agent *agent, char *message, size_t capacity) {
+    message[0] = 0;
+    message_start = message;
+    message_left = capacity;
+    int result = bpf_object__load(agent->object);
+    message_left = 0;
+    return result;
+}
+
+int cbpf_agent_attach(struct cbpf_agent *agent, size_t index) {
+    struct bpf_link *link = bpf_program__attach(agent->programs[index]);
+    if (link == NULL) return -errno;
+    agent->links[index] = link;
+    return 0;
+}
+
+int cbpf_agent_program_cost(
+    const struct cbpf_agent *agent, size_t index, uint32_t *verified, uint32_t *bytes) {
+    struct bpf_prog_info info = {0};
+    uint32_t length = sizeof info;
+    int descriptor = bpf_program__fd(agent->programs[index]);
+    if (bpf_obj_get_info_by_fd(descriptor, &info, &length) < 0) return -errno;
+    *verified = info.verified_insns;
+    *bytes = info.xlated_prog_len;
+    return 0;
+}
+
+int cbpf_agent_map(const struct cbpf_agent *agent, const char *name) {
+    return bpf_object__find_map_fd_by_name(agent->object, name);
+}
+
+int cbpf_map_update(int map, const void *key, const void *value) {
+    return bpf_map_update_elem(map, key, value, BPF_ANY) < 0 ? -errno : 0;
+}
+
+int cbpf_map_lookup(int map, const void *key, void *value) {
+    return bpf_map_lookup_elem(map, key, value) < 0 ? -errno : 0;
+}
+
+int cbpf_map_delete(int map, const void *key) {
+    return bpf_map_delete_elem(map, key) < 0 ? -errno : 0;
+}
+
+int cbpf_map_next_key(int map, const void *key, void *next) {
+    return bpf_map_get_next_key(map, key, next) < 0 ? -errno : 0;
+}
+
+int cbpf_possible_processors(void) { return libbpf_num_possible_cpus(); }
+
+// Records arrive whole, but a read may end between two of them.
+static int64_t read_records(int stream, void *target, size_t bytes) {
+    size_t filled = 0;
+    while (filled < bytes) {
+        ssize_t got = read(stream, (char *)target + filled, bytes - filled);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return -errno;
+        if (got == 0) return (int64_t)filled;
+        filled += (size_t)got;
+    }
+    char more;
+    return read(stream, &more, 1) > 0 ? -ENOSPC : (int64_t)filled;
+}
+
+int64_t cbpf_agent_enrol(
+    const struct cbpf_agent *agent, struct cbpf_task_facts *facts, size_t capacity) {
+    struct bpf_program *program = bpf_object__find_program_by_name(agent->object, "enrol");
+    struct bpf_link *link = bpf_program__attach_iter(program, NULL);
+    if (link == NULL) return -errno;
+    int stream = bpf_iter_create(bpf_link__fd(link));
+    int64_t result = stream < 0 ? -errno : read_records(stream, facts, capacity * sizeof *facts);
+    if (stream >= 0) close(stream);
+    bpf_link__destroy(link);
+    return result < 0 ? result : result / (int64_t)sizeof *facts;
+}
+
+static int copy_event(void *context, void *data, size_t bytes) {
+    struct cbpf_agent *agent = context;
+    if (bytes != sizeof(struct cbpf_event)) return 0;
+    agent->events[agent->taken++] = *(struct cbpf_event *)data;
+    // A negative answer stops the walk after this event has been consumed.
+    return agent->taken == agent->capacity ? -ENOSPC : 0;
+}
+
+int64_t cbpf_agent_take_events(
+    struct cbpf_agent *agent, int milliseconds, struct cbpf_event *events, size_t capacity) {
+    if (agent->ring == NULL) {
+        agent->ring = ring_buffer__new(cbpf_agent_map(agent, "events"), copy_event, agent, NULL);
+        if (agent->ring == NULL) return -errno;
+    }
+    agent->events = events;
+    agent->taken = 0;
+    agent->capacity = capacity;
+    int result = ring_buffer__poll(agent->ring, milliseconds);
+    agent->events = NULL;
+    if (result < 0 && result != -ENOSPC && result != -EINTR) return result;
+    return (int64_t)agent->taken;
+}
+
+void cbpf_agent_close(struct cbpf_agent *agent) {
+    if (agent->ring != NULL) ring_buffer__free(agent->ring);
+    for (size_t index = 0; agent->links != NULL && index < agent->count; index++)
+        bpf_link__destroy(agent->links[index]);
+    bpf_object__close(agent->object);
+    free(agent->programs);
+    free(agent->links);
+    free(agent);
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// libbpf calls for bpf/agent.bpf.c: its programs one by one, its maps, its ring. Which programs are
+// loaded and what the maps hold is decided in Swift (Sources/Adapters/LibbpfKernel).
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "CBPFRecords.h"
+
+/// The opened object with its maps, programs and links.
+struct cbpf_agent;
+
+/// Opens bpf/agent.bpf.c; nothing is in the kernel yet. Returns 0 and the object, or -errno.
+int cbpf_agent_open(struct cbpf_agent **agent);
+
+/// How many programs the object has.
+size_t cbpf_agent_program_count(const struct cbpf_agent *agent);
+
+/// Where the program at `index` attaches ("lsm/file_open"); valid as long as the object.
+const char *cbpf_agent_section(const struct cbpf_agent *agent, size_t index);
+
+/// Whether `cbpf_agent_load` loads the program at `index`.
+void cbpf_agent_choose(struct cbpf_agent *agent, size_t index, bool load);
+
+/// How many arguments the kernel's function has by its BTF, or -errno.
+int cbpf_kernel_function_arguments(const char *function);
+
+/// The value of `bpf_hook_arguments` in the object. Before loading only. Returns 0 or -errno.
+int cbpf_agent_set_bpf_hook_arguments(struct cbpf_agent *agent, uint32_t count);
+
+/// Loads the chosen programs. Returns 0 or -errno; then the verifier's words are in `message`.
+int cbpf_agent_load(struct cbpf_agent *agent, char *message, size_t capacity);
+
+/// Attaches the loaded program at `index`. Returns 0 or -errno.
+int cbpf_agent_attach(struct cbpf_agent *agent, size_t index);
+
+/// Instructions that the verifier walked and bytes of the translated program. 0 or -errno.
+int cbpf_agent_program_cost(
+    const struct cbpf_agent *agent, size_t index, uint32_t *verified, uint32_t *bytes);
+
+/// Descriptor of the map, owned by the object, or -errno.
+int cbpf_agent_map(const struct cbpf_agent *agent, const char *name);
+
+/// bpf(2) BPF_MAP_UPDATE_ELEM, _LOOKUP_ELEM, _DELETE_ELEM, _GET_NEXT_KEY. Return 0 or -errno.
+int cbpf_map_update(int map, const void *key, const void *value);
+int cbpf_map_lookup(int map, const void *key, void *value);
+int cbpf_map_delete(int map, const void *key);
+int cbpf_map_next_key(int map, const void *key, void *next);
+
+/// Number of values that a per-CPU map's lookup writes.
+int cbpf_possible_processors(void);
+
+/// Runs the enrolment iterator: marks what `pending` names and writes one record for each such
+/// thread. Returns how many, or -errno; -ENOSPC when there are more than `capacity`.
+int64_t cbpf_agent_enrol(
+    const struct cbpf_agent *agent, struct cbpf_task_facts *facts, size_t capacity);
+
+/// Waits up to `milliseconds` for events and copies up to `capacity`. Returns how many or -errno.
+int64_t cbpf_agent_take_events(
+    struct cbpf_agent *agent, int milliseconds, struct cbpf_event *events, size_t capacity);
+
+/// Detaches and unloads what is not pinned.
+void cbpf_agent_close(struct cbpf_agent *agent);

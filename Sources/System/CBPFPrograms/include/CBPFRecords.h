@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the BPF programs of bpf/agent.bpf.c and user space share: records in maps and in the ring.
+// Both compile this header, so it names only types that both have.
+#pragma once
+
+/// Vectors of the catalogue (Fixtures/attack-vectors.json) are numbered from 1; index 0 is unused.
+#define CBPF_VECTORS_MAX 160
+/// Not a vector of the catalogue: a BPF program of a type that reads no other program.
+#define CBPF_VECTOR_HARMLESS_LOAD 150
+/// Policies that workloads can have; policy 0 is the machine's own.
+#define CBPF_POLICIES_MAX 64
+/// Threads that can be protected at once. A protected process cannot start more.
+#define CBPF_TASKS_MAX 32768
+/// Workloads that can be enrolled at once.
+#define CBPF_ENROLMENTS_MAX 4096
+/// Bytes of a name in an event, with its closing zero.
+#define CBPF_NAME_BYTES 16
+#define CBPF_OBJECT_BYTES 32
+
+/// What a policy says of a vector.
+enum cbpf_action {
+    CBPF_ALLOW = 0,
+    CBPF_DETECT = 1,
+    CBPF_DENY = 2,
+    CBPF_DENY_AND_KILL = 3,
+};
+
+/// What became of an attempt.
+enum cbpf_verdict {
+    CBPF_OBSERVED = 1,
+    CBPF_DENIED = 2,
+    CBPF_KILLED = 3,
+};
+
+enum cbpf_tier {
+    CBPF_TIER_LSM = 1,
+    CBPF_TIER_MODIFY_RETURN = 2,
+};
+
+enum cbpf_task_flags {
+    /// The wrapper: it may trace tasks of its own enrolment.
+    CBPF_TASK_WRAPPER = 1,
+    /// The agent: nobody else may touch it, and its own loads are its business.
+    CBPF_TASK_AGENT = 2,
+    /// The program that the agent attacks to find out what is denied.
+    CBPF_TASK_VICTIM = 4,
+};
+
+/// Hooks, as events name them. Numbers are part of the record, so they never change.
+enum cbpf_hook {
+    CBPF_HOOK_PTRACE_ACCESS_CHECK = 1,
+    CBPF_HOOK_PTRACE_TRACEME = 2,
+    CBPF_HOOK_FILE_OPEN = 3,
+    CBPF_HOOK_INODE_FOLLOW_LINK = 4,
+    CBPF_HOOK_TASK_SETRLIMIT = 5,
+    CBPF_HOOK_PERF_EVENT_ALLOC = 6,
+    CBPF_HOOK_BPF = 7,
+    CBPF_HOOK_LOCKED_DOWN = 8,
+    CBPF_HOOK_KERNEL_READ_FILE = 9,
+    CBPF_HOOK_KERNEL_LOAD_DATA = 10,
+    CBPF_HOOK_INODE_INIT_SECURITY_ANON = 11,
+    CBPF_HOOK_FILE_RECEIVE = 12,
+    CBPF_HOOK_TASK_KILL = 13,
+    CBPF_HOOK_TASK_ALLOC = 14,
+    CBPF_HOOK_TASK_MOVEMEMORY = 15,
+};
+
+/// Mark of one thread, keyed by its kernel address.
+struct cbpf_task_mark {
+    unsigned int enrolment;
+    unsigned int flags;
+};
+
+/// One workload.
+struct cbpf_enrolment {
+    unsigned int policy;
+    unsigned int wrapper_group;
+    unsigned long long cgroup;
+    /// Threads alive; the programs count.
+    long long tasks;
+};
+
+/// Actions by vector number.
+struct cbpf_policy {
+    unsigned char action[CBPF_VECTORS_MAX];
+};
+
+/// One cell: what holds for the machine.
+struct cbpf_settings {
+    /// Named in each event, so that a reader knows which policy decided.
+    unsigned int generation;
+    /// Events that one vector may give per second, cgroup and processor.
+    unsigned int events_per_second;
+    /// ... and at once after a pause.
+    unsigned int events_burst;
+    unsigned int unused;
+};
+
+/// Counted per vector and processor: attempts = events + suppressed + dropped.
+struct cbpf_counts {
+    unsigned long long attempts;
+    unsigned long long denied;
+    unsigned long long events;
+    unsigned long long suppressed;
+    unsigned long long dropped;
+};
+
+/// A process as an event shows it.
+struct cbpf_process {
+    int thread;
+    int group;
+    /// Nanoseconds since boot.
+    unsigned long long started;
+    unsigned long long executable_inode;
+    unsigned long long cgroup;
+    unsigned long long capabilities;
+    unsigned int executable_device;
+    unsigned int user;
+    unsigned int enrolment;
+    unsigned int flags;
+    char name[CBPF_NAME_BYTES];
+};
+
+/// One event in the ring.
+struct cbpf_event {
+    /// Nanoseconds since boot without sleep (CLOCK_MONOTONIC).
+    unsigned long long time;
+    /// Rises by one per event of this processor, also when the ring had no room.
+    unsigned long long sequence;
+    /// Of this vector, cgroup and processor since the last event that was sent.
+    unsigned long long suppressed;
+    /// What the hook was asked about: system call, lockdown reason, program type, resource.
+    unsigned long long detail;
+    unsigned int processor;
+    unsigned int generation;
+    unsigned short vector;
+    unsigned char hook;
+    unsigned char tier;
+    unsigned char verdict;
+    unsigned char has_target;
+    unsigned short unused;
+    struct cbpf_process actor;
+    struct cbpf_process target;
+    char object[CBPF_OBJECT_BYTES];
+};
+
+/// What the enrolment iterator reports of a task.
+struct cbpf_task_facts {
+    int thread;
+    int group;
+    int parent_group;
+    /// Thread group of the tracer, 0 for none.
+    int tracer_group;
+    unsigned int enrolment;
+    unsigned int flags;
+};

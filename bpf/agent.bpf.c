@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's programs: one decision per hook, each as an LSM program and as fmod_ret on the
+// security_ function. User space loads one of the two forms, whichever its self-test shows to work.
+#include "kernel_types.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#include "../Sources/System/CBPFPrograms/include/CBPFRecords.h"
+
+#include "maps.h"
+
+#include "judge.h"
+
+#include "entry.h"
+
+#include "names.h"
+
+#include "kernel_paths.h"
+
+#include "outside.h"
+
+#include "enrolment.h"
+
+// The kernel offers the LSM helpers only to programs under a GPL-compatible licence.
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+// Arguments of the hook: Linux gave bpf a fourth. User space asks BTF and sets it before loading.
+const volatile __u32 bpf_hook_arguments = 3;
+
+// `names` are the arguments without the value of an earlier program, which LSM programs are handed
+// last and must pass on: the kernel takes the answer of the last one.
+#define HOOK(hook, parameters, names)                                                        \
+    SEC("lsm/" #hook)                                                                        \
+    int BPF_PROG(lsm_##hook, UNPACK parameters, int earlier)                                 \
+    {                                                                                        \
+        return earlier != 0 ? earlier : on_##hook(UNPACK names, CBPF_TIER_LSM);              \
+    }                                                                                        \
+    SEC("fmod_ret/security_" #hook)                                                          \
+    int BPF_PROG(modify_##hook, UNPACK parameters)                                           \
+    {                                                                                        \
+        return on_##hook(UNPACK names, CBPF_TIER_MODIFY_RETURN);                             \
+    }
+#define UNPACK(...) __VA_ARGS__
+
+HOOK(ptrace_access_check, (struct task_struct *child, unsigned int mode), (child, mode))
+HOOK(ptrace_traceme, (struct task_struct *parent), (parent))
+HOOK(file_open, (struct file *file), (file))
+HOOK(inode_follow_link, (struct dentry *dentry, struct inode *inode, bool rcu), (dentry, inode))
+HOOK(task_setrlimit, (struct task_struct *task, unsigned int resource, struct rlimit *limit),
+     (task, resource))
+HOOK(task_kill,
+     (struct task_struct *task, unsigned long information, int signal, const struct cred *cred),
+     (task, information, signal))
+HOOK(task_movememory, (struct task_struct *task), (task))
+HOOK(task_alloc, (struct task_struct *task, unsigned long clone_flags), (task, clone_flags))
+HOOK(file_receive, (struct file *file), (file))
+HOOK(perf_event_alloc, (struct perf_event *event), (event))
+HOOK(locked_down, (__u32 reason), (reason))
+HOOK(kernel_read_file, (struct file *file, __u32 id, bool contents), (file, id))
+HOOK(kernel_load_data, (__u32 id, bool contents), (id))
+
+SEC("lsm/inode_init_security_anon")
+int BPF_PROG(lsm_inode_init_security_anon, struct inode *inode, struct qstr *name,
+             const struct inode *context_inode, int earlier)
+{
+    return earlier != 0 ? earlier : on_inode_init_security_anon(name, CBPF_TIER_LSM);
+}
+SEC("fmod_ret/security_inode_init_security_anon")
+int BPF_PROG(modify_inode_init_security_anon, struct inode *inode, struct qstr *name)
+{
+    return on_inode_init_security_anon(name, CBPF_TIER_MODIFY_RETURN);
+}
+
+SEC("lsm/bpf")
+int lsm_bpf(unsigned long long *ctx)
+{
+    int earlier;
+    // The barriers keep the two reads apart: the verifier wants constant offsets.
+    if (bpf_hook_arguments == 3) {
+        earlier = (int)ctx[3];
+        asm volatile("" : "+r"(earlier));
+    } else {
+        earlier = (int)ctx[4];
+        asm volatile("" : "+r"(earlier));
+    }
+    if (earlier != 0)
+        return earlier;
+    return on_bpf((int)ctx[0], (const void *)ctx[1], CBPF_TIER_LSM);
+}
+SEC("fmod_ret/security_bpf")
+int modify_bpf(unsigned long long *ctx)
+{
+    return on_bpf((int)ctx[0], (const void *)ctx[1], CBPF_TIER_MODIFY_RETURN);
+}
