@@ -74,6 +74,7 @@ let core: [Target] = [
     library("Compliance", in: "Sources/Core"),
     library("AttackCatalogue", in: "Sources/Core"),
     library("Enforcement", in: "Sources/Core"),
+    library("AgentProtocol", in: "Sources/Core"),
 ]
 
 let ports: [Target] = [
@@ -85,7 +86,8 @@ let ports: [Target] = [
 let components: [Target] = [
     library(
         "Wrapper", in: "Sources/Components",
-        ["Ports", "Delivery", "SecretMemory", "WrapperConfiguration"])
+        ["Ports", "Delivery", "SecretMemory", "WrapperConfiguration"]),
+    library("Agent", in: "Sources/Components", ["Ports", "Enforcement", "AgentProtocol"]),
 ]
 
 let adapters: [Target] = [
@@ -103,6 +105,8 @@ let adapters: [Target] = [
             "CCapability",
         ]),
     library("LibbpfKernel", in: "Sources/Adapters", ["Ports", "Enforcement", "CBPFPrograms"]),
+    library("AgentSelfTest", in: "Sources/Adapters", ["Ports", "Enforcement", "CLinux"]),
+    library("AgentSockets", in: "Sources/Adapters", ["Ports", "CLinux"]),
 ]
 
 let executables: [Target] = [

@@ -18,6 +18,8 @@
 
 #include "names.h"
 
+#include "guard.h"
+
 #include "kernel_paths.h"
 
 #include "outside.h"
@@ -61,6 +63,15 @@ HOOK(perf_event_alloc, (struct perf_event *event), (event))
 HOOK(locked_down, (__u32 reason), (reason))
 HOOK(kernel_read_file, (struct file *file, __u32 id, bool contents), (file, id))
 HOOK(kernel_load_data, (__u32 id, bool contents), (id))
+HOOK(bpf_map, (struct bpf_map *map, unsigned int mode), (map, mode))
+HOOK(bpf_prog, (struct bpf_prog *program), (program))
+HOOK(inode_unlink, (struct inode *folder, struct dentry *entry), (folder, entry))
+HOOK(inode_rmdir, (struct inode *folder, struct dentry *entry), (folder, entry))
+HOOK(sb_umount, (struct vfsmount *mount, int flags), (mount))
+HOOK(sb_mount,
+     (const char *source, struct path *place, const char *type, unsigned long flags, void *data),
+     (source, place, flags))
+HOOK(move_mount, (struct path *from, struct path *to), (from))
 
 SEC("lsm/inode_init_security_anon")
 int BPF_PROG(lsm_inode_init_security_anon, struct inode *inode, struct qstr *name,
@@ -72,6 +83,19 @@ SEC("fmod_ret/security_inode_init_security_anon")
 int BPF_PROG(modify_inode_init_security_anon, struct inode *inode, struct qstr *name)
 {
     return on_inode_init_security_anon(name, CBPF_TIER_MODIFY_RETURN);
+}
+
+// security_inode_rename has a flag more than its hook.
+SEC("lsm/inode_rename")
+int BPF_PROG(lsm_inode_rename, struct inode *folder, struct dentry *entry, struct inode *to,
+             struct dentry *new_entry, int earlier)
+{
+    return earlier != 0 ? earlier : on_inode_rename(folder, entry, CBPF_TIER_LSM);
+}
+SEC("fmod_ret/security_inode_rename")
+int BPF_PROG(modify_inode_rename, struct inode *folder, struct dentry *entry)
+{
+    return on_inode_rename(folder, entry, CBPF_TIER_MODIFY_RETURN);
 }
 
 SEC("lsm/bpf")

@@ -54,6 +54,9 @@ int enrol(struct bpf_iter__task *context)
     struct cbpf_enrolment *enrolment = bpf_map_lookup_elem(&enrolments, &mark.enrolment);
     if (bpf_map_update_elem(&tasks, &key, &mark, BPF_NOEXIST) == 0 && enrolment)
         __sync_fetch_and_add(&enrolment->tasks, 1);
+    struct cbpf_task_mark *own = bpf_map_lookup_elem(&tasks, &key);
+    if (own)
+        mark = *own;
     struct cbpf_task_facts facts = {
         .thread = BPF_CORE_READ(task, pid),
         .group = group,

@@ -14,7 +14,6 @@ struct attempt {
     __u64 detail;
     __u32 policy;
     __u32 enrolment;
-    __u32 target_flags;
     __u16 vector;
     __u8 hook;
     __u8 tier;
@@ -179,10 +178,13 @@ static __always_inline int judge_target(
     struct task_struct *target, const struct cbpf_task_mark *mark, __u16 vector, __u8 hook,
     __u8 tier, __u64 detail, const char *object)
 {
+    bool is_agents = mark->flags & CBPF_TASK_AGENT;
     struct attempt attempt = {
         .target = target, .object = object, .detail = detail,
-        .policy = policy_of(mark->enrolment), .enrolment = mark->enrolment,
-        .target_flags = mark->flags, .vector = vector, .hook = hook, .tier = tier};
+        .policy = is_agents ? MACHINE_POLICY : policy_of(mark->enrolment),
+        .enrolment = mark->enrolment,
+        // Whatever was tried, on the agent it is an attack on the agent.
+        .vector = is_agents && vector < 121 ? 125 : vector, .hook = hook, .tier = tier};
     return judge(&attempt);
 }
 

@@ -61,12 +61,12 @@ static __always_inline int on_program_load(__u32 type, __u8 tier)
 
 static __always_inline int on_bpf(int command, const void *attributes, __u8 tier)
 {
-    if (command != COMMAND_PROG_LOAD)
+    if (command != COMMAND_PROG_LOAD && command != COMMAND_LINK_GET_FD_BY_ID)
         return 0;
-    __u32 type = 0;
-    // The kernel's own copy of union bpf_attr; prog_type is its first field.
-    bpf_probe_read_kernel(&type, sizeof type, attributes);
-    return on_program_load(type, tier);
+    __u32 first = 0;
+    // The kernel's own copy of union bpf_attr; prog_type and link_id are its first field.
+    bpf_probe_read_kernel(&first, sizeof first, attributes);
+    return command == COMMAND_PROG_LOAD ? on_program_load(first, tier) : on_link_by_id(first, tier);
 }
 
 #define REASON(name) bpf_core_enum_value(enum lockdown_reason, name)

@@ -46,6 +46,11 @@ enum bpf_command {
 #define PF_KTHREAD 0x00200000
 #define PROC_SUPER_MAGIC 0x9fa0
 #define SECRETMEM_MAGIC 0x5345434d
+#define BPF_FS_MAGIC 0xcafe4a11
+#define CGROUP2_SUPER_MAGIC 0x63677270
+#define MOUNT_MOVE 8192
+// A tracer watched the exec (include/linux/security.h).
+#define UNSAFE_PTRACE 2
 #define FMODE_READ 1
 #define FMODE_WRITE 2
 #define CLONE_THREAD 0x00010000
@@ -98,6 +103,29 @@ struct qstr {
 struct dentry {
     struct dentry *d_parent;
     struct qstr d_name;
+    struct inode *d_inode;
+    struct super_block *d_sb;
+};
+
+struct vfsmount {
+    struct super_block *mnt_sb;
+};
+
+struct bpf_map {
+    __u32 id;
+};
+
+struct bpf_prog_aux {
+    __u32 id;
+};
+
+struct bpf_prog {
+    struct bpf_prog_aux *aux;
+};
+
+struct linux_binprm {
+    struct file *file;
+    unsigned int unsafe;
 };
 
 struct path {

@@ -79,3 +79,25 @@ struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
     __uint(max_entries, 1 << 20);
 } events SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct cbpf_guard);
+} guard SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 256);
+    __type(key, struct cbpf_guarded_key);
+    __type(value, __u32);
+} guarded_ids SEC(".maps");
+
+// Key: inode number of a cgroup's directory.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 32);
+    __type(key, __u64);
+    __type(value, __u32);
+} guarded_cgroups SEC(".maps");

@@ -112,7 +112,10 @@ static __always_inline int on_process_file(
 static __always_inline int on_file_open(struct file *file, __u8 tier)
 {
     struct inode *inode = BPF_CORE_READ(file, f_inode);
-    if (BPF_CORE_READ(inode, i_sb, s_magic) != PROC_SUPER_MAGIC)
+    unsigned long kind = BPF_CORE_READ(inode, i_sb, s_magic);
+    if (kind == CGROUP2_SUPER_MAGIC)
+        return on_cgroup_file(file, tier);
+    if (kind != PROC_SUPER_MAGIC)
         return 0;
     struct task_struct *owner = owner_of(inode);
     return owner ? on_process_file(file, owner, tier) : on_kernel_file(file, tier);
@@ -146,7 +149,12 @@ static __always_inline int on_task_setrlimit(
     struct task_struct *task, unsigned int resource, __u8 tier)
 {
     struct cbpf_task_mark *mark = mark_of(task);
-    if (!mark || resource != RESOURCE_CORE || is_own_group(task) || is_of(mark, false))
+    if (!mark || is_own_group(task) || is_of(mark, false))
+        return 0;
+    if (mark->flags & CBPF_TASK_AGENT)
+        return judge_target(
+            task, mark, 124, CBPF_HOOK_TASK_SETRLIMIT, tier, resource, 0);
+    if (resource != RESOURCE_CORE)
         return 0;
     return judge_target(task, mark, 56, CBPF_HOOK_TASK_SETRLIMIT, tier, resource, 0);
 }
@@ -162,13 +170,23 @@ static __always_inline bool dumps(int signal)
     }
 }
 
+// Signals that the agent answers in order: its end is then its own doing, and it says who asked.
+static __always_inline bool asks(int signal)
+{
+    return signal == 1 || signal == 15 || signal == 17 || signal == 18;
+}
+
 static __always_inline int on_task_kill(
     struct task_struct *task, unsigned long information, int signal, __u8 tier)
 {
     // 1 is SEND_SIG_PRIV: the kernel itself, for a fault of the process's own.
-    if (information == 1 || !dumps(signal))
+    if (information == 1 || signal == 0)
         return 0;
     struct cbpf_task_mark *mark = mark_of(task);
+    if (mark && mark->flags & CBPF_TASK_AGENT && !is_own_group(task) && !asks(signal))
+        return judge_target(task, mark, 121, CBPF_HOOK_TASK_KILL, tier, signal, 0);
+    if (!dumps(signal))
+        return 0;
     // The container's runtime stops the wrapper with the signal that the image names.
     if (!mark || mark->flags & CBPF_TASK_WRAPPER || is_own_group(task) || is_of(mark, false))
         return 0;

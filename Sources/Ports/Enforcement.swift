@@ -153,10 +153,14 @@ package struct EnrolledTask: Sendable, Equatable {
     package let parentGroup: ProcessID
     /// Who traces it already, nil for nobody.
     package let tracerGroup: ProcessID?
+    /// The enrolment it belongs to: an earlier one stays.
+    package let enrolment: EnrolmentID
 
     package init(
-        thread: ProcessID, group: ProcessID, parentGroup: ProcessID, tracerGroup: ProcessID?
+        thread: ProcessID, group: ProcessID, parentGroup: ProcessID, tracerGroup: ProcessID?,
+        enrolment: EnrolmentID
     ) {
+        self.enrolment = enrolment
         self.thread = thread
         self.group = group
         self.parentGroup = parentGroup

@@ -113,6 +113,7 @@ extension EnrolledTask {
     fileprivate init(_ facts: cbpf_task_facts) {
         self.init(
             thread: facts.thread, group: facts.group, parentGroup: facts.parent_group,
-            tracerGroup: facts.tracer_group == 0 ? nil : facts.tracer_group)
+            tracerGroup: facts.tracer_group == 0 ? nil : facts.tracer_group,
+            enrolment: facts.enrolment)
     }
 }

@@ -53,6 +53,14 @@ package struct EnforcementPolicy: Sendable, Equatable {
     package static let killing = EnforcementPolicy(
         actions: enforcing.actions.mapValues { $0 == .deny ? .denyAndKill : $0 })
 
+    /// Neither denies nor reports.
+    package static let silent = EnforcementPolicy(actions: [:])
+
+    /// Denies whatever a hook knows: for the self-test, on a victim.
+    package static let denyingAll = EnforcementPolicy(
+        actions: Dictionary(
+            uniqueKeysWithValues: EnforcedVector.all.map { ($0.number, .deny) }))
+
     /// The same with another action for one vector.
     /// - Throws: no hook knows the vector, so no action can be taken.
     package func setting(

@@ -13,6 +13,8 @@
 #define CBPF_TASKS_MAX 32768
 /// Workloads that can be enrolled at once.
 #define CBPF_ENROLMENTS_MAX 4096
+/// Number that the agent's own threads are enrolled under.
+#define CBPF_AGENT_ENROLMENT 2
 /// Bytes of a name in an event, with its closing zero.
 #define CBPF_NAME_BYTES 16
 #define CBPF_OBJECT_BYTES 32
@@ -63,6 +65,45 @@ enum cbpf_hook {
     CBPF_HOOK_TASK_KILL = 13,
     CBPF_HOOK_TASK_ALLOC = 14,
     CBPF_HOOK_TASK_MOVEMEMORY = 15,
+    CBPF_HOOK_BPF_MAP = 16,
+    CBPF_HOOK_BPF_PROG = 17,
+    CBPF_HOOK_INODE_UNLINK = 18,
+    CBPF_HOOK_INODE_RMDIR = 19,
+    CBPF_HOOK_INODE_RENAME = 20,
+    CBPF_HOOK_SB_UMOUNT = 21,
+    CBPF_HOOK_SB_MOUNT = 22,
+    CBPF_HOOK_MOVE_MOUNT = 23,
+};
+
+/// What `guarded_ids` holds.
+enum cbpf_guarded {
+    CBPF_GUARDED_MAP = 1,
+    CBPF_GUARDED_PROGRAM = 2,
+    CBPF_GUARDED_LINK = 3,
+};
+
+struct cbpf_guarded_key {
+    unsigned int kind;
+    unsigned int id;
+};
+
+/// What `guarded_cgroups` says of a cgroup's directory.
+enum cbpf_cgroup {
+    CBPF_CGROUP_OWN = 1,
+    /// Killing or freezing it does the same to the agent's.
+    CBPF_CGROUP_ABOVE = 2,
+};
+
+/// One cell: what the agent guards of itself. All zero: nothing yet.
+struct cbpf_guard {
+    /// Who starts this file, untraced, is the agent from its first instruction.
+    unsigned long long executable_inode;
+    unsigned int executable_device;
+    /// The file system of the pins and the folder they are in.
+    unsigned int pins_device;
+    unsigned long long pins_folder;
+    /// Where that file system is mounted, for calls that name the place by its path.
+    char pins_path[32];
 };
 
 /// Mark of one thread, keyed by its kernel address.

@@ -7,3 +7,5 @@
 #include "CLinuxProcess.h"
 #include "CLinuxTrace.h"
 #include "CLinuxAttack.h"
+#include "CLinuxLocal.h"
+#include "CLinuxProbe.h"

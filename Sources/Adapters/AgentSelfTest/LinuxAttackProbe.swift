@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLinux
+package import Enforcement
+import Glibc
+package import Ports
+
+/// Real attempts on a forked process. Only for a program that has one thread still: it forks.
+package struct LinuxAttackProbe: AttackProbe, ~Copyable {
+    private var victim: ProcessID = 0
+
+    package init() {}
+
+    package var vectors: [VectorNumber] {
+        Self.attempts.keys.map { VectorNumber(rawValue: $0) }.sorted()
+    }
+
+    package mutating func begin() throws(AttackProbeFailure) -> ProcessID {
+        end()
+        let started = clinux_start_victim()
+        guard started > 0 else { throw .noVictim(errorNumber: -started) }
+        victim = started
+        return started
+    }
+
+    package mutating func attempt(_ vector: VectorNumber) -> ProbeOutcome {
+        let answer = clinux_in_attacker(
+            { number, target in LinuxAttackProbe.make(number, target) }, Int32(vector.rawValue),
+            victim)
+        switch answer {
+        case 0: return .through
+        case -1: return .killed
+        case EPERM, EACCES: return .denied
+        default: return .failed(errorNumber: abs(answer))
+        }
+    }
+
+    package mutating func end() {
+        if victim > 0 { clinux_end_victim(victim) }
+        victim = 0
+    }
+
+    deinit {
+        if victim > 0 { clinux_end_victim(victim) }
+    }
+
+    /// In the attacker: 0 or the error number.
+    private static func make(_ number: Int32, _ target: ProcessID) -> Int32 {
+        guard let attempt = attempts[UInt16(number)] else { return ENOSYS }
+        return attempt(target)
+    }
+
+    private typealias Attempt = @Sendable (ProcessID) -> Int32
+
+    /// By number of the vector.
+    private static let attempts: [UInt16: Attempt] = [
+        1: { target in
+            let attached = clinux_ptrace_attach(target)
+            if attached == 0 {
+                _ = clinux_wait_stop(target)
+                _ = clinux_ptrace_detach(target)
+            }
+            return -attached
+        },
+        4: { open($0, "mem", O_RDONLY) },
+        5: { open($0, "mem", O_RDWR) },
+        6: { open($0, "task/\($0)/environ", O_RDONLY) },
+        8: { target in
+            var word: UInt64 = 0
+            // Nothing is mapped there: who may read gets EFAULT.
+            let got = clinux_process_vm_readv(target, 8, &word, 8)
+            return got == -Int64(EFAULT) ? 0 : Int32(max(0, -got))
+        },
+        9: { target in
+            var word: UInt64 = 0
+            let put = clinux_process_vm_writev(target, 8, &word, 8)
+            return put == -Int64(EFAULT) ? 0 : Int32(max(0, -put))
+        },
+        11: { target in
+            let handle = clinux_pidfd_open(target)
+            guard handle >= 0 else { return -handle }
+            let taken = clinux_pidfd_getfd(handle, 0)
+            // A closed descriptor is an answer to who may ask.
+            return taken >= 0 || taken == -EBADF ? 0 : -taken
+        },
+        13: { target in
+            let answer = open(target, "fd/0", O_RDONLY | O_NONBLOCK)
+            return answer == ENXIO || answer == ENOENT ? 0 : answer
+        },
+        17: { target in
+            let order = clinux_kcmp(target, getpid())
+            return order >= 0 || order == -EBADF ? 0 : -order
+        },
+        20: { -clinux_probe_move_pages($0) },
+        25: { -clinux_probe_perf($0, 0) },
+        26: { _ in -clinux_probe_perf(-1, 0) },
+        27: { -clinux_probe_perf($0, 1) },
+        31: { _ in -clinux_probe_program_load() },
+        44: { open($0, "environ", O_RDONLY) },
+        46: { open($0, "maps", O_RDONLY) },
+        47: { open($0, "syscall", O_RDONLY) },
+        54: { _ in open("/proc/sys/kernel/core_pattern", O_WRONLY) },
+        56: { -clinux_probe_core_limit($0) },
+        58: { _ in open("/proc/kcore", O_RDONLY) },
+        // Neither is a module or a kernel: the hooks are asked first.
+        64: { _ in
+            let answer = -clinux_probe_module_file()
+            return answer == ENOEXEC || answer == EINVAL ? 0 : answer
+        },
+        68: { _ in -clinux_probe_kexec() },
+    ]
+
+    private static func open(_ target: ProcessID, _ file: String, _ flags: Int32) -> Int32 {
+        open("/proc/\(target)/\(file)", flags)
+    }
+
+    private static func open(_ path: String, _ flags: Int32) -> Int32 {
+        let descriptor = Glibc.open(path, flags | O_CLOEXEC)
+        guard descriptor >= 0 else { return errno }
+        close(descriptor)
+        return 0
+    }
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+package import AgentProtocol
+package import Enforcement
+package import Ports
+
+/// The agent's work: enrols workloads, takes the programs' records, tells how it stands.
+package struct Agent<
+    Kernel: Enforcement & ~Copyable, Host: AgentHost & ~Copyable, Time: TimeSource,
+    Recorder: EnforcementRecorder & ~Copyable
+>: ~Copyable {
+    private var settings: AgentSettings
+    private var kernel: Kernel
+    private var host: Host
+    private let time: Time
+    private var recorder: Recorder
+    private let findings: [VectorFinding]
+    private let tier: EnforcementTier
+    private var enrolments = Enrolments()
+    private var totals = RecordTotals()
+    private var nextTick: MonotonicTime
+    private var generation: UInt32 = 1
+
+    /// Records taken at once.
+    private static var recordsMax: Int { 256 }
+    /// Between two looks at what has ended.
+    private static var tickInterval: Duration { .seconds(1) }
+    /// The workloads' policy; 0 is the machine's.
+    private static var workloadPolicy: UInt32 { 2 }
+
+    package init(
+        settings: AgentSettings, kernel: consuming Kernel, tier: EnforcementTier,
+        findings: [VectorFinding], host: consuming Host, time: Time, recorder: consuming Recorder
+    ) {
+        self.settings = settings
+        self.kernel = kernel
+        self.tier = tier
+        self.findings = findings
+        self.host = host
+        self.time = time
+        self.recorder = recorder
+        nextTick = time.monotonic()
+    }
+
+    /// Puts the policy in force and serves until somebody asks for the end.
+    package mutating func run() throws(AgentFailure) -> Int32 {
+        try arm()
+        recorder.started(status())
+        while true {
+            let input: AgentInput
+            do throws(AgentHostFailure) { input = try host.next(until: nextTick) } catch {
+                throw .host(error)
+            }
+            if case .end(let signal) = input {
+                takeRecords()
+                recorder.stopped(signal: signal)
+                return signal
+            }
+            handle(input)
+            if time.monotonic() >= nextTick { tick() }
+        }
+    }
+
+    private mutating func arm() throws(AgentFailure) {
+        do throws(EnforcementPolicyFailure) {
+            let policy = try settings.policy.policy()
+            do throws(EnforcementFailure) {
+                try kernel.setRate(settings.rate, generation: generation)
+                try kernel.setPolicy(policy, at: 0)
+                try kernel.setPolicy(policy, at: Self.workloadPolicy)
+            } catch { throw AgentFailure.enforcement(error) }
+        } catch let failure as AgentFailure { throw failure } catch {
+            throw .policy("\(error)")
+        }
+    }
+
+    package mutating func handle(_ input: AgentInput) {
+        switch input {
+        case .registration(let connection, let peer, let line):
+            let answer = register(connection, peer, line)
+            host.answer(connection, Registration.line(answer))
+        case .request(let connection, let method, let path):
+            host.answer(connection, ObservationPage.answer(method, path, status()))
+        case .records: takeRecords()
+        case .deadline, .reload, .end: break
+        }
+    }
+
+    // MARK: Enrolment
+
+    private mutating func register(
+        _ connection: AgentConnection, _ peer: AgentPeer, _ line: String
+    ) -> Result<Registration.Answer, Registration.Refusal> {
+        if let refusal = Registration.accept(line) { return .failure(refusal) }
+        do throws(Registration.Refusal) {
+            let id = try enrolments.reserve(peer, at: time.monotonic())
+            if let refusal = enrol(connection, peer, as: id) {
+                enrolments.release(id)
+                throw refusal
+            }
+            recorder.enrolled(id, peer)
+            return .success(Registration.Answer(enrolment: id, tier: tier.word))
+        } catch {
+            recorder.refused(error, peer)
+            return .failure(error)
+        }
+    }
+
+    private mutating func enrol(
+        _ connection: AgentConnection, _ peer: AgentPeer, as id: EnrolmentID
+    ) -> Registration.Refusal? {
+        do throws(EnforcementFailure) {
+            let tasks = try kernel.enrol(
+                peer.process, as: id, role: .wrapper, policy: Self.workloadPolicy)
+            if tasks.contains(where: { $0.enrolment != id }) { return .enrolled }
+            // A mark that a refused process keeps protects nobody's secret and ends with it.
+            if let refusal = Enrolments.refusal(of: tasks, peer) { return refusal }
+            return host.isConnected(connection) ? nil : .gone
+        } catch {
+            switch error {
+            case .noSuchProcess: return .gone
+            case .full: return .full
+            default:
+                recorder.failed(error)
+                return .failed
+            }
+        }
+    }
+
+    // MARK: Records
+
+    private mutating func takeRecords() {
+        do throws(EnforcementFailure) {
+            while true {
+                let records = try kernel.takeRecords(atMost: Self.recordsMax, waiting: 0)
+                for record in records {
+                    totals.add(record)
+                    recorder.record(record)
+                }
+                if records.count < Self.recordsMax { return }
+            }
+        } catch { recorder.failed(error) }
+    }
+
+    private mutating func tick() {
+        nextTick = time.monotonic().advanced(by: Self.tickInterval)
+        takeRecords()
+        for id in enrolments.entries.keys {
+            do throws(EnforcementFailure) {
+                if try kernel.forget(id) { enrolments.release(id) }
+            } catch { recorder.failed(error) }
+        }
+        recorder.tick(protectedTasks: UInt32(clamping: protectedTasks))
+    }
+
+    private var protectedTasks: Int {
+        enrolments.entries.keys.reduce(0) { sum, id in
+            do throws(EnforcementFailure) { return sum + (try kernel.tasks(of: id)) } catch {
+                return sum
+            }
+        }
+    }
+
+    private func status() -> AgentStatus {
+        var counts: [VectorNumber: EnforcementCounts] = [:]
+        do throws(EnforcementFailure) { counts = try kernel.counts() } catch {}
+        return AgentStatus(
+            tier: tier, mode: settings.policy.mode, generation: generation,
+            hooks: kernel.hooks, findings: findings, enrolments: enrolments.entries.count,
+            protectedTasks: protectedTasks, counts: counts, totals: totals,
+            sinks: recorder.sinkFacts)
+    }
+}
+
+package enum AgentFailure: Error, Sendable, Equatable {
+    case host(AgentHostFailure)
+    case enforcement(EnforcementFailure)
+    case policy(String)
+}

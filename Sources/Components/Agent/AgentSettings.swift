@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Enforcement
+package import Ports
+
+/// What the operator decides.
+package struct AgentSettings: Sendable, Equatable {
+    package var policy: PolicySettings
+    package var rate: EnforcementRate
+    /// Between two heartbeats (seconds).
+    package var heartbeatSeconds: UInt32
+
+    package static let rateUsual = EnforcementRate(perSecond: 100, burst: 200)
+    package static let heartbeatSecondsUsual: UInt32 = 30
+
+    package init(
+        policy: PolicySettings = PolicySettings(), rate: EnforcementRate = rateUsual,
+        heartbeatSeconds: UInt32 = heartbeatSecondsUsual
+    ) {
+        self.policy = policy
+        self.rate = rate
+        self.heartbeatSeconds = heartbeatSeconds
+    }
+}

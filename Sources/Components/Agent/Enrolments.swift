@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+package import AgentProtocol
+package import Ports
+
+/// Who is enrolled, and who may be.
+package struct Enrolments: Sendable, Equatable {
+    /// One workload that registered.
+    package struct Entry: Sendable, Equatable {
+        package let id: EnrolmentID
+        package let wrapper: ProcessID
+        package let user: UInt32
+        package let since: MonotonicTime
+    }
+
+    /// Workloads at once; the programs' table has room for the agent and the victims too.
+    package static let entriesMax = 4000
+    /// Of one user at once: nobody may fill the table alone.
+    package static let entriesPerUserMax = 1000
+    /// The first numbers are the self-test's and the agent's.
+    private static let firstID: EnrolmentID = 16
+
+    package private(set) var entries: [EnrolmentID: Entry] = [:]
+    private var last: EnrolmentID = firstID - 1
+
+    package init() {}
+
+    /// Takes a number that nobody has.
+    package mutating func reserve(
+        _ peer: AgentPeer, at now: MonotonicTime
+    ) throws(Registration.Refusal) -> EnrolmentID {
+        guard peer.process > 0 else { throw .invisible }
+        guard entries.count < Self.entriesMax,
+            entries.values.count(where: { $0.user == peer.user }) < Self.entriesPerUserMax
+        else { throw .full }
+        repeat {
+            last = last == .max ? Self.firstID : last + 1
+        } while entries[last] != nil
+        entries[last] = Entry(id: last, wrapper: peer.process, user: peer.user, since: now)
+        return last
+    }
+
+    package mutating func release(_ id: EnrolmentID) { entries[id] = nil }
+
+    /// What the enrolment found must be the peer alone, traced by nobody.
+    package static func refusal(of tasks: [EnrolledTask], _ peer: AgentPeer) -> Registration.Refusal?
+    {
+        guard tasks.contains(where: { $0.group == peer.process }) else { return .gone }
+        let isTraced = tasks.contains { task in
+            guard let tracer = task.tracerGroup else { return false }
+            return tracer != peer.process
+        }
+        return isTraced ? .traced : nil
+    }
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Enforcement
+internal import Ports
+
+/// What the observation port answers (HTTP/1.1, RFC 9112; one request a connection).
+enum ObservationPage {
+    static func answer(_ method: String, _ path: String, _ status: AgentStatus) -> String {
+        guard method == "GET" else {
+            return response("405 Method Not Allowed", "Only GET is answered here.\n")
+        }
+        switch path.split(separator: "?", maxSplits: 1).first {
+        case "/healthz": return response("200 OK", "ok\n")
+        case "/readyz":
+            return status.isReady
+                ? response("200 OK", "ready\n")
+                : response("503 Service Unavailable", notReady(status))
+        case "/metrics":
+            return response(
+                "200 OK", Metrics.text(status), type: "text/plain; version=0.0.4; charset=utf-8")
+        case "/status":
+            return response("200 OK", StatusDocument.json(status), type: "application/json")
+        default:
+            return response(
+                "404 Not Found", "There are /healthz, /readyz, /metrics and /status.\n")
+        }
+    }
+
+    private static func notReady(_ status: AgentStatus) -> String {
+        guard status.findings.contains(where: { $0.result == .denied }) else {
+            return "The self-test saw nothing denied on this node. See /status.\n"
+        }
+        let open = status.open.map(\.description).joined(separator: ", ")
+        return "The self-test came through on a protected process: \(open). See /status.\n"
+    }
+
+    private static func response(
+        _ status: String, _ body: String, type: String = "text/plain; charset=utf-8"
+    ) -> String {
+        """
+        HTTP/1.1 \(status)\r
+        Content-Type: \(type)\r
+        Content-Length: \(body.utf8.count)\r
+        Connection: close\r
+        \r
+        \(body)
+        """
+    }
+}
+
+/// Prometheus text format 0.0.4
+/// (https://prometheus.io/docs/instrumenting/exposition_formats/). Labels hold words of ours only.
+enum Metrics {
+    static func text(_ status: AgentStatus) -> String {
+        var page = ""
+        func family(_ name: String, _ type: String, _ help: String, _ samples: [(String, UInt64)]) {
+            page += "# HELP cloudtaser_agent_\(name) \(help)\n"
+            page += "# TYPE cloudtaser_agent_\(name) \(type)\n"
+            for (labels, value) in samples {
+                page += "cloudtaser_agent_\(name)\(labels.isEmpty ? "" : "{\(labels)}") \(value)\n"
+            }
+        }
+        family(
+            "enforcement_tier", "gauge", "1 for the form of program that is attached.",
+            EnforcementTier.allCases.map {
+                ("tier=\"\($0.word)\"", $0 == status.tier ? 1 : 0)
+            })
+        family(
+            "hook_armed", "gauge", "Hooks with a program attached.",
+            status.hooks.map { ("hook=\"\($0)\"", 1) })
+        family(
+            "selftest_pass", "gauge",
+            "Whether the vector is denied on a protected process (1), or comes through (0).",
+            status.findings.filter { $0.result != .untested }.map {
+                ("vector=\"\($0.vector)\"", $0.result == .denied ? 1 : 0)
+            })
+        family(
+            "enrolments", "gauge", "Workloads under protection.",
+            [("", UInt64(status.enrolments))])
+        family(
+            "protected_tasks", "gauge", "Threads under protection.",
+            [("", UInt64(max(0, status.protectedTasks)))])
+        let kinds = status.totals.byKind.sorted {
+            ($0.key.event, $0.key.verdict.rawValue) < ($1.key.event, $1.key.verdict.rawValue)
+        }
+        family(
+            "events_total", "counter", "Events by type and verdict.",
+            kinds.map { ("type=\"\($0.key.event)\",verdict=\"\($0.key.verdict.word)\"", $0.value) })
+        counted(status, family)
+        family(
+            "ringbuf_missing_total", "counter",
+            "Events missing from the ring, by their sequence numbers.", [("", status.totals.lost)])
+        for (name, help, value) in sinkFamilies {
+            family(
+                name, "counter", help,
+                status.sinks.map { ("sink=\"\($0.name)\"", $0[keyPath: value]) })
+        }
+        return page
+    }
+
+    private static func counted(
+        _ status: AgentStatus,
+        _ family: (String, String, String, [(String, UInt64)]) -> Void
+    ) {
+        let counts = status.counts.sorted { $0.key < $1.key }
+        let columns: [(String, String, KeyPath<EnforcementCounts, UInt64>)] = [
+            ("attempts_total", "Attempts that a hook judged.", \.attempts),
+            ("denied_total", "Attempts that were denied.", \.denied),
+            ("events_suppressed_total", "Attempts without an event: rate limit.", \.suppressed),
+            ("ringbuf_dropped_total", "Attempts without an event: ring full.", \.dropped),
+        ]
+        for (name, help, value) in columns {
+            family(
+                name, "counter", help,
+                counts.map { ("vector=\"\($0.key)\"", $0.value[keyPath: value]) })
+        }
+    }
+
+    private static var sinkFamilies: [(String, String, KeyPath<SinkFacts, UInt64>)] {
+        [
+            ("sink_delivered_total", "Lines that the sink took.", \.delivered),
+            ("sink_lost_total", "Lines that the sink lost.", \.lost),
+        ]
+    }
+}
+
+/// `/status`: for people and for the operator. Every text in it is a word of ours.
+enum StatusDocument {
+    static func json(_ status: AgentStatus) -> String {
+        let hooks = status.hooks.map { "\"\($0)\"" }.joined(separator: ",")
+        let vectors = status.findings.map { finding in
+            "{\"vector\":\"\(finding.vector)\",\"result\":\"\(finding.result.rawValue)\","
+                + "\"controlErrno\":\(finding.control)}"
+        }.joined(separator: ",")
+        let counts = status.counts.sorted { $0.key < $1.key }.map { vector, count in
+            "{\"vector\":\"\(vector)\",\"attempts\":\(count.attempts),\"denied\":\(count.denied),"
+                + "\"events\":\(count.records),\"suppressed\":\(count.suppressed),"
+                + "\"dropped\":\(count.dropped)}"
+        }.joined(separator: ",")
+        return """
+            {"ready":\(status.isReady),"tier":"\(status.tier.word)",\
+            "mode":"\(status.mode.rawValue)","policyGeneration":\(status.generation),\
+            "enrolments":\(status.enrolments),"protectedTasks":\(status.protectedTasks),\
+            "hooks":[\(hooks)],"selfTest":[\(vectors)],"vectors":[\(counts)]}
+
+            """
+    }
+}

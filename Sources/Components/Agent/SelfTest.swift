@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Enforcement
+package import Ports
+
+/// What the self-test saw of one vector.
+package struct VectorFinding: Sendable, Equatable {
+    package enum Result: String, Sendable, CaseIterable {
+        /// It worked on the victim before and is denied since.
+        case denied
+        /// It works on a protected process.
+        case notDenied = "not denied"
+        /// It did not work before either: nothing is known.
+        case untested
+    }
+
+    package let vector: VectorNumber
+    package let result: Result
+    /// Error number of the attempt on the unprotected victim, 0 for success.
+    package let control: Int32
+
+    package init(vector: VectorNumber, result: Result, control: Int32) {
+        self.vector = vector
+        self.result = result
+        self.control = control
+    }
+}
+
+/// Attacks a process before and after its enrolment, and believes nothing else.
+package enum SelfTest {
+    /// Number that victims are enrolled under.
+    package static let enrolment: EnrolmentID = 1
+    /// Index of the policy that the self-test sets and clears again.
+    package static let policy: UInt32 = 1
+
+    package static func run<Kernel: Enforcement & ~Copyable, Probe: AttackProbe & ~Copyable>(
+        _ kernel: inout Kernel, _ probe: inout Probe
+    ) throws(SelfTestFailure) -> [VectorFinding] {
+        var findings: [VectorFinding] = []
+        do throws(EnforcementFailure) {
+            try kernel.setPolicy(.silent, at: 0)
+            try kernel.setPolicy(.silent, at: policy)
+            let controls = try attempt(&probe, on: nil, &kernel)
+            try kernel.setPolicy(.denyingAll, at: 0)
+            try kernel.setPolicy(.denyingAll, at: policy)
+            let answers = try attempt(&probe, on: enrolment, &kernel)
+            try kernel.setPolicy(.silent, at: 0)
+            try kernel.setPolicy(.silent, at: policy)
+            for (control, answer) in zip(controls, answers) {
+                findings.append(finding(control, answer))
+            }
+        } catch { throw .enforcement(error) }
+        return findings
+    }
+
+    private typealias Answer = (vector: VectorNumber, outcome: ProbeOutcome)
+
+    private static func attempt<Kernel: Enforcement & ~Copyable, Probe: AttackProbe & ~Copyable>(
+        _ probe: inout Probe, on id: EnrolmentID?, _ kernel: inout Kernel
+    ) throws(EnforcementFailure) -> [Answer] {
+        let victim: ProcessID
+        do throws(AttackProbeFailure) { victim = try probe.begin() } catch {
+            throw .noSuchProcess
+        }
+        defer { probe.end() }
+        if let id { _ = try kernel.enrol(victim, as: id, role: .victim, policy: policy) }
+        return probe.vectors.map { ($0, probe.attempt($0)) }
+    }
+
+    private static func finding(_ control: Answer, _ answer: Answer) -> VectorFinding {
+        let number: Int32 =
+            switch control.outcome {
+            case .through: 0
+            case .denied: 1
+            case .failed(let number): number
+            case .killed: -1
+            }
+        let result: VectorFinding.Result =
+            switch (control.outcome, answer.outcome) {
+            case (.through, .denied): .denied
+            case (.through, _): .notDenied
+            default: .untested
+            }
+        return VectorFinding(vector: control.vector, result: result, control: number)
+    }
+}
+
+package enum SelfTestFailure: Error, Sendable, Equatable {
+    case enforcement(EnforcementFailure)
+}

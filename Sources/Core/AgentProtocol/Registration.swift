@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a wrapper and the agent say to each other over the agent's socket: one line each.
+///
+///     register 1\n
+///     enrolled 1 17 lsm\n          number of the enrolment, tier that guards it
+///     refused 1 traced\n           why, one word
+///
+/// Words are separated by one space; a line is at most `lineBytesMax` bytes with its line feed.
+package enum Registration {
+    package static let version = 1
+    package static let lineBytesMax = 128
+
+    /// Where the agent listens, if nothing else is said.
+    package static let socketPath = "/run/cloudtaser/agent.sock"
+
+    package static let request = "register \(version)\n"
+
+    /// Why the agent does not enrol a process.
+    package enum Refusal: String, Sendable, CaseIterable, Error {
+        /// The line is none that this agent knows.
+        case malformed
+        /// The wrapper speaks a version that this agent does not.
+        case version
+        /// Somebody traces the process already.
+        case traced
+        /// The process is not in the agent's process namespace: the agent needs hostPID.
+        case invisible
+        /// It is part of an enrolled workload already.
+        case enrolled
+        /// The process has ended, or another one answers to its number.
+        case gone
+        /// Tables of the programs are full.
+        case full
+        /// Nothing is denied on this node: no tier works.
+        case unguarded
+        /// The kernel failed in a way that the agent's log describes.
+        case failed
+    }
+
+    package struct Answer: Sendable, Equatable {
+        package let enrolment: UInt32
+        /// `lsm`, `fmod_ret`: what the self-test showed to deny.
+        package let tier: String
+
+        package init(enrolment: UInt32, tier: String) {
+            self.enrolment = enrolment
+            self.tier = tier
+        }
+    }
+
+    /// Reads a request; the line has no line feed any more.
+    package static func accept(_ line: String) -> Refusal? {
+        let words = line.split(separator: " ", omittingEmptySubsequences: false)
+        guard words.count == 2, words[0] == "register", let number = Int(words[1]) else {
+            return .malformed
+        }
+        return number == version ? nil : .version
+    }
+
+    package static func line(_ answer: Result<Answer, Refusal>) -> String {
+        switch answer {
+        case .success(let answer): "enrolled \(version) \(answer.enrolment) \(answer.tier)\n"
+        case .failure(let refusal): "refused \(version) \(refusal.rawValue)\n"
+        }
+    }
+
+    /// Reads an answer; nil for a line that no agent says.
+    package static func answer(_ line: String) -> Result<Answer, Refusal>? {
+        let words = line.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+        switch words.first {
+        case "enrolled":
+            guard words.count == 4, let number = UInt32(words[2]), !words[3].isEmpty else {
+                return nil
+            }
+            return .success(Answer(enrolment: number, tier: words[3]))
+        case "refused":
+            guard words.count == 3 else { return nil }
+            // A later agent may know more reasons.
+            return .failure(Refusal(rawValue: words[2]) ?? .failed)
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Enforcement
+
+/// What one attempt on the victim came to.
+package enum ProbeOutcome: Sendable, Equatable {
+    /// The call was let through.
+    case through
+    /// EPERM or EACCES.
+    case denied
+    /// Another error: the kernel has no such thing here, or cannot be asked.
+    case failed(errorNumber: Int32)
+    /// The attacker did not live to tell.
+    case killed
+}
+
+/// Attacks a process of its own making, for the self-test.
+///
+/// Contract:
+/// - The victim holds nothing worth having. It lives until `end`.
+/// - An attempt is made by another process than the agent and than the victim, and changes nothing
+///   that lasts.
+package protocol AttackProbe: ~Copyable {
+    /// Vectors that it can try.
+    var vectors: [VectorNumber] { get }
+    /// Starts a victim; throws the error number.
+    mutating func begin() throws(AttackProbeFailure) -> ProcessID
+    mutating func attempt(_ vector: VectorNumber) -> ProbeOutcome
+    mutating func end()
+}
+
+package enum AttackProbeFailure: Error, Sendable, Equatable {
+    case noVictim(errorNumber: Int32)
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the agent's self-test needs: a victim, an attacker, and calls that ask a hook without
+// changing anything.
+#pragma once
+#include <stdint.h>
+#include <sys/types.h>
+
+/// Forks a process that waits for its end and dies with its parent. Its pid or -errno. Only for a
+/// process with one thread.
+pid_t clinux_start_victim(void);
+
+/// SIGKILL and waitpid(2).
+void clinux_end_victim(pid_t victim);
+
+/// Runs `probe(number, target)` in a forked process and returns what it returned: 0 or a positive
+/// error number. -1 when the process was killed, -errno when it could not be started.
+int clinux_in_attacker(int (*probe)(int number, pid_t target), int number, pid_t target);
+
+/// PTRACE_TRACEME. 0 or -errno.
+int clinux_ptrace_traceme(void);
+
+/// perf_event_open(2) on `pid`: `breakpoint` as a hardware breakpoint, otherwise samples of user
+/// registers; `pid` -1 means every process on processor 0. Closes at once. 0 or -errno.
+int clinux_probe_perf(pid_t pid, int breakpoint);
+
+/// bpf(2) BPF_PROG_LOAD of a raw tracepoint program that returns 0. Closes at once. 0 or -errno.
+int clinux_probe_program_load(void);
+
+/// finit_module(2) of a file that is no module. -errno; the hook is asked before the file is read.
+int clinux_probe_module_file(void);
+
+/// kexec_load(2) without segments. 0 or -errno.
+int clinux_probe_kexec(void);
+
+/// prlimit(2): writes the target's own RLIMIT_CORE back. 0 or -errno.
+int clinux_probe_core_limit(pid_t pid);
+
+/// move_pages(2) without pages. 0 or -errno.
+int clinux_probe_move_pages(pid_t pid);

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "CLinuxProbe.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+pid_t clinux_start_victim(void) {
+    pid_t parent = getpid();
+    pid_t child = fork();
+    if (child < 0) return -errno;
+    if (child > 0) return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(0);
+    for (;;) pause();
+}
+
+void clinux_end_victim(pid_t victim) {
+    kill(victim, SIGKILL);
+    while (waitpid(victim, NULL, 0) < 0 && errno == EINTR) continue;
+}
+
+int clinux_in_attacker(int (*probe)(int number, pid_t target), int number, pid_t target) {
+    pid_t child = fork();
+    if (child < 0) return -errno;
+    if (child == 0) _exit(probe(number, target) & 0xff);
+    int status = 0;
+    while (waitpid(child, &status, __WALL) < 0)
+        if (errno != EINTR) return -errno;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int result(long value) { return value < 0 ? -errno : 0; }
+
+static int closed(long descriptor) {
+    if (descriptor < 0) return -errno;
+    close((int)descriptor);
+    return 0;
+}
+
+int clinux_ptrace_traceme(void) { return result(ptrace(PTRACE_TRACEME, 0, NULL, NULL)); }
+
+int clinux_probe_perf(pid_t pid, int breakpoint) {
+    struct perf_event_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.size = sizeof attributes;
+    attributes.sample_period = 1 << 20;
+    attributes.disabled = 1;
+    attributes.exclude_kernel = 1;
+    if (breakpoint) {
+        attributes.type = PERF_TYPE_BREAKPOINT;
+        attributes.bp_type = HW_BREAKPOINT_RW;
+        attributes.bp_addr = 0x1000;
+        attributes.bp_len = HW_BREAKPOINT_LEN_4;
+    } else {
+        attributes.type = PERF_TYPE_SOFTWARE;
+        attributes.config = PERF_COUNT_SW_CPU_CLOCK;
+        attributes.sample_type = PERF_SAMPLE_REGS_USER;
+        attributes.sample_regs_user = 1;
+    }
+    int processor = pid == -1 ? 0 : -1;
+    return closed(syscall(SYS_perf_event_open, &attributes, pid, processor, -1, 0));
+}
+
+int clinux_probe_program_load(void) {
+    struct bpf_insn program[] = {
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+        {.code = BPF_JMP | BPF_EXIT},
+    };
+    union bpf_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT;
+    attributes.insns = (uint64_t)(uintptr_t)program;
+    attributes.insn_cnt = sizeof program / sizeof program[0];
+    attributes.license = (uint64_t)(uintptr_t) "GPL";
+    return closed(syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof attributes));
+}
+
+int clinux_probe_module_file(void) {
+    int file = memfd_create("probe", MFD_CLOEXEC);
+    if (file < 0) return -errno;
+    char content[4096];
+    memset(content, 0, sizeof content);
+    int answer = -EIO;
+    if (write(file, content, sizeof content) == (ssize_t)sizeof content)
+        answer = result(syscall(SYS_finit_module, file, "", 0));
+    close(file);
+    return answer;
+}
+
+int clinux_probe_kexec(void) { return result(syscall(SYS_kexec_load, 0L, 0L, NULL, 0L)); }
+
+int clinux_probe_core_limit(pid_t pid) {
+    struct rlimit limit;
+    if (prlimit(pid, RLIMIT_CORE, NULL, &limit) < 0) return -errno;
+    return result(prlimit(pid, RLIMIT_CORE, &limit, NULL));
+}
+
+int clinux_probe_move_pages(pid_t pid) {
+    return result(syscall(SYS_move_pages, pid, 0L, NULL, NULL, NULL, 0));
+}

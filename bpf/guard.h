@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent guards itself: its process, its maps, programs, links and pins, its cgroup.
+#pragma once
+
+static __always_inline struct cbpf_guard *guard_cell(void)
+{
+    __u32 zero = 0;
+    return bpf_map_lookup_elem(&guard, &zero);
+}
+
+// Whether the id is of the agent's and somebody else asks.
+static __always_inline bool is_guarded(__u32 kind, __u32 id)
+{
+    struct cbpf_guarded_key key = {.kind = kind, .id = id};
+    return bpf_map_lookup_elem(&guarded_ids, &key) != 0 && !is_agent();
+}
+
+static __always_inline int on_bpf_map(struct bpf_map *map, unsigned int mode, __u8 tier)
+{
+    __u32 id = BPF_CORE_READ(map, id);
+    return is_guarded(CBPF_GUARDED_MAP, id)
+        ? judge_machine(126, CBPF_HOOK_BPF_MAP, tier, id, 0) : 0;
+}
+
+static __always_inline int on_bpf_prog(struct bpf_prog *program, __u8 tier)
+{
+    __u32 id = BPF_CORE_READ(program, aux, id);
+    return is_guarded(CBPF_GUARDED_PROGRAM, id)
+        ? judge_machine(134, CBPF_HOOK_BPF_PROG, tier, id, 0) : 0;
+}
+
+static __always_inline int on_link_by_id(__u32 id, __u8 tier)
+{
+    return is_guarded(CBPF_GUARDED_LINK, id)
+        ? judge_machine(127, CBPF_HOOK_BPF, tier, id, 0) : 0;
+}
+
+// Whether the file system is that of the pins and somebody else asks.
+static __always_inline bool holds_pins(struct super_block *system)
+{
+    struct cbpf_guard *cell = guard_cell();
+    return cell && cell->pins_device != 0 && BPF_CORE_READ(system, s_magic) == BPF_FS_MAGIC &&
+        BPF_CORE_READ(system, s_dev) == cell->pins_device && !is_agent();
+}
+
+// An entry of the pins' folder, or the folder itself.
+static __always_inline bool is_pin(struct inode *folder, struct dentry *entry)
+{
+    struct super_block *system = BPF_CORE_READ(folder, i_sb);
+    if (!holds_pins(system))
+        return false;
+    struct cbpf_guard *cell = guard_cell();
+    return cell && (BPF_CORE_READ(folder, i_ino) == cell->pins_folder ||
+                    BPF_CORE_READ(entry, d_inode, i_ino) == cell->pins_folder);
+}
+
+static __always_inline int on_pin(
+    struct inode *folder, struct dentry *entry, __u8 hook, __u8 tier)
+{
+    if (!is_pin(folder, entry))
+        return 0;
+    struct name name;
+    read_name(&name, entry);
+    struct attempt attempt = {
+        .object = 0, .policy = MACHINE_POLICY, .vector = 129, .hook = hook, .tier = tier};
+    return judge(&attempt);
+}
+
+static __always_inline int on_inode_unlink(
+    struct inode *folder, struct dentry *entry, __u8 tier)
+{
+    return on_pin(folder, entry, CBPF_HOOK_INODE_UNLINK, tier);
+}
+
+static __always_inline int on_inode_rmdir(struct inode *folder, struct dentry *entry, __u8 tier)
+{
+    return on_pin(folder, entry, CBPF_HOOK_INODE_RMDIR, tier);
+}
+
+static __always_inline int on_inode_rename(
+    struct inode *folder, struct dentry *entry, __u8 tier)
+{
+    return on_pin(folder, entry, CBPF_HOOK_INODE_RENAME, tier);
+}
+
+static __always_inline int on_sb_umount(struct vfsmount *mount, __u8 tier)
+{
+    struct super_block *system = BPF_CORE_READ(mount, mnt_sb);
+    return holds_pins(system) ? judge_machine(130, CBPF_HOOK_SB_UMOUNT, tier, 0, 0) : 0;
+}
+
+// The old call names what it moves by a path that no hook resolves; pins survive a move, and the
+// agent looks for them in every file system of its kind.
+static __always_inline bool moves_pins(const char *source)
+{
+    struct cbpf_guard *cell = guard_cell();
+    char text[sizeof cell->pins_path] = {};
+    if (!cell || cell->pins_path[0] == 0)
+        return false;
+    bpf_probe_read_kernel_str(text, sizeof text, source);
+    bool same = true;
+    for (int index = 0; index < sizeof text; index++)
+        same &= text[index] == cell->pins_path[index];
+    return same && !is_agent();
+}
+
+static __always_inline int on_sb_mount(
+    const char *source, struct path *place, unsigned long flags, __u8 tier)
+{
+    struct super_block *system = BPF_CORE_READ(place, dentry, d_sb);
+    if (holds_pins(system))
+        return judge_machine(130, CBPF_HOOK_SB_MOUNT, tier, flags, 0);
+    if (flags & MOUNT_MOVE && moves_pins(source))
+        return judge_machine(131, CBPF_HOOK_SB_MOUNT, tier, flags, 0);
+    return 0;
+}
+
+static __always_inline int on_move_mount(struct path *from, __u8 tier)
+{
+    struct super_block *system = BPF_CORE_READ(from, dentry, d_sb);
+    return holds_pins(system) ? judge_machine(131, CBPF_HOOK_MOVE_MOUNT, tier, 0, 0) : 0;
+}
+
+// Files by which whoever may write them stops, starves or moves the processes of a cgroup.
+static __always_inline int on_cgroup_file(struct file *file, __u8 tier)
+{
+    if (!(BPF_CORE_READ(file, f_mode) & FMODE_WRITE))
+        return 0;
+    struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+    __u64 folder = BPF_CORE_READ(dentry, d_parent, d_inode, i_ino);
+    __u32 *kind = bpf_map_lookup_elem(&guarded_cgroups, &folder);
+    if (!kind || is_agent())
+        return 0;
+    struct name name;
+    read_name(&name, dentry);
+    __u16 vector = 0;
+    if (IS(&name, "cgroup.kill"))
+        vector = 122;
+    else if (IS(&name, "cgroup.freeze"))
+        vector = 123;
+    else if (*kind == CBPF_CGROUP_OWN &&
+             (IS(&name, "memory.max") || IS(&name, "memory.high") || IS(&name, "cpu.max") ||
+              IS(&name, "pids.max") || IS(&name, "cgroup.type")))
+        vector = 123;
+    if (vector == 0)
+        return 0;
+    return judge_machine(vector, CBPF_HOOK_FILE_OPEN, tier, 0, name.text);
+}
+
+static __always_inline bool is_agents_file(struct file *file)
+{
+    struct cbpf_guard *cell = guard_cell();
+    return cell && cell->executable_inode != 0 &&
+        BPF_CORE_READ(file, f_inode, i_ino) == cell->executable_inode &&
+        BPF_CORE_READ(file, f_inode, i_sb, s_dev) == cell->executable_device;
+}
+
+// Who executes the agent's file is the agent from its first instruction, unless a tracer watches.
+SEC("fentry/security_bprm_committed_creds")
+int BPF_PROG(recognise_agent, struct linux_binprm *binary)
+{
+    struct task_struct *task = current();
+    __u64 key = (__u64)task;
+    struct cbpf_task_mark *own = bpf_map_lookup_elem(&tasks, &key);
+    struct file *file = BPF_CORE_READ(binary, file);
+    bool is_own_file = is_agents_file(file) && !(BPF_CORE_READ(binary, unsafe) & UNSAFE_PTRACE);
+    if (own && own->flags & CBPF_TASK_AGENT && !is_own_file)
+        own->flags &= ~CBPF_TASK_AGENT;
+    if (own || !is_own_file)
+        return 0;
+    struct cbpf_task_mark mark = {.enrolment = CBPF_AGENT_ENROLMENT, .flags = CBPF_TASK_AGENT};
+    bpf_map_update_elem(&tasks, &key, &mark, BPF_ANY);
+    return 0;
+}
