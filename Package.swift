@@ -73,18 +73,20 @@ let core: [Target] = [
     library("WrapperConfiguration", in: "Sources/Core", ["Delivery", "SecretMemory"]),
     library("Compliance", in: "Sources/Core"),
     library("AttackCatalogue", in: "Sources/Core"),
+    library("EnforcementEvents", in: "Sources/Core", ["JSONFormat", "SecretMemory"]),
 ]
 
 let ports: [Target] = [
     .target(
-        name: "Ports", dependencies: ["Delivery", "SecretMemory"],
+        name: "Ports", dependencies: ["Delivery", "EnforcementEvents", "SecretMemory"],
         path: "Sources/Ports", swiftSettings: strict)
 ]
 
 let components: [Target] = [
     library(
         "Wrapper", in: "Sources/Components",
-        ["Ports", "Delivery", "SecretMemory", "WrapperConfiguration"])
+        ["Ports", "Delivery", "SecretMemory", "WrapperConfiguration"]),
+    library("EventPipeline", in: "Sources/Components", ["Ports", "EnforcementEvents"]),
 ]
 
 let adapters: [Target] = [
@@ -101,6 +103,9 @@ let adapters: [Target] = [
             "Ports", "Delivery", "SecretMemory", "CLinux", "CSeccomp",
             "CCapability",
         ]),
+    library(
+        "EventIntegrity", in: "Sources/Adapters", ["Ports", "EnforcementEvents", "COpenSSL"]),
+    library("EventSinks", in: "Sources/Adapters", ["Ports", "EnforcementEvents"]),
 ]
 
 let executables: [Target] = [
@@ -114,7 +119,7 @@ let executables: [Target] = [
         "cloudtaser", in: "Sources/Executables",
         [
             "Compliance", "WrapperConfiguration", "SimulationEngine", "SimulationScenarios",
-            "SimulationMatrix", "AttackCatalogue",
+            "SimulationMatrix", "AttackCatalogue", "EnforcementEvents",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
 ]
@@ -255,6 +260,12 @@ let testTargets: [Target] = [
             "VaultListener", "TestKit", "WrapperConfiguration", "cloudtaser-wrapper",
             "delivery-victim",
         ]),
+    tests("EnforcementEventsTests", ["EnforcementEvents", "EventIntegrity", "Ports", "TestKit"]),
+    tests("EventIntegrityTests", ["EventIntegrity", "EnforcementEvents", "Ports"]),
+    tests(
+        "EventPipelineTests",
+        ["EventPipeline", "EnforcementEvents", "EventIntegrity", "Ports", "SecretMemory"]),
+    tests("EventSinksTests", ["EventSinks", "EnforcementEvents", "EventIntegrity", "Ports"]),
 ]
 
 let package = Package(
