@@ -111,12 +111,14 @@ generate: setup ## Regenerate every committed generated file
 	@$(MAKE) --no-print-directory -C bpf
 	$(CLOUDTASER) evidence build --catalogue Fixtures/compliance --out docs/compliance
 	$(CLOUDTASER) reference exit-codes --out docs/reference/exit-codes.md
+	$(CLOUDTASER) reference events --out docs/reference
 
 .PHONY: generated-check
 generated-check:
 	@$(MAKE) --no-print-directory -C bpf check
 	$(CLOUDTASER) evidence check --catalogue Fixtures/compliance --pages docs/compliance
 	$(CLOUDTASER) reference exit-codes --out docs/reference/exit-codes.md --check
+	$(CLOUDTASER) reference events --out docs/reference --check
 
 .PHONY: evidence-report
 evidence-report: ## Print the evidence records of the last runs; fails on a missing one

@@ -75,11 +75,13 @@ let core: [Target] = [
     library("AttackCatalogue", in: "Sources/Core"),
     library("Enforcement", in: "Sources/Core"),
     library("AgentProtocol", in: "Sources/Core"),
+    library("EnforcementEvents", in: "Sources/Core", ["JSONFormat", "SecretMemory"]),
 ]
 
 let ports: [Target] = [
     .target(
-        name: "Ports", dependencies: ["Delivery", "Enforcement", "SecretMemory"],
+        name: "Ports",
+        dependencies: ["Delivery", "Enforcement", "EnforcementEvents", "SecretMemory"],
         path: "Sources/Ports", swiftSettings: strict)
 ]
 
@@ -88,6 +90,8 @@ let components: [Target] = [
         "Wrapper", in: "Sources/Components",
         ["Ports", "Delivery", "SecretMemory", "WrapperConfiguration"]),
     library("Agent", in: "Sources/Components", ["Ports", "Enforcement", "AgentProtocol"]),
+    library(
+        "EventPipeline", in: "Sources/Components", ["Ports", "Enforcement", "EnforcementEvents"]),
 ]
 
 let adapters: [Target] = [
@@ -107,6 +111,9 @@ let adapters: [Target] = [
     library("LibbpfKernel", in: "Sources/Adapters", ["Ports", "Enforcement", "CBPFPrograms"]),
     library("AgentSelfTest", in: "Sources/Adapters", ["Ports", "Enforcement", "CLinux"]),
     library("AgentSockets", in: "Sources/Adapters", ["Ports", "CLinux"]),
+    library(
+        "EventIntegrity", in: "Sources/Adapters", ["Ports", "EnforcementEvents", "COpenSSL"]),
+    library("EventSinks", in: "Sources/Adapters", ["Ports", "EnforcementEvents"]),
 ]
 
 let executables: [Target] = [
@@ -117,10 +124,17 @@ let executables: [Target] = [
             "SecretMemory", "WrapperConfiguration", "CLinux",
         ]),
     program(
+        "cloudtaser-agent", in: "Sources/Executables",
+        [
+            "Agent", "AgentProtocol", "AgentSelfTest", "AgentSockets", "Enforcement",
+            "EnforcementEvents", "EventIntegrity", "EventPipeline", "EventSinks", "LibbpfKernel",
+            "LinuxSystem", "Ports", "CLinux", "CCapability",
+        ]),
+    program(
         "cloudtaser", in: "Sources/Executables",
         [
             "Compliance", "WrapperConfiguration", "SimulationEngine", "SimulationScenarios",
-            "SimulationMatrix", "AttackCatalogue",
+            "SimulationMatrix", "AttackCatalogue", "EnforcementEvents",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
 ]
@@ -261,6 +275,12 @@ let testTargets: [Target] = [
             "VaultListener", "TestKit", "WrapperConfiguration", "cloudtaser-wrapper",
             "delivery-victim",
         ]),
+    tests("EnforcementEventsTests", ["EnforcementEvents", "EventIntegrity", "Ports", "TestKit"]),
+    tests("EventIntegrityTests", ["EventIntegrity", "EnforcementEvents", "Ports"]),
+    tests(
+        "EventPipelineTests",
+        ["EventPipeline", "EnforcementEvents", "EventIntegrity", "Ports", "SecretMemory"]),
+    tests("EventSinksTests", ["EventSinks", "EnforcementEvents", "EventIntegrity", "Ports"]),
 ]
 
 let package = Package(

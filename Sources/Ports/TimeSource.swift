@@ -40,4 +40,12 @@ package protocol TimeSource {
     func monotonic() -> MonotonicTime
     /// Wall-clock time, whole seconds (POSIX).
     func secondsSince1970() -> Int64
+    /// Wall-clock time in nanoseconds (POSIX); as fine as the source can.
+    func nanosecondsSince1970() -> UInt64
+}
+
+extension TimeSource {
+    package func nanosecondsSince1970() -> UInt64 {
+        UInt64(max(0, secondsSince1970())) * 1_000_000_000
+    }
 }

@@ -103,6 +103,9 @@ package struct LibbpfKernel: Enforcement, ~Copyable {
         }
     }
 
+    /// Readable while records wait; the kernel's own, closed with it.
+    package var recordsDescriptor: Int32 { cbpf_agent_events_descriptor(agent) }
+
     package mutating func takeRecords(
         atMost count: Int, waiting milliseconds: Int32
     ) throws(EnforcementFailure) -> [EnforcementRecord] {

@@ -16,6 +16,11 @@ package struct LinuxTimeSource: TimeSource {
     /// CLOCK_REALTIME.
     package func secondsSince1970() -> Int64 { Int64(Self.read(CLOCK_REALTIME).tv_sec) }
 
+    package func nanosecondsSince1970() -> UInt64 {
+        let time = Self.read(CLOCK_REALTIME)
+        return UInt64(max(0, time.tv_sec)) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
     /// Fails for a clock that does not exist or an address that is not there, so not here.
     private static func read(_ clock: clockid_t) -> timespec {
         var time = timespec()

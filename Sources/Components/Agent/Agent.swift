@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-package import AgentProtocol
-package import Enforcement
+internal import AgentProtocol
+internal import Enforcement
 package import Ports
 
 /// The agent's work: enrols workloads, takes the programs' records, tells how it stands.
@@ -44,7 +44,9 @@ package struct Agent<
     /// Puts the policy in force and serves until somebody asks for the end.
     package mutating func run() throws(AgentFailure) -> Int32 {
         try arm()
-        recorder.started(status())
+        recorder.started(
+            tier: tier, denied: findings.count { $0.result == .denied },
+            open: findings.filter { $0.result == .notDenied }.map(\.vector))
         while true {
             let input: AgentInput
             do throws(AgentHostFailure) { input = try host.next(until: nextTick) } catch {
@@ -61,16 +63,15 @@ package struct Agent<
     }
 
     private mutating func arm() throws(AgentFailure) {
-        do throws(EnforcementPolicyFailure) {
-            let policy = try settings.policy.policy()
-            do throws(EnforcementFailure) {
-                try kernel.setRate(settings.rate, generation: generation)
-                try kernel.setPolicy(policy, at: 0)
-                try kernel.setPolicy(policy, at: Self.workloadPolicy)
-            } catch { throw AgentFailure.enforcement(error) }
-        } catch let failure as AgentFailure { throw failure } catch {
-            throw .policy("\(error)")
+        let policy: EnforcementPolicy
+        do throws(EnforcementPolicyFailure) { policy = try settings.policy.policy() } catch {
+            throw .policy(error.description)
         }
+        do throws(EnforcementFailure) {
+            try kernel.setRate(settings.rate, generation: generation)
+            try kernel.setPolicy(policy, at: 0)
+            try kernel.setPolicy(policy, at: Self.workloadPolicy)
+        } catch { throw .enforcement(error) }
     }
 
     package mutating func handle(_ input: AgentInput) {
@@ -100,7 +101,7 @@ package struct Agent<
             recorder.enrolled(id, peer)
             return .success(Registration.Answer(enrolment: id, tier: tier.word))
         } catch {
-            recorder.refused(error, peer)
+            recorder.refused(error.rawValue, peer)
             return .failure(error)
         }
     }
@@ -133,8 +134,7 @@ package struct Agent<
             while true {
                 let records = try kernel.takeRecords(atMost: Self.recordsMax, waiting: 0)
                 for record in records {
-                    totals.add(record)
-                    recorder.record(record)
+                    recorder.record(record, missing: totals.add(record))
                 }
                 if records.count < Self.recordsMax { return }
             }
@@ -167,7 +167,7 @@ package struct Agent<
             tier: tier, mode: settings.policy.mode, generation: generation,
             hooks: kernel.hooks, findings: findings, enrolments: enrolments.entries.count,
             protectedTasks: protectedTasks, counts: counts, totals: totals,
-            sinks: recorder.sinkFacts)
+            sinks: recorder.sinks)
     }
 }
 

@@ -40,7 +40,6 @@ package struct RecordTotals: Sendable, Equatable {
     package init() {}
 
     /// Returns the numbers that are missing before this record, nil when none are.
-    @discardableResult
     package mutating func add(_ record: EnforcementRecord) -> ClosedRange<UInt64>? {
         let event = EnforcedVector.of(record.vector)?.event ?? "UNKNOWN"
         byKind[Kind(event: event, verdict: record.verdict), default: 0] += 1

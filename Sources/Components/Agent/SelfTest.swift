@@ -34,22 +34,16 @@ package enum SelfTest {
 
     package static func run<Kernel: Enforcement & ~Copyable, Probe: AttackProbe & ~Copyable>(
         _ kernel: inout Kernel, _ probe: inout Probe
-    ) throws(SelfTestFailure) -> [VectorFinding] {
-        var findings: [VectorFinding] = []
-        do throws(EnforcementFailure) {
-            try kernel.setPolicy(.silent, at: 0)
-            try kernel.setPolicy(.silent, at: policy)
-            let controls = try attempt(&probe, on: nil, &kernel)
-            try kernel.setPolicy(.denyingAll, at: 0)
-            try kernel.setPolicy(.denyingAll, at: policy)
-            let answers = try attempt(&probe, on: enrolment, &kernel)
-            try kernel.setPolicy(.silent, at: 0)
-            try kernel.setPolicy(.silent, at: policy)
-            for (control, answer) in zip(controls, answers) {
-                findings.append(finding(control, answer))
-            }
-        } catch { throw .enforcement(error) }
-        return findings
+    ) throws(EnforcementFailure) -> [VectorFinding] {
+        try kernel.setPolicy(.silent, at: 0)
+        try kernel.setPolicy(.silent, at: policy)
+        let controls = try attempt(&probe, on: nil, &kernel)
+        try kernel.setPolicy(.denyingAll, at: 0)
+        try kernel.setPolicy(.denyingAll, at: policy)
+        let answers = try attempt(&probe, on: enrolment, &kernel)
+        try kernel.setPolicy(.silent, at: 0)
+        try kernel.setPolicy(.silent, at: policy)
+        return zip(controls, answers).map { finding($0, $1) }
     }
 
     private typealias Answer = (vector: VectorNumber, outcome: ProbeOutcome)
@@ -82,8 +76,4 @@ package enum SelfTest {
             }
         return VectorFinding(vector: control.vector, result: result, control: number)
     }
-}
-
-package enum SelfTestFailure: Error, Sendable, Equatable {
-    case enforcement(EnforcementFailure)
 }

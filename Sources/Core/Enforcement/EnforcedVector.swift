@@ -75,7 +75,10 @@ package struct EnforcedVector: Sendable, Equatable {
         // Asked for each program that reads kernel memory, harmless ones too.
         + machine("BPF_LOAD", .detect, [76, VectorNumber.harmlessLoad.rawValue])
         + machine("MODULE_LOAD", .detect, [64, 65])
-        + machine("MODULE_LOAD", .deny, [68, 69]))
+        + machine("MODULE_LOAD", .deny, [68, 69])
+        // On the agent itself.
+        + machine(
+            "GUARD_DENIED", .deny, [121, 122, 123, 124, 125, 126, 127, 129, 130, 131, 134]))
         .sorted { $0.number < $1.number }
 
     private static let byNumber = Dictionary(

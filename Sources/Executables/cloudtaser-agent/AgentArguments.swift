@@ -2,6 +2,7 @@
 import Agent
 import AgentProtocol
 import Enforcement
+import Ports
 
 /// What the command line asks for.
 enum AgentInvocation {
@@ -17,6 +18,26 @@ struct AgentOptions {
     var settings = AgentSettings()
     var socket = Registration.socketPath
     var observation: (address: String, port: UInt16)? = ("127.0.0.1", 9464)
+    var sinks: [SinkChoice] = []
+    /// PEM file of an Ed25519 key that signs checkpoints.
+    var checkpointKey: String?
+}
+
+/// Where events go.
+enum SinkChoice: Equatable {
+    case standardOutput
+    case file(String)
+
+    /// `stdout`, `file:/var/log/events.jsonl`.
+    init?(_ text: String) {
+        if text == "stdout" {
+            self = .standardOutput
+        } else if text.hasPrefix("file:/") {
+            self = .file(String(text.dropFirst("file:".count)))
+        } else {
+            return nil
+        }
+    }
 }
 
 extension AgentInvocation {
@@ -74,7 +95,8 @@ extension AgentOptions {
     }
 
     private static let flags: Set<String> = [
-        "--mode", "--policy", "--socket", "--listen", "--events-per-second", "--heartbeat-seconds",
+        "--mode", "--policy", "--socket", "--listen", "--events", "--events-per-second",
+        "--heartbeat-seconds", "--checkpoint-key",
     ]
 
     private mutating func set(_ flag: String, _ value: String) throws(ArgumentFailure) {
@@ -94,6 +116,15 @@ extension AgentOptions {
                 throw ArgumentFailure(text: "--socket needs an absolute path, not '\(value)'")
             }
             socket = value
+        case "--events":
+            guard let sink = SinkChoice(value) else {
+                throw ArgumentFailure(text: "--events is stdout or file:/PATH, not '\(value)'")
+            }
+            guard !sinks.contains(sink) else {
+                throw ArgumentFailure(text: "--events \(value) is there twice")
+            }
+            sinks.append(sink)
+        case "--checkpoint-key": checkpointKey = value
         case "--listen": observation = try Self.place(value)
         case "--events-per-second":
             let number = try Self.number(flag, value, 0...1_000_000)
@@ -153,6 +184,9 @@ enum AgentHelp {
           --lock-modules                deny module loads instead of reporting them
           --socket PATH                 where wrappers register (\(Registration.socketPath))
           --listen ADDRESS:PORT|none    /healthz, /readyz, /metrics, /status (127.0.0.1:9464)
+          --events stdout|file:PATH     where events go, one JSON object a line (stdout); may be
+                                        repeated
+          --checkpoint-key FILE         Ed25519 key (PEM) that signs the chain of events
           --events-per-second N         per vector, cgroup and processor; 0: no limit (100)
           --heartbeat-seconds N         between two heartbeats (30)
 

@@ -9,28 +9,44 @@ import LinuxSystem
 import Ports
 
 enum AgentProgram {
-    static func out(_ text: String) { fputs(text, stdout); fflush(stdout) }
-    static func error(_ text: String) { fputs(text, stderr) }
+    static func out(_ text: String) { write(text, to: STDOUT_FILENO) }
+    static func error(_ text: String) { write(text, to: STDERR_FILENO) }
 
-    /// The form of program that the self-test shows to deny most, loaded, and what it showed.
-    static func loadBest() throws(EnforcementFailure) -> (LoadedKernel, [VectorFinding]) {
-        var failure = EnforcementFailure.notPermitted
-        var best: (EnforcementTier, [VectorFinding])?
-        for tier in EnforcementTier.allCases {
-            do throws(EnforcementFailure) {
-                let findings = try test(tier)
-                if best.map({ denied(findings) > denied($0.1) }) ?? true { best = (tier, findings) }
-                // Nothing can be better than everything.
-                if findings.allSatisfy({ $0.result != .notDenied }) { break }
-            } catch { failure = error }
+    private static func write(_ text: String, to descriptor: Int32) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard written > 0 else { return }
+            rest = rest.dropFirst(written)
         }
-        guard let best else { throw failure }
-        return (LoadedKernel(kernel: try LibbpfKernel(tier: best.0), tier: best.0), best.1)
     }
 
-    struct LoadedKernel: ~Copyable {
+    /// The form of program that the self-test shows to deny most, loaded, and what it showed.
+    struct Loaded: ~Copyable {
         let kernel: LibbpfKernel
         let tier: EnforcementTier
+        let findings: [VectorFinding]
+
+        init() throws(EnforcementFailure) {
+            var failure = EnforcementFailure.notPermitted
+            var best: (tier: EnforcementTier, findings: [VectorFinding])?
+            for tier in EnforcementTier.allCases {
+                do throws(EnforcementFailure) {
+                    let findings = try test(tier)
+                    if denied(findings) > denied(best?.findings ?? []) || best == nil {
+                        best = (tier, findings)
+                    }
+                    // Nothing can be better than everything.
+                    if findings.allSatisfy({ $0.result != .notDenied }) { break }
+                } catch { failure = error }
+            }
+            guard let best else { throw failure }
+            kernel = try LibbpfKernel(tier: best.tier)
+            tier = best.tier
+            findings = best.findings
+        }
+
+        consuming func intoKernel() -> LibbpfKernel { kernel }
     }
 
     private static func denied(_ findings: [VectorFinding]) -> Int {
@@ -47,8 +63,9 @@ enum AgentProgram {
 
     static func selfTest(json: Bool) -> Int32 {
         do throws(EnforcementFailure) {
-            let (loaded, findings) = try loadBest()
-            out(json ? SelfTestText.json(loaded.tier, findings) : SelfTestText.table(loaded.tier, findings))
+            let loaded = try Loaded()
+            let (tier, findings) = (loaded.tier, loaded.findings)
+            out(json ? SelfTestText.json(tier, findings) : SelfTestText.table(tier, findings))
             return findings.contains { $0.result == .notDenied } ? 1 : 0
         } catch {
             self.error(explain(error))

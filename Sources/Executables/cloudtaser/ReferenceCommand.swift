@@ -6,7 +6,7 @@ import WrapperConfiguration
 struct Reference: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make reference pages from the sources' own tables.",
-        subcommands: [ReferenceExitCodes.self])
+        subcommands: [ReferenceExitCodes.self, ReferenceEvents.self])
 }
 
 struct ReferenceExitCodes: ParsableCommand {

@@ -173,12 +173,21 @@ static int copy_event(void *context, void *data, size_t bytes) {
     return agent->taken == agent->capacity ? -ENOSPC : 0;
 }
 
+static int open_ring(struct cbpf_agent *agent) {
+    if (agent->ring == NULL)
+        agent->ring = ring_buffer__new(cbpf_agent_map(agent, "events"), copy_event, agent, NULL);
+    return agent->ring == NULL ? -errno : 0;
+}
+
+int cbpf_agent_events_descriptor(struct cbpf_agent *agent) {
+    int result = open_ring(agent);
+    return result < 0 ? result : ring_buffer__epoll_fd(agent->ring);
+}
+
 int64_t cbpf_agent_take_events(
     struct cbpf_agent *agent, int milliseconds, struct cbpf_event *events, size_t capacity) {
-    if (agent->ring == NULL) {
-        agent->ring = ring_buffer__new(cbpf_agent_map(agent, "events"), copy_event, agent, NULL);
-        if (agent->ring == NULL) return -errno;
-    }
+    int opened = open_ring(agent);
+    if (opened < 0) return opened;
     agent->events = events;
     agent->taken = 0;
     agent->capacity = capacity;

@@ -60,5 +60,8 @@ int64_t cbpf_agent_enrol(
 int64_t cbpf_agent_take_events(
     struct cbpf_agent *agent, int milliseconds, struct cbpf_event *events, size_t capacity);
 
+/// Descriptor that poll(2) shows readable while events wait, owned by the object, or -errno.
+int cbpf_agent_events_descriptor(struct cbpf_agent *agent);
+
 /// Detaches and unloads what is not pinned.
 void cbpf_agent_close(struct cbpf_agent *agent);

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Enforcement
+
+/// How one sink of events stands.
+package struct SinkFacts: Sendable, Equatable {
+    package let name: String
+    package let delivered: UInt64
+    package let lost: UInt64
+    package let waiting: UInt64
+
+    package init(name: String, delivered: UInt64, lost: UInt64, waiting: UInt64) {
+        self.name = name
+        self.delivered = delivered
+        self.lost = lost
+        self.waiting = waiting
+    }
+}
+
+/// Where the agent tells what happens.
+///
+/// Contract:
+/// - No call waits for whoever reads: what cannot be passed on at once is kept up to a limit, and
+///   counted beyond it.
+/// - A failure to tell changes nothing about what is enforced.
+package protocol EnforcementRecorder: ~Copyable {
+    /// - Parameters:
+    ///   - denied: vectors that the self-test saw denied.
+    ///   - open: vectors that came through on a protected process.
+    mutating func started(tier: EnforcementTier, denied: Int, open: [VectorNumber])
+    mutating func stopped(signal: Int32)
+    /// - Parameter missing: sequence numbers of the same processor that did not arrive before it.
+    mutating func record(_ record: EnforcementRecord, missing: ClosedRange<UInt64>?)
+    mutating func enrolled(_ id: EnrolmentID, _ peer: AgentPeer)
+    /// - Parameter reason: one word of ours.
+    mutating func refused(_ reason: String, _ peer: AgentPeer)
+    mutating func failed(_ failure: EnforcementFailure)
+    /// Called at least once a second.
+    mutating func tick(protectedTasks: UInt32)
+    var sinks: [SinkFacts] { get }
+}
