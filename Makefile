@@ -14,7 +14,7 @@ STATIC := .build/static
 STATIC_FLAGS := -c release --scratch-path $(STATIC) -Xswiftc -static-executable -Xswiftc -Osize \
 	-Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=safe -Xlinker --no-eh-frame-hdr \
 	-Xlinker -s
-STATIC_PROGRAMS := cloudtaser-wrapper attack demo-application guest-init
+STATIC_PROGRAMS := cloudtaser-wrapper cloudtaser-agent attack demo-application guest-init
 PROGRAMS := cloudtaser-wrapper cloudtaser
 SOURCES := $(shell find Sources Simulation vm-tests Tests bpf -type f 2>/dev/null) Package.swift
 SWIFT_FOLDERS := Package.swift Sources Simulation Tests vm-tests

@@ -110,6 +110,7 @@ let adapters: [Target] = [
         ]),
     library("LibbpfKernel", in: "Sources/Adapters", ["Ports", "Enforcement", "CBPFPrograms"]),
     library("AgentSelfTest", in: "Sources/Adapters", ["Ports", "Enforcement", "CLinux"]),
+    library("AgentPrivileges", in: "Sources/Adapters", ["CCapability"]),
     library("AgentSockets", in: "Sources/Adapters", ["Ports", "CLinux"]),
     library(
         "EventIntegrity", in: "Sources/Adapters", ["Ports", "EnforcementEvents", "COpenSSL"]),
@@ -126,9 +127,10 @@ let executables: [Target] = [
     program(
         "cloudtaser-agent", in: "Sources/Executables",
         [
-            "Agent", "AgentProtocol", "AgentSelfTest", "AgentSockets", "Enforcement",
+            "Agent", "AgentPrivileges", "AgentProtocol", "AgentSelfTest", "AgentSockets",
+            "Enforcement",
             "EnforcementEvents", "EventIntegrity", "EventPipeline", "EventSinks", "LibbpfKernel",
-            "LinuxSystem", "Ports", "CLinux", "CCapability",
+            "LinuxSystem", "Ports",
         ]),
     program(
         "cloudtaser", in: "Sources/Executables",
@@ -170,7 +172,7 @@ let virtualMachine: [Target] = [
         "guest-init", in: "vm-tests",
         [
             "AttackPrograms", "VaultListener", "LoopbackPKI", "Simulation", "SecretMemory",
-            "LibbpfKernel", "Enforcement", "Ports", "CLinux", "CBPFPrograms",
+            "AgentProtocol", "LibbpfKernel", "Enforcement", "Ports", "CLinux", "CBPFPrograms",
         ]),
 ]
 

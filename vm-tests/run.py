@@ -220,6 +220,7 @@ def arguments():
     parser.add_argument("--guest-init", default=os.path.join(build, "guest-init"))
     parser.add_argument("--attack", default=os.path.join(build, "attack"))
     parser.add_argument("--wrapper", default=os.path.join(build, "cloudtaser-wrapper"))
+    parser.add_argument("--agent", default=os.path.join(build, "cloudtaser-agent"))
     parser.add_argument("--application", default=os.path.join(build, "demo-application"))
     parser.add_argument("--evidence", default=os.path.join(build, "evidence"))
     parser.add_argument("--profiles", default=os.path.join(ROOT, "Fixtures", "kernel-profiles"))
@@ -250,6 +251,7 @@ def main():
             boot["suites"] = options.suites
     programs = {"init": options.guest_init, "bin/attack": options.attack,
                 "bin/cloudtaser-wrapper": options.wrapper,
+                "bin/cloudtaser-agent": options.agent,
                 "bin/demo-application": options.application}
     missing = [path for path in programs.values() if not os.path.exists(path)]
     if missing:

@@ -61,6 +61,7 @@ enum Guest {
             case "copies": wrapper.copies()
             case "vectors": vectors.run()
             case "enforcement": enforcement.run()
+            case "agent": AgentSuite(host: host).run()
             case "demo": wrapper.demonstration()
             case "swap": machine.swap()
             default: host.console("guest-init: unknown suite \(suite)")
@@ -80,6 +81,7 @@ if getpid() == 1 {
 switch CommandLine.arguments.dropFirst().first {
 case "victim": VictimProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "vault": VaultProgram.run(Array(CommandLine.arguments.dropFirst(2)))
+case "registrant": RegistrantProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "pressure": PressureProgram.run()
 case "probe-wait": WaitProbe.run()
 case "probe-seccomp": SeccompProbe.run()

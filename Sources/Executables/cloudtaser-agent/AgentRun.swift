@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Agent
+import AgentPrivileges
 import AgentSockets
 import Enforcement
 import EnforcementEvents
@@ -91,6 +92,10 @@ extension AgentProgram {
             throw StartFailure(text: explain(error))
         }
         let (tier, findings) = (loaded.tier, loaded.findings)
+        // Before any other thread: a thread keeps its own.
+        do throws(PrivilegeFailure) { try AgentPrivileges.reduce() } catch {
+            throw StartFailure(text: "cloudtaser-agent: capabilities: \(error)\n")
+        }
         let host: LinuxAgentHost
         do throws(AgentSocketFailure) {
             host = try LinuxAgentHost(

@@ -126,6 +126,10 @@ struct clinux_registers clinux_system_call_registers(
 int64_t clinux_system_call_result(const struct clinux_registers *registers) { return -ENOSYS; }
 #endif
 
+int clinux_ptrace_continue(pid_t pid) {
+    return ptrace(PTRACE_CONT, pid, NULL, NULL) < 0 ? -errno : 0;
+}
+
 int clinux_ptrace_step(pid_t pid) { return OR_ERRNO(ptrace(PTRACE_SINGLESTEP, pid, 0, 0)); }
 
 int clinux_pidfd_getfd(int pidfd, int descriptor) {

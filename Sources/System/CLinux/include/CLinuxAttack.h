@@ -50,6 +50,8 @@ struct clinux_registers clinux_system_call_registers(
 /// What the system call left in the result register (negative: -errno of the target).
 int64_t clinux_system_call_result(const struct clinux_registers *registers);
 
+/// PTRACE_CONT with no signal: the target runs on, still traced. 0 or -errno.
+int clinux_ptrace_continue(pid_t pid);
 /// PTRACE_SINGLESTEP with no signal. 0 or -errno.
 int clinux_ptrace_step(pid_t pid);
 

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentProtocol
+import AttackPrograms
+import CLinux
+@preconcurrency import Glibc
+
+/// The agent as a program: its self-test, who registers, what it tells.
+struct AgentSuite {
+    static let agentPath = "/bin/cloudtaser-agent"
+    static let socketPath = "/tmp/agent.sock"
+
+    let host: Host
+
+    func run() {
+        selfTest()
+        guard let agent = RunningAgent(["--events-per-second", "0"]) else {
+            return report("VM-EBPF-10", "start", "the agent said nothing", false, "", true)
+        }
+        registration(agent)
+        traced()
+        observation()
+        privileges(agent)
+        ending(agent)
+    }
+
+    private func report(
+        _ id: String, _ name: String, _ seen: String, _ expected: Bool, _ control: String,
+        _ controlPassed: Bool
+    ) {
+        host.report(
+            CaseResult(
+                id: id, name: "agent: \(name)", observation: seen, expected: expected,
+                control: control, controlPassed: controlPassed))
+    }
+
+    /// Every vector that can be tried is denied on a victim, and worked before.
+    private func selfTest() {
+        guard let child = ChildProcess(["self-test"], path: Self.agentPath) else {
+            return report("VM-EBPF-01", "self-test", "could not be executed", false, "", true)
+        }
+        var lines: [String] = []
+        while let line = child.readLine() { lines.append(line) }
+        let status = child.reap()
+        let untested = lines.filter { $0.contains("untested") && $0.hasPrefix("AV-") }
+        report(
+            "VM-EBPF-01", "self-test",
+            "\(lines.first ?? "nothing"), \(lines.last ?? ""); untested: "
+                + untested.map { String($0.prefix(6)) }.joined(separator: " "),
+            status == 0 && lines.count > 15,
+            "exit status \(status >> 8): 1 would mean that something came through",
+            status & 0xFF == 0)
+    }
+
+    /// Running, and waiting for words to say.
+    private func registrant() -> ChildProcess? {
+        guard let child = ChildProcess(["registrant", Self.socketPath]),
+            child.readLine() == "ready"
+        else { return nil }
+        return child
+    }
+
+    /// A process that registers is protected from then on, and its children are.
+    private func registration(_ agent: RunningAgent) {
+        guard let child = registrant() else {
+            return report("VM-EBPF-03", "registration", "no registrant", false, "", true)
+        }
+        let before = SelfTest.reads(child.pid)
+        child.send("register")
+        let answer = child.readLine() ?? "nothing"
+        let after = SelfTest.reads(child.pid)
+        let event = agent.line { $0.contains("\"vector\":\"AV-044\"") } ?? "none"
+        let names = ["ENVIRON_READ", "\"denied\"", "\"file_open\"", "\"comm\":\"init\""]
+        let missing = names.filter { !event.contains($0) }
+        report(
+            "VM-EBPF-03", "registration",
+            "\(answer); then the read of environ: \(SystemError.name(of: after)); event: "
+                + (missing.isEmpty ? "complete" : "without \(missing): \(event.prefix(400))"),
+            answer.hasPrefix("enrolled 1 ") && after == EPERM && missing.isEmpty,
+            "before the registration the same read gives \(before)", before == 0)
+        child.send("fork")
+        let grandchild = child.readLine().flatMap { pid_t($0) } ?? 0
+        let inherited = grandchild > 0 ? SelfTest.reads(grandchild) : ESRCH
+        child.send("register")
+        let again = child.readLine() ?? "nothing"
+        report(
+            "VM-EBPF-01", "inheritance",
+            "a child that the registrant forks: \(SystemError.name(of: inherited)); a second "
+                + "registration: \(again)",
+            inherited == EPERM && again == "refused 1 enrolled",
+            "an unprotected process: \(SelfTest.reads(getpid()))", SelfTest.reads(getpid()) == 0)
+        child.send("nonsense")
+        let refused = child.readLine() ?? "nothing"
+        report(
+            "VM-EBPF-01", "a line that is none", refused, refused == "refused 1 malformed", "",
+            true)
+        kill(grandchild, SIGKILL)
+        kill(child.pid, SIGKILL)
+        child.reap()
+    }
+
+    /// Somebody who is traced already is not taken for protected.
+    private func traced() {
+        guard let child = registrant() else { return }
+        let seized = clinux_ptrace_attach(child.pid)
+        if seized == 0 {
+            _ = clinux_wait_stop(child.pid)
+            // Runs on, with this process as its tracer.
+            _ = clinux_ptrace_continue(child.pid)
+        }
+        child.send("register")
+        let answer = child.readLine() ?? "nothing"
+        kill(child.pid, SIGKILL)
+        child.reap()
+        report(
+            "VM-EBPF-04", "a process that is traced already", answer,
+            answer == "refused 1 traced", "the attach before: \(seized)", seized == 0)
+    }
+
+    private func observation() {
+        let ready = HTTPProbe.get("/readyz")
+        let metrics = HTTPProbe.get("/metrics")
+        let status = HTTPProbe.get("/status")
+        let missing = HTTPProbe.get("/nothing")
+        let hasMetrics = metrics.contains("cloudtaser_agent_selftest_pass{vector=\"AV-008\"} 1")
+        report(
+            "VM-EBPF-08", "observation port",
+            "\(ready.prefix(15)); metrics \(metrics.utf8.count) bytes; status "
+                + "\(status.utf8.count) bytes",
+            ready.hasPrefix("HTTP/1.1 200") && hasMetrics && status.contains("\"selfTest\":["),
+            "a path that is none: \(missing.prefix(12))", missing.hasPrefix("HTTP/1.1 404"))
+    }
+
+    /// What is left once the programs are loaded.
+    private func privileges(_ agent: RunningAgent) {
+        let lines = (TargetProcess.text("/proc/\(agent.pid)/status") ?? "").split(separator: "\n")
+        let effective = lines.first { $0.hasPrefix("CapEff:") }.map { $0.dropFirst(8) } ?? ""
+        let own = (TargetProcess.text("/proc/self/status") ?? "").split(separator: "\n")
+            .first { $0.hasPrefix("CapEff:") }.map { $0.dropFirst(8) } ?? ""
+        report(
+            "VM-EBPF-01", "capabilities after loading", String(effective),
+            effective == "000000c000000000", "of this process: \(own)", own != effective)
+    }
+
+    private func ending(_ agent: RunningAgent) {
+        kill(agent.pid, SIGTERM)
+        let stop = agent.line { $0.contains("AGENT_STOP") }
+        let status = agent.reap()
+        let gone = access(Self.socketPath, F_OK) != 0
+        report(
+            "VM-EBPF-10", "SIGTERM",
+            "\(stop == nil ? "no AGENT_STOP" : "AGENT_STOP is told"), exit status "
+                + "\(status >> 8), socket \(gone ? "removed" : "left")",
+            stop != nil && status == 0 && gone, "", true)
+    }
+}
+
+/// The agent, started and ready.
+struct RunningAgent {
+    private let process: ChildProcess
+    /// Lines that are looked at for one event.
+    private static let linesMax = 2000
+
+    init?(_ flags: [String]) {
+        let words =
+            ["run", "--socket", AgentSuite.socketPath, "--heartbeat-seconds", "1"] + flags
+        guard let child = ChildProcess(words, path: AgentSuite.agentPath) else { return nil }
+        process = child
+        guard line(where: { $0.contains("AGENT_START") }) != nil else { return nil }
+    }
+
+    var pid: pid_t { process.pid }
+
+    /// The next line that fits. Heartbeats come all the time, so this ends.
+    func line(where fits: (String) -> Bool) -> String? {
+        for _ in 0..<Self.linesMax {
+            guard let line = process.readLine() else { return nil }
+            if fits(line) { return line }
+        }
+        return nil
+    }
+
+    func reap() -> Int32 { process.reap() }
+}
+
+/// `/init registrant SOCKET`: says each line of its standard input to the agent.
+enum RegistrantProgram {
+    static func run(_ arguments: [String]) -> Never {
+        guard let path = arguments.first else { exit(64) }
+        print("ready")
+        fflush(stdout)
+        while let word = readLine() {
+            switch word {
+            case "register": print(say(Registration.request, to: path))
+            case "fork": fork()
+            default: print(say(word + "\n", to: path))
+            }
+            fflush(stdout)
+        }
+        exit(0)
+    }
+
+    private static func fork() {
+        let child = Glibc.fork()
+        if child == 0 { while true { pause() } }
+        print(child)
+    }
+
+    private static func say(_ line: String, to path: String) -> String {
+        let connection = clinux_local_connect(path)
+        guard connection >= 0 else { return "no agent: \(-connection)" }
+        defer { close(connection) }
+        _ = line.utf8CString.withUnsafeBufferPointer {
+            write(connection, $0.baseAddress, $0.count - 1)
+        }
+        var answer = [UInt8](repeating: 0, count: Registration.lineBytesMax)
+        let got = read(connection, &answer, answer.count)
+        guard got > 0 else { return "no answer" }
+        return String(decoding: answer.prefix(got).prefix { $0 != 10 }, as: UTF8.self)
+    }
+}
+
+enum HTTPProbe {
+    static func get(_ path: String) -> String {
+        let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(connection) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(9464).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let connected = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(connection, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard connected == 0 else { return "no connection" }
+        let request = Array("GET \(path) HTTP/1.1\r\nHost: agent\r\n\r\n".utf8)
+        _ = write(connection, request, request.count)
+        var answer: [UInt8] = []
+        var block = [UInt8](repeating: 0, count: 4096)
+        while case let got = read(connection, &block, block.count), got > 0 {
+            answer += block.prefix(got)
+        }
+        return String(decoding: answer, as: UTF8.self)
+    }
+}
