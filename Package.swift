@@ -105,7 +105,9 @@ let adapters: [Target] = [
         ]),
     library(
         "EventIntegrity", in: "Sources/Adapters", ["Ports", "EnforcementEvents", "COpenSSL"]),
-    library("EventSinks", in: "Sources/Adapters", ["Ports", "EnforcementEvents"]),
+    library(
+        "EventSinks", in: "Sources/Adapters",
+        ["Ports", "EnforcementEvents", "HTTPFormat", "JSONFormat"]),
 ]
 
 let executables: [Target] = [
@@ -265,7 +267,12 @@ let testTargets: [Target] = [
     tests(
         "EventPipelineTests",
         ["EventPipeline", "EnforcementEvents", "EventIntegrity", "Ports", "SecretMemory"]),
-    tests("EventSinksTests", ["EventSinks", "EnforcementEvents", "EventIntegrity", "Ports"]),
+    tests(
+        "EventSinksTests",
+        [
+            "EventSinks", "EventPipeline", "EnforcementEvents", "EventIntegrity", "LinuxSystem",
+            "Ports", "TestKit",
+        ]),
 ]
 
 let package = Package(
