@@ -38,7 +38,8 @@ package struct StreamEventSink: EventSink {
                 guard deadline.wait(for: descriptor, events: POLLOUT) else {
                     return stop(at: index, line, offset, .timedOut)
                 }
-                // A pipe that is ready takes PIPE_BUF bytes without blocking (pipe(7)).
+                // A pipe that is ready takes PIPE_BUF bytes without blocking (pipe(7)), unless
+                // somebody else who writes to it is faster.
                 let chunk = bytes[offset..<min(offset + Int(PIPE_BUF), bytes.count)]
                 let written = withBlockedSignal(SIGPIPE) {
                     chunk.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
