@@ -114,7 +114,9 @@ let adapters: [Target] = [
     library("AgentSockets", in: "Sources/Adapters", ["Ports", "CLinux"]),
     library(
         "EventIntegrity", in: "Sources/Adapters", ["Ports", "EnforcementEvents", "COpenSSL"]),
-    library("EventSinks", in: "Sources/Adapters", ["Ports", "EnforcementEvents"]),
+    library(
+        "EventSinks", in: "Sources/Adapters",
+        ["Ports", "EnforcementEvents", "HTTPFormat", "JSONFormat"]),
 ]
 
 let executables: [Target] = [
@@ -282,7 +284,12 @@ let testTargets: [Target] = [
     tests(
         "EventPipelineTests",
         ["EventPipeline", "EnforcementEvents", "EventIntegrity", "Ports", "SecretMemory"]),
-    tests("EventSinksTests", ["EventSinks", "EnforcementEvents", "EventIntegrity", "Ports"]),
+    tests(
+        "EventSinksTests",
+        [
+            "EventSinks", "EventPipeline", "EnforcementEvents", "EventIntegrity", "LinuxSystem",
+            "Ports", "TestKit",
+        ]),
 ]
 
 let package = Package(

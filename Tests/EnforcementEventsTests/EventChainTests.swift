@@ -290,6 +290,41 @@ private struct Log {
         #expect(log.kinds(of: log.lines + [second]) == [.removed(from: 0, to: 0)])
     }
 
+    /// Lines that somebody made up, with hashes that fit.
+    @Test func `is read to its end, whatever numbers stand in it`() throws {
+        let log = try Log()
+        defer { log.key.remove() }
+        func line(_ index: UInt64, segment: UInt8 = 9) throws -> [UInt8] {
+            let segment = try #require(EventSegment([UInt8](repeating: segment, count: 16)))
+            let before = EventLink(
+                segment: segment, index: index - 1, previous: .none, hash: .none)
+            var chain = Chain(continuing: before, hasher: OpenSSLEventHasher())
+            return chain.append(Sample.attack()).bytes
+        }
+        let most = EventLink.indexMax
+        let kinds = log.kinds(of: log.lines + [try line(most), try line(5, segment: 8)])
+        #expect(kinds == [.removed(from: 0, to: most - 1), .removed(from: 0, to: 4)])
+        let text = String(decoding: try line(most), as: UTF8.self)
+        let beyond = Array(text.replacing("\(most)", with: "\(UInt64.max)").utf8)
+        #expect(EventLink(ofLine: Array(text.utf8))?.index == most)
+        #expect(EventLink(ofLine: beyond) == nil)
+        #expect(log.kinds(of: log.lines + [beyond]) == [.malformed])
+
+        func declared(_ from: UInt64, _ to: UInt64, _ count: UInt64) -> [EventChainFinding.Kind] {
+            var chain = Chain(continuing: EventLink(ofLine: log.lines[29])!, hasher: .init())
+            var event = EnforcementEvent(.eventLoss, time: Sample.moment())
+            event.details = .loss(
+                EventLoss(source: .sink, sink: "file", from: from, to: to, count: count))
+            var lines = log.lines + [chain.append(event).bytes, chain.append(event).bytes]
+            lines.removeSubrange(11..<14)
+            return log.kinds(of: lines)
+        }
+        let removed = EventChainFinding.Kind.removed(from: 11, to: 13)
+        #expect(declared(0, .max, 0) == [removed], "nothing was lost, says the line")
+        #expect(declared(13, 11, 3) == [removed])
+        #expect(declared(0, .max, .max) == [])
+    }
+
     @Test func `takes no line longer than the limit`() throws {
         let log = try Log()
         defer { log.key.remove() }

@@ -113,6 +113,17 @@ import Testing
         #expect(object["raw_data"] as? String == String(decoding: line.bytes, as: UTF8.self))
     }
 
+    @Test func `fit one datagram of syslog, however long`() {
+        let message = SyslogMessage(
+            facility: .audit, host: String(repeating: "a", count: 999),
+            application: String(repeating: "a", count: 999), processID: .max)
+        // UDP over IPv4: 65,535 bytes less both headers.
+        for encoding in EventEncoding.allCases {
+            let bytes = message.bytes(Self.line(Sample.longest), encoding: encoding)
+            #expect(bytes.count <= 65_507)
+        }
+    }
+
     @Test func `say denied only of what was denied`() throws {
         for verdict in EventVerdict.allCases {
             var event = Sample.attack()

@@ -22,15 +22,18 @@ package struct FileEventSink: EventSink, ~Copyable {
         /// Rotated files that are kept; 0: the file is emptied by starting anew.
         package var filesKept: Int
         package var synchronization: Synchronization
+        /// With another than `native`, `lastLink` finds nothing.
+        package var encoding: EventEncoding
 
         package init(
             path: String, bytesMax: Int = 64 << 20, filesKept: Int = 8,
-            synchronization: Synchronization = .eachBatch
+            synchronization: Synchronization = .eachBatch, encoding: EventEncoding = .native
         ) {
             self.path = path
             self.bytesMax = bytesMax
             self.filesKept = filesKept
             self.synchronization = synchronization
+            self.encoding = encoding
         }
     }
 
@@ -47,7 +50,7 @@ package struct FileEventSink: EventSink, ~Copyable {
 
     package mutating func deliver(_ lines: [EventLine]) -> EventDelivery {
         for (index, line) in lines.enumerated() {
-            if let failure = append(line.bytes + [UInt8(ascii: "\n")]) {
+            if let failure = append(line.bytes(as: settings.encoding) + [UInt8(ascii: "\n")]) {
                 return EventDelivery(taken: index, failure: synchronize() ?? failure)
             }
         }

@@ -50,12 +50,16 @@ package struct EventSegment: Sendable, Hashable {
 
 /// Where a line stands.
 package struct EventLink: Sendable, Hashable {
+    /// A next line can always be numbered: a log with a larger index was not written by a chain.
+    package static let indexMax = UInt64.max - 1
+
     package let segment: EventSegment
     package let index: UInt64
     package let previous: EventHash
     package let hash: EventHash
 
     package init(segment: EventSegment, index: UInt64, previous: EventHash, hash: EventHash) {
+        precondition(index <= Self.indexMax, "a chain has no line \(index)")
         self.segment = segment
         self.index = index
         self.previous = previous

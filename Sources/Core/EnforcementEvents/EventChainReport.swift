@@ -71,5 +71,8 @@ package struct EventChainReport: Sendable, Equatable {
         unsignedLines = 0
     }
 
-    mutating func countDeclaredLoss(_ count: UInt64) { declaredLosses += count }
+    mutating func countDeclaredLoss(_ count: UInt64) {
+        let (sum, overflow) = declaredLosses.addingReportingOverflow(count)
+        declaredLosses = overflow ? .max : sum
+    }
 }

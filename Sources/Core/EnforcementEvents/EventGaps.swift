@@ -15,7 +15,7 @@ struct EventGaps {
         var count: UInt64
 
         /// Whether every line of the range is lost.
-        var isWhole: Bool { to - from == count &- 1 }
+        var isWhole: Bool { count > 0 && to - from == count - 1 }
     }
 
     private var gaps: [Gap] = []
@@ -48,7 +48,7 @@ struct EventGaps {
         for loss in declared.filter({ !$0.isWhole }).sorted(by: { $0.from < $1.from }) {
             if var wide = open, loss.from <= wide.to {
                 wide.to = max(wide.to, loss.to)
-                wide.count = wide.count.addingReportingOverflow(loss.count).partialValue
+                wide.count = Self.sum(wide.count, loss.count)
                 open = wide
             } else {
                 if let open { cover(open) }
@@ -65,12 +65,18 @@ struct EventGaps {
         return gaps.sorted { $0.from < $1.from }
     }
 
-    private var missing: UInt64 { gaps.reduce(0) { $0 + $1.to - $1.from + 1 } }
+    private var missing: UInt64 { gaps.reduce(0) { Self.sum($0, $1.to - $1.from + 1) } }
+
+    /// Numbers come from a log that anybody may have written: sums stop at the largest.
+    private static func sum(_ left: UInt64, _ right: UInt64) -> UInt64 {
+        let (sum, overflow) = left.addingReportingOverflow(right)
+        return overflow ? .max : sum
+    }
 
     private mutating func cover(_ loss: Declared) {
         let inside = gaps.reduce(UInt64(0)) { sum, gap in
             guard gap.from <= loss.to, loss.from <= gap.to else { return sum }
-            return sum + min(gap.to, loss.to) - max(gap.from, loss.from) + 1
+            return Self.sum(sum, min(gap.to, loss.to) - max(gap.from, loss.from) + 1)
         }
         if inside <= loss.count { remove(from: loss.from, to: loss.to) }
     }

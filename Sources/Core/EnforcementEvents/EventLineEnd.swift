@@ -66,7 +66,7 @@ enum EventLineEnd {
         let digits = rest.reversed().prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         guard !digits.isEmpty, digits.count <= 20,
             let index = UInt64(String(decoding: digits.reversed(), as: UTF8.self)),
-            String(index).utf8.count == digits.count
+            String(index).utf8.count == digits.count, index <= EventLink.indexMax
         else { return nil }
         rest = rest.dropLast(digits.count)
         return index
