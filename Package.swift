@@ -253,7 +253,7 @@ let testTargets: [Target] = [
         "EndToEndTests",
         [
             "VaultListener", "TestKit", "WrapperConfiguration", "cloudtaser-wrapper",
-            "delivery-victim",
+            "delivery-victim", "Delivery", "CLinux",
         ]),
 ]
 

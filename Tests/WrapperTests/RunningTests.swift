@@ -127,6 +127,23 @@ import WrapperConfiguration
         #expect(driver.handle(.host(.programEnded(.exited(code: 1)))) == .revokeToken)
     }
 
+    @Test(arguments: [true, false])
+    func `tells of a process that was ended for want of its values, and goes on`(
+        _ isMemoryExhausted: Bool
+    ) {
+        var driver = MachineDriver()
+        driver.start(.forever, reading: [.leased("a", .seconds(60))])
+        let failed = FailedDelivery(
+            process: 7, step: "create-region", errorNumber: 12,
+            isMemoryExhausted: isMemoryExhausted)
+        let action = driver.handle(.host(.deliveryFailed(failed)))
+        guard case .wait(.some) = action else { Issue.record("\(action)"); return }
+        #expect(driver.told.last == "delivery_failed")
+        #expect(driver.messages.last?.contains("process 7 failed at step create-region") == true)
+        #expect(driver.messages.last?.contains("RLIMIT_MEMLOCK") == isMemoryExhausted)
+        #expect(driver.handle(.host(.programEnded(.exited(code: 0)))) == .revokeToken)
+    }
+
     @Test func `passes on a signal that came between two programs`() {
         var driver = MachineDriver()
         driver.start()

@@ -52,7 +52,7 @@ extension VaultSecretStore {
     ) throws(SecretStoreFailure) -> SecretBuffer {
         let given: SecretBuffer
         if let file {
-            given = try CredentialFile.read(file, minimumTier: minimumTier)
+            given = try CredentialFile.read(file, memory: memory)
         } else if let handed = credential.take() {
             given = handed
         } else {
@@ -182,12 +182,11 @@ extension VaultSecretStore {
             }
             throw .wrappingTokenInvalid
         }
-        let minimumTier = minimumTier
+        let memory = memory
         return try transport.withMutableBody(of: response) { body throws(SecretStoreFailure) in
             let range = try SecretTextAnswer.text(
                 at: ["data", "secret_id"], in: body, path: path, limit: Self.secretIDBytesMax)
-            var secretID = try SecretBuffer.make(
-                capacity: range.count, minimumTier: minimumTier)
+            var secretID = try memory.buffer(capacity: range.count)
             do throws(SecretMemoryFailure) {
                 try secretID.append(UnsafeRawBufferPointer(rebasing: body[range]).bytes)
             } catch { throw .memory(error) }

@@ -58,7 +58,7 @@ extension WrapperStateMachine {
 
     mutating func watch(_ event: Event, _ moment: Moment) -> Action {
         switch event {
-        case .host(.deadline): return watchOn(moment)
+        case .host(.deadline), .host(.deliveryFailed): return watchOn(moment)
         case .host(.programEnded(let exit)): return begin(ending: .programEnded(exit), moment)
         case .host(.stopRequested(let signal)):
             // It came between two programs, and the second runs by now.

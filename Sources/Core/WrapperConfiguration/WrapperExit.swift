@@ -126,7 +126,7 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
         case .valueTooLarge: "Split the value, or deliver it as a file."
         case .valueEmpty: "Store a value, or allow empty ones."
         case .secretMemoryUnavailable:
-            "Use a kernel with memfd_secret, raise RLIMIT_MEMLOCK, or lower "
+            "Use a kernel with memfd_secret, raise RLIMIT_MEMLOCK (to 64 KiB at least), or lower "
                 + "CLOUDTASER_MINIMUM_TIER knowingly."
         case .hostRefusesDelivery:
             "Allow ptrace and seccomp for the container, or choose CLOUDTASER_DELIVERY=environ "

@@ -21,6 +21,12 @@ package struct MemoryLockLimit: Sendable, Equatable {
             softBytes: UInt64(limit.rlim_cur), hardBytes: UInt64(limit.rlim_max))
     }
 
+    /// The soft limit, for messages; nil when there is none.
+    package static var bindingBytes: UInt64? {
+        guard let limit = try? current(), limit.softBytes != .max else { return nil }
+        return limit.softBytes
+    }
+
     /// Raises the soft limit to the hard one, which needs no privilege. Returns what is in force
     /// afterwards.
     @discardableResult

@@ -199,6 +199,7 @@ package struct HostPlayer<Time: TimeSource> {
         case .programEnded(let exit): "programEnded \(line(exit))"
         case .hookEnded(let exit): "hookEnded \(line(exit))"
         case .stopRequested(let signal): "stopRequested \(signal)"
+        case .deliveryFailed(let failed): "deliveryFailed \(failed.step)"
         case .deadline: "deadline"
         }
     }
@@ -217,6 +218,7 @@ package struct HostPlayer<Time: TimeSource> {
         case .argumentsTooLarge: "argumentsTooLarge"
         case .refused(let call, let number): "refused \(call) \(number)"
         case .deliveryFailed(let step, let number): "deliveryFailed \(step) \(number)"
+        case .memory: "memory"
         case .systemCall(let call, let number): "systemCall \(call) \(number)"
         }
     }
