@@ -94,7 +94,7 @@ let adapters: [Target] = [
             "Ports", "HTTPFormat", "JSONFormat", "Delivery", "SecretMemory",
             "WrapperConfiguration", "CLinux", "COpenSSL", "COpenSSLShims",
         ]),
-    library("LinuxSystem", in: "Sources/Adapters", ["Ports", "SecretMemory"]),
+    library("LinuxSystem", in: "Sources/Adapters", ["Ports", "SecretMemory", "CLinux"]),
     library(
         "LinuxProcessHost", in: "Sources/Adapters",
         [
@@ -216,7 +216,10 @@ let testTargets: [Target] = [
         ]),
     tests(
         "LinuxProcessHostTests",
-        ["LinuxProcessHost", "Ports", "TestKit", "delivery-harness"]),
+        [
+            "LinuxProcessHost", "Ports", "Delivery", "SecretMemory", "CLinux", "TestKit",
+            "delivery-harness",
+        ]),
     tests("LinuxSystemTests", ["LinuxSystem", "Ports", "SecretMemory"]),
     tests("ProcessDutyTests", ["TestKit", "delivery-harness", "duty-probe"]),
     tests("DeliverySuiteTests", ["delivery-harness", "delivery-victim"]),
