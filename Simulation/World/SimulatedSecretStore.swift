@@ -289,7 +289,18 @@ package struct SimulatedSecretStore: SecretStore, TransitEngine, ~Copyable {
         switch value {
         case .string(let text): bytes = Array(text.utf8)
         case .number, .bool: bytes = value.rendered()
-        case .object, .array, .null: throw .fieldNotText(path: path, field: field)
+        case .array(let elements):
+            let blocks = elements.compactMap { element -> String? in
+                guard case .string(let text) = element, text.hasPrefix("-----BEGIN ") else {
+                    return nil
+                }
+                return text
+            }
+            guard !blocks.isEmpty, blocks.count == elements.count else {
+                throw .fieldNotText(path: path, field: field)
+            }
+            bytes = Array(blocks.joined(separator: "\n").utf8)
+        case .object, .null: throw .fieldNotText(path: path, field: field)
         }
         guard !bytes.contains(0) else { throw .valueContainsNUL(path: path, field: field) }
         let limit = DeliveryImage.secretValueBytesMax

@@ -71,7 +71,8 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
         case .versionDeleted: "The secret's current version is deleted."
         case .versionDestroyed: "The secret's current version is destroyed."
         case .fieldMissing: "The secret has no field of the name in CLOUDTASER_ENV_MAP."
-        case .fieldNotText: "The field is an object, a list or null."
+        case .fieldNotText:
+            "The field is an object, a list (of other things than PEM blocks) or null."
         case .responseMalformed: "The vault's answer is not valid HTTP or JSON."
         case .responseTruncated: "The vault's answer ended early."
         case .responseTooLarge: "The vault's answer is larger than the limit."
