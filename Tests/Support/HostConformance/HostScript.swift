@@ -25,7 +25,8 @@ package enum HostProgram: String, Sendable, CaseIterable {
     case ignoresTermination = "trap '' TERM; while :; do sleep 0.02; done"
     case exits9AtUSR1 = "trap 'exit 9' USR1; while :; do sleep 0.02; done"
     case killsItself = "kill -KILL $$"
-    case hookRuns = "sleep 300"
+    /// In place of the shell: what a killed shell leaves would hold the test up.
+    case hookRuns = "exec sleep 300"
     case missing = "/nonexistent/program"
     case notExecutable = "/etc/passwd"
 
