@@ -39,8 +39,10 @@ package struct ChildPolicy: Sendable, Equatable {
     /// Map the delivered values read-only.
     package var readOnlyValues = false
     /// Install the filter that denies ptrace, process_vm_*, pidfd_getfd, io_uring, userfaultfd,
-    /// perf_event_open, kcmp, bpf and module calls (wrapper rule 13).
+    /// perf_event_open, kcmp, bpf, module calls, vmsplice, tee and splice (wrapper rule 13).
     package var restrictSystemCalls = true
+    /// Deny sendmmsg(2) too: of many datagrams an LSM hook sees the first. Resolvers need it.
+    package var denySendmmsg = false
     /// Empty the bounding and ambient capability sets of the program.
     package var dropCapabilities = false
     /// Under delivery mode `file`: sealed memfd files, which can be read(2) and are ordinary

@@ -52,7 +52,7 @@ package struct InsideAttack {
         case .streamSend: throughSocket { write($0, secret.baseAddress, secret.count) }
         case .fileToSocket: fileToSocket()
         case .pipeToSocket: pipeToSocket()
-        case .pipePages: throughPipe { out, _ in fill(out) }
+        case .pipePages: pipePages()
         case .pipeCopy: twoPipes { clinux_tee($0, $1, secret.count) }
         case .pipeToPipe: twoPipes { clinux_splice($0, $1, secret.count) }
         case .messageQueue:
@@ -158,6 +158,22 @@ package struct InsideAttack {
         let taken = clinux_vmsplice(pipe, secret.baseAddress, secret.count)
         guard taken < 0 else { return taken }
         return Int64(write(pipe, secret.baseAddress, secret.count))
+    }
+
+    /// vmsplice of the secret's pages, or of a copy in ordinary memory; by no other call.
+    private func pipePages() -> (AttackOutcome, Int32) {
+        let copy = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: secret.count, alignment: 16)
+        copy.copyMemory(from: secret)
+        // The pipe refers to its page until it was read.
+        defer {
+            clinux_zero(copy.baseAddress, copy.count)
+            copy.deallocate()
+        }
+        return throughPipe { out, _ in
+            let taken = clinux_vmsplice(out, secret.baseAddress, secret.count)
+            return taken < 0 ? clinux_vmsplice(out, copy.baseAddress, copy.count) : taken
+        }
     }
 
     private func throughSocket(_ send: (Int32) -> Int) -> (AttackOutcome, Int32) {

@@ -6,8 +6,9 @@ extension SimulatedKernel {
         _ call: SystemCall, by caller: ProcessID
     ) throws(KernelFailure) -> KernelAnswer {
         guard let process = table[caller] else { throw .noSuchProcess }
-        if rules.obeysFilters, let name = call.filteredName, process.deniedCalls.contains(name) {
-            throw .operationNotPermitted
+        if rules.obeysFilters, let name = call.filteredName {
+            if process.deniedCalls.contains(name) { throw .operationNotPermitted }
+            if process.unsupportedCalls.contains(name) { throw .invalidArgument }
         }
         if let answer = try attemptOnProcess(call, by: caller) { return answer }
         if let answer = try attemptOnFile(call, by: caller) { return answer }
@@ -109,15 +110,21 @@ extension SystemCall {
         case .openCounter: "perf_event_open"
         case .loadModule: "finit_module"
         case .registerUserFault: "userfaultfd"
-        case .send(_, let channel), .sendPages(_, let channel):
-            channel.needsRing ? "io_uring_setup" : nil
+        case .send(_, let channel), .sendPages(_, let channel): channel.filteredName
         default: nil
         }
     }
 }
 
 extension OutwardChannel {
-    var needsRing: Bool {
-        [.ringWrite, .ringSend, .ringRegisteredBuffer, .ringOther].contains(self)
+    /// The call that the channel cannot do without.
+    var filteredName: String? {
+        switch self {
+        case .ringWrite, .ringSend, .ringRegisteredBuffer, .ringOther: "io_uring_setup"
+        case .pipePages: "vmsplice"
+        case .pipeCopy: "tee"
+        case .pipeToPipe, .pipeToSocket: "splice"
+        default: nil
+        }
     }
 }

@@ -62,6 +62,8 @@ package struct SimulatedKernel: Kernel, Sendable {
         var hasCoreLimit = false
         /// System calls that its seccomp filter answers with EPERM.
         package var deniedCalls: Set<String> = []
+        /// Those that it answers with EINVAL.
+        package var unsupportedCalls: Set<String> = []
         /// Its filter kills it for a call of another architecture.
         package var killsForeignEntries = false
     }
@@ -167,6 +169,7 @@ extension SimulatedKernel {
         child.tracer = parent.tracer
         child.descriptors = parent.descriptors
         child.deniedCalls = parent.deniedCalls
+        child.unsupportedCalls = parent.unsupportedCalls
         child.killsForeignEntries = parent.killsForeignEntries
         if rules.inheritsProtection { protection[child.id] = protection[parent.id] }
         return enter(child)

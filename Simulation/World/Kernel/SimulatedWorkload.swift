@@ -49,8 +49,11 @@ package struct SimulatedWorkload: Sendable {
     package static let deniedCalls: Set<String> = [
         "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "io_uring_setup",
         "io_uring_enter", "io_uring_register", "userfaultfd", "perf_event_open", "kcmp", "bpf",
-        "init_module", "finit_module", "delete_module",
+        "init_module", "finit_module", "delete_module", "vmsplice", "tee",
     ]
+
+    /// What it answers as a kernel does that cannot.
+    package static let unsupportedCalls: Set<String> = ["splice"]
 
     private static let user: UInt32 = 1000
 
@@ -87,6 +90,7 @@ package struct SimulatedWorkload: Sendable {
         let inUse = Array(secret.prefix(8))
         try kernel.change(application) { process in
             process.deniedCalls = Self.deniedCalls
+            process.unsupportedCalls = Self.unsupportedCalls
             process.killsForeignEntries = true
             process.registers = inUse
             process.arguments = Array("application\0--verbose\0".utf8)

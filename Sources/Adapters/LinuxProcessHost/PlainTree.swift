@@ -43,8 +43,11 @@ final class PlainTree: ProgramTree {
         var start = ChildStart(
             path: request.path, arguments: launch.arguments, environment: environment,
             signals: signals)
-        if launch.child.restrictSystemCalls {
-            start.filter = try SystemCallFilter(trap: .none, restrict: true)
+        let child = launch.child
+        if child.restrictSystemCalls || child.denySendmmsg {
+            start.filter = try SystemCallFilter(
+                trap: .none, restrict: child.restrictSystemCalls,
+                denySendmmsg: child.denySendmmsg)
         }
         start.noNewPrivileges = true
         start.dropsCapabilities = launch.child.dropCapabilities

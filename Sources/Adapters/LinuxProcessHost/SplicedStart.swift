@@ -78,7 +78,8 @@ struct SplicedStart {
         start.limitLockedMemory(options.programLockLimit, sharing: 2 * values.regionBytes)
         start.filter = try SystemCallFilter(
             trap: launch.follow == .attached ? .tracer : .listener,
-            restrict: launch.child.restrictSystemCalls)
+            restrict: launch.child.restrictSystemCalls,
+            denySendmmsg: launch.child.denySendmmsg)
         start.filterFlags = Self.newListenerFlag
         if launch.follow != .attached, Self.hasKillableWait {
             start.filterFlags |= Self.killableWaitFlag

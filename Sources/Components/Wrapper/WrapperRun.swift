@@ -209,6 +209,7 @@ extension Launch {
         child.readableFiles = settings.readableFiles
         child.dropCapabilities = settings.dropCapabilities
         child.restrictSystemCalls = settings.restrictSystemCalls
+        child.denySendmmsg = settings.denySendmmsg
         self.init(
             arguments: arguments,
             environment: Self.cleaned(environment, delivered: settings.deliveredNames),
