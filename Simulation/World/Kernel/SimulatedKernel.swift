@@ -69,7 +69,7 @@ package struct SimulatedKernel: Kernel, Sendable {
     /// Where core_pattern sends a core.
     enum CoreTarget: Sendable { case file, pipe }
 
-    package let features: KernelFeatures
+    package internal(set) var features: KernelFeatures
     package var rules = Rules()
     /// What the loaded programs are attached to.
     package var hooks = ArmedHooks()

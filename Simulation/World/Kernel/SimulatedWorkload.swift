@@ -11,6 +11,14 @@ package enum ModelledDelivery: String, Sendable, CaseIterable {
     case file
     /// The classic environment block.
     case environ
+
+    package init(_ mode: DeliveryMode) {
+        switch mode {
+        case .splice: self = .splice
+        case .file: self = .file
+        case .environ: self = .environ
+        }
+    }
 }
 
 /// What watches the machine.
@@ -45,7 +53,7 @@ package struct SimulatedWorkload: Sendable {
     package private(set) var attacker: ProcessID
     /// Root in another container, without CAP_SYS_PTRACE.
     package private(set) var neighbour: ProcessID
-    package private(set) var secret: [UInt8]
+    package private(set) var secret: [UInt8] = []
     package let delivery: ModelledDelivery
     package let enforcement: EnforcementMode
     package let follow: FollowStrategy
@@ -68,8 +76,18 @@ package struct SimulatedWorkload: Sendable {
         follow: FollowStrategy = .standard,
         secret: [UInt8] = Array("6f9Q-canary-Zt3x-7Lm0-pq5V".utf8)
     ) throws {
-        guard features.memfdSecret || delivery == .environ else { throw Refusal.noSecretMemory }
-        self.secret = secret
+        try self.init(
+            idleOn: features, delivery: delivery, enforcement: enforcement, follow: follow)
+        try startWrapper()
+        try startApplication(with: secret)
+    }
+
+    /// The machine before the wrapper's start.
+    package init(
+        idleOn features: KernelFeatures, delivery: ModelledDelivery,
+        enforcement: EnforcementMode, follow: FollowStrategy = .standard
+    ) throws(Refusal) {
+        guard features.memfdSecret || delivery == .environ else { throw .noSecretMemory }
         self.delivery = delivery
         self.enforcement = enforcement
         self.follow = follow
@@ -77,8 +95,6 @@ package struct SimulatedWorkload: Sendable {
         kernel.hooks = Self.hooks(of: enforcement)
         attacker = kernel.start(as: .root)
         neighbour = kernel.start(as: Self.neighbourCredentials)
-        try startWrapper()
-        try startApplication(with: secret)
     }
 
     /// What the programs of a mode answer.
