@@ -34,6 +34,25 @@ struct AttackCatalogueReaderTests {
         #expect(reason("file", "none") == "b")
     }
 
+    @Test("a mode that is like another has its verdicts, with what differs as a part of the reason")
+    func likenesses() throws {
+        let text = String(decoding: Self.document("AV-001", Self.rules), as: UTF8.self)
+        let like = #"{"enforcement": "x", "like": "none", "reason": "c"}"#
+        let catalogue = try AttackCatalogueReader.catalogue(
+            Data(
+                text.replacing(#""common": []"#, with: #""common": [], "likenesses": [\#(like)]"#)
+                    .utf8))
+        func reason(_ delivery: String, _ enforcement: String) -> String? {
+            let cell = CellCoordinates(
+                profile: "p", delivery: delivery, enforcement: enforcement, target: "t")
+            return catalogue.expected("AV-001", at: cell)?.reason
+        }
+        #expect(reason("splice", "x") == "a; c")
+        #expect(reason("file", "x") == "b", "a rule for every mode says it all")
+        #expect(reason("splice", "none") == "a")
+        #expect(reason("splice", "y") == "b", "control: another mode is like none")
+    }
+
     @Test("a gap in the ids, and neither or both of rules and reason, are refused")
     func refusals() {
         let documents = [

@@ -57,6 +57,26 @@ struct AttackMatrixTests {
         #expect(matrix.catalogue.vectors.count == 143)
     }
 
+    @Test("deny+kill has the verdicts of deny, and ends every actor that a program answers")
+    func denyAndKill() throws {
+        let matrix = try Self.matrix()
+        let cells = Dictionary(
+            uniqueKeysWithValues: matrix.cells.map { (MeasuredCell(id: $0.id, at: $0.at), $0) })
+        var killed = 0
+        for cell in matrix.cells where cell.at.enforcement == EnforcementMode.denyAndKill.rawValue {
+            let at = CellCoordinates(
+                profile: cell.at.profile, delivery: cell.at.delivery,
+                enforcement: EnforcementMode.deny.rawValue, target: cell.at.target)
+            let denied = try #require(cells[MeasuredCell(id: cell.id, at: at)])
+            #expect(cell.derived.verdict == denied.derived.verdict, "\(cell.id) \(cell.at)")
+            // Module loads are observed in either mode.
+            let isAnswered = denied.derived.events.contains { $0 != "MODULE_LOAD" }
+            if isAnswered { #expect(cell.derived.actorEnds, "\(cell.id) \(cell.at)") }
+            if cell.derived.actorEnds, !denied.derived.actorEnds { killed += 1 }
+        }
+        #expect(killed > 100)
+    }
+
     @Test("attackers stand where the catalogue says")
     func positions() throws {
         let catalogue = try Self.files.get().catalogue

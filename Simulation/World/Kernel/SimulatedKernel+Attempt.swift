@@ -6,6 +6,9 @@ extension SimulatedKernel {
         _ call: SystemCall, by caller: ProcessID
     ) throws(KernelFailure) -> KernelAnswer {
         guard let process = table[caller] else { throw .noSuchProcess }
+        if callDepth == 0 { reports.beginCall() }
+        callDepth += 1
+        defer { endCall() }
         if rules.obeysFilters, let name = call.filteredName {
             if process.deniedCalls.contains(name) { throw .operationNotPermitted }
             if process.unsupportedCalls.contains(name) { throw .invalidArgument }
@@ -14,6 +17,13 @@ extension SimulatedKernel {
         if let answer = try attemptOnFile(call, by: caller) { return answer }
         if let answer = try attemptOnMachine(call, by: caller) { return answer }
         return try attemptFromInside(call, by: process)
+    }
+
+    private mutating func endCall() {
+        callDepth -= 1
+        guard callDepth == 0 else { return }
+        for id in condemned.sorted() { end(id) }
+        condemned = []
     }
 
     /// PTRACE_MODE_ATTACH and PTRACE_MODE_READ.
