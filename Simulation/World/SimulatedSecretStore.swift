@@ -212,6 +212,13 @@ package struct SimulatedSecretStore: SecretStore, TransitEngine, ~Copyable {
     private mutating func secretID(wrappedBy given: String) throws(SecretStoreFailure) -> String {
         if let unwrapped { return unwrapped }
         let fault = try begin(.unwrap)
+        let made = try asking("sys/wrapping/lookup") { vault throws(SimulatedVault.Refusal) in
+            try vault.creationPath(of: given, in: namespace)
+        }
+        let words = made.split(separator: "/")
+        guard made.hasPrefix("auth/\(settings.authMount)/role/"), words.count > 4,
+            ["secret-id", "custom-secret-id"].contains(words[words.count - 1])
+        else { throw .wrappingTokenForeign(creationPath: made) }
         let data = try asking("sys/wrapping/unwrap") { vault throws(SimulatedVault.Refusal) in
             try vault.unwrap(given, in: namespace)
         }

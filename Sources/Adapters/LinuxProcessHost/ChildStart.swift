@@ -94,10 +94,15 @@ struct ChildStart {
     /// - Parameter bytes: of locked memory that the program gets from us.
     mutating func limitLockedMemory(_ own: MemoryLockLimit?, sharing bytes: Int) {
         guard let own else { return }
-        let (sum, overflows) = own.softBytes.addingReportingOverflow(UInt64(bytes))
         lockLimit = rlimit(
-            rlim_cur: rlim_t(overflows ? own.hardBytes : min(sum, own.hardBytes)),
+            rlim_cur: rlim_t(Self.softLockLimit(own, sharing: bytes)),
             rlim_max: rlim_t(own.hardBytes))
+    }
+
+    /// Without a limit (`UInt64.max`) there is none afterwards.
+    static func softLockLimit(_ own: MemoryLockLimit, sharing bytes: Int) -> UInt64 {
+        let (sum, overflows) = own.softBytes.addingReportingOverflow(UInt64(bytes))
+        return overflows ? own.hardBytes : min(sum, own.hardBytes)
     }
 
     /// Forks; the child runs C only, up to its execve.

@@ -132,7 +132,9 @@ extension WrapperStop {
             (.loginRefused, "method \(method), role '\(role)', status \(status)")
         case .tokenInvalid: (.tokenInvalid, "expired, revoked or unknown")
         case .wrappingTokenInvalid:
-            (.wrappingTokenInvalid, "sys/wrapping/unwrap refuses it")
+            (.wrappingTokenInvalid, "the vault knows none like it")
+        case .wrappingTokenForeign(let path):
+            (.wrappingTokenInvalid, "made at \(path), where no secret ids of this mount are made")
         case .leaseUnknown: (.tokenInvalid, "the lease is unknown or revoked")
         case .renewalRefused: (.vaultError, "the lease or token may not be renewed")
         case .interrupted: (.vaultUnreachable, "broken off")

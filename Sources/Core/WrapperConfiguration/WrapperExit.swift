@@ -84,7 +84,7 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
         case .deliveryFailed:
             "A step of the delivery failed; the program was killed before its next image ran."
         case .wrappingTokenInvalid:
-            "The wrapped secret id was unwrapped already, is expired, or is unknown."
+            "The wrapped secret id was unwrapped already, is expired, unknown or foreign."
         case .installationFailed: "The wrapper could not be copied into the folder."
         case .internalFailure: "A system call of the wrapper failed unexpectedly."
         case .notExecutable: "The program was found and cannot be executed."

@@ -9,6 +9,11 @@ package struct MemoryLockLimit: Sendable, Equatable {
     package let softBytes: UInt64
     package let hardBytes: UInt64
 
+    package init(softBytes: UInt64, hardBytes: UInt64) {
+        self.softBytes = softBytes
+        self.hardBytes = hardBytes
+    }
+
     private static let resource = __rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue)
 
     /// Reads the limits in force.
