@@ -127,6 +127,21 @@ import WrapperConfiguration
         #expect(driver.handle(.host(.programEnded(.exited(code: 1)))) == .revokeToken)
     }
 
+    /// Found by the simulator: a slow renewal reached the vault, and the program ended after what
+    /// had been the lease's end.
+    @Test(arguments: [true, false])
+    func `revokes a lease whose renewal was broken off, over as it may be`(isBrokenOff: Bool) {
+        var driver = MachineDriver { $0.ownsToken = false }
+        let action = driver.start(.forever, reading: [.leased("a", .seconds(60))])
+        #expect(driver.waitOut(action) == .renew(Self.lease))
+        let failure: SecretStoreFailure =
+            isBrokenOff ? .interrupted : .standby(host: "vault.example.eu")
+        driver.handle(.storeFailed(failure), after: 30)
+        let end = driver.handle(.host(.programEnded(.exited(code: 0))))
+        // Control: a lease that the vault did not renew has run out.
+        #expect(end == (isBrokenOff ? .revoke(Self.lease) : .forgetLogin))
+    }
+
     @Test func `passes on a signal that came between two programs`() {
         var driver = MachineDriver()
         driver.start()

@@ -92,6 +92,7 @@ extension WrapperStateMachine {
                 tell(.notice, "version_changed", "a secret has a new version", request: request)
             }
         case (_, .storeFailed(.interrupted)):
+            if case .renew(let request, _) = due { upkeep.brokenOff(request: request) }
             state = .watching
             return .wait(until: now.advanced(by: Self.interruptionPause))
         case (_, .storeFailed(let failure)):
