@@ -37,15 +37,15 @@ extension AttackMatrix {
         .wide td{vertical-align:middle}
         thead th{position:sticky;top:0;z-index:2;line-height:1.2rem}\
         thead tr+tr th{top:calc(1.5rem + 1px)}
-        tbody th{position:sticky;left:0;z-index:1;min-width:9rem;max-width:24rem;\
-        font-weight:400}thead th:first-child{left:0;z-index:3}
+        tbody th{position:sticky;left:0;z-index:1;min-width:16rem;max-width:24rem;\
+        font-weight:400;vertical-align:middle}thead th:first-child{left:0;z-index:3}
         .cell{padding:0;min-width:4.6rem}.group{border-left:2px solid var(--strong)}
         .cell span{display:block;padding:.1rem .4rem}
         .blocked{background:var(--blocked)}.detected{background:var(--detected)}
         .exposed{background:var(--exposed)}.not{color:var(--faint)}
         .measured{text-decoration:underline;text-underline-offset:2px}
         .wrong{outline:3px solid #d22;outline-offset:-3px}
-        @media (max-width:40rem){tbody th{max-width:10rem}}
+        @media (max-width:40rem){tbody th{min-width:8rem;max-width:10rem}}
         """
 
     private func counts() -> String {
