@@ -163,6 +163,21 @@ import WrapperConfiguration
         #expect(driver.waitOut(later) == .renew(Self.lease))
     }
 
+    /// Found by the simulator: a second lease ended unsaid while the vault wanted peace.
+    @Test(arguments: [(5, 0), (19, 0), (20, 1), (24, 2)])
+    func `says which leases end before the vault may be asked again`(seconds: Int, told: Int) {
+        var driver = MachineDriver(requests: 2)
+        let leases = [SecretFacts.leased("a", .seconds(60)), .leased("b", .seconds(63))]
+        _ = driver.waitOut(driver.start(.forever, reading: leases))
+        // At 40 s; the leases end at 60 s and at 63 s, and b is due at 42 s.
+        let failure = SecretStoreFailure.rateLimited(host: "v", retryAfterSeconds: seconds)
+        let wait = driver.handle(.storeFailed(failure))
+        let later = driver.waitOut(wait)
+        #expect(MachineDriver.end(of: later) == Double(40 + seconds))
+        driver.handle(.host(.deadline))
+        #expect(driver.told.count { $0 == "lease_ending" } == told, "each once")
+    }
+
     @Test(arguments: [(5, true), (11, false)])
     func `waits for the vault before it revokes, if it waits long enough itself`(
         seconds: Int, revokes: Bool

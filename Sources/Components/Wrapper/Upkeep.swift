@@ -11,6 +11,8 @@ struct Granted: Sendable, Equatable {
     private(set) var isFinal: Bool
     /// A renewal was broken off: the vault may have granted more than is known here.
     private(set) var mayLiveOn = false
+    /// An operator has been told that it ends.
+    private(set) var isEndTold = false
     private let firstLifetime: Duration?
     private var backoff = Backoff()
 
@@ -35,7 +37,7 @@ struct Granted: Sendable, Equatable {
     /// Due at two thirds of the lifetime, up to a fifteenth of it earlier: what was granted at
     /// once must not be renewed at once.
     private mutating func set(_ grant: Grant, at now: MonotonicTime, chance: UInt64) {
-        mayLiveOn = false
+        (mayLiveOn, isEndTold) = (false, false)
         guard let lifetime = grant.lifetime else {
             (expiresAt, dueAt) = (nil, nil)
             return
@@ -47,6 +49,8 @@ struct Granted: Sendable, Equatable {
 
     /// Nobody waited for the answer to a renewal.
     mutating func brokenOff() { mayLiveOn = true }
+
+    mutating func endTold() { isEndTold = true }
 
     /// The renewal failed for now.
     mutating func postpone(_ atLeast: Duration?, at now: MonotonicTime, chance: UInt64) {
@@ -249,6 +253,17 @@ extension Upkeep {
         request: Int, _ grant: Grant, at now: MonotonicTime, chance: UInt64
     ) {
         readings[request].granted?.renewed(grant, at: now, chance: chance)
+    }
+
+    /// Requests whose lease ends until then, each once.
+    mutating func takeEndings(until time: MonotonicTime) -> [Int] {
+        let endings = readings.indices.filter { index in
+            guard readings[index].leaseID != nil, let granted = readings[index].granted
+            else { return false }
+            return granted.isExpired(at: time) && !granted.isEndTold
+        }
+        for index in endings { readings[index].granted?.endTold() }
+        return endings
     }
 
     mutating func brokenOff(request: Int) { readings[request].granted?.brokenOff() }
