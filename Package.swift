@@ -167,7 +167,6 @@ let testSupport: [Target] = [
         "host-conformance", in: "Tests/Support",
         ["HostConformance", "LinuxProcessHost", "LinuxSystem", "Ports", "Delivery"]),
     library("TestKit", in: "Tests/Support", ["Compliance"]),
-    library("AttackMatrixFiles", in: "Tests/Support", ["AttackCatalogue"]),
     library("MemoryScan", in: "Tests/Support", ["SecretMemory", "CLinux"]),
     program(
         "delivery-harness", in: "Tests/Support",
@@ -233,8 +232,8 @@ let testTargets: [Target] = [
     tests(
         "SimulationTests",
         [
-            "Simulation", "SimulationMatrix", "AttackCatalogue", "AttackMatrixFiles",
-            "AttackPrograms", "Ports", "LinuxProcessHost", "TestKit", "WrapperConfiguration",
+            "Simulation", "SimulationMatrix", "AttackCatalogue", "AttackPrograms",
+            "Ports", "LinuxProcessHost", "TestKit", "WrapperConfiguration",
         ]),
     tests(
         "SimulationEngineTests",

@@ -169,7 +169,10 @@ final class WrapperCluster {
     }
 
     func crash() {
-        guard run.component(Self.component)?.state == .running else { return }
+        // A frozen process can be killed too.
+        guard let state = run.component(Self.component)?.state,
+            [.running, .paused].contains(state)
+        else { return }
         run.crash(Self.component)
         container = nil
         stage.containerEnded()

@@ -84,4 +84,37 @@ struct AttackCatalogueReaderTests {
                     facts: ["btf": "available"])
             ])
     }
+
+    @Test("the matrix's files are read by name, profiles in the order of their numbers")
+    func matrixFiles() throws {
+        let boot = #"{"name": "NAME", "parameters": [], "facts": {}}"#
+        let profile = #"{"series": "s", "boots": [BOOT]}"#
+        let contents = [
+            "attack-vectors.json": Self.document("AV-001", Self.rules),
+            "kernel-profiles/a.json": Data(
+                profile.replacing("BOOT", with: boot.replacing("NAME", with: "6.12")).utf8),
+            "kernel-profiles/b.json": Data(
+                profile.replacing("BOOT", with: boot.replacing("NAME", with: "6.1")).utf8),
+            "vm-measured-cells.json": Data(#"{"minimum": 7, "cells": []}"#.utf8),
+        ]
+        struct Missing: Error {}
+        func files(without path: String = "") throws -> AttackMatrixFiles {
+            try AttackMatrixFiles(
+                names: { folder in
+                    #expect(folder == "kernel-profiles")
+                    return ["a.json", "PROVENANCE.md", "b.json"]
+                },
+                content: { name in
+                    guard name != path, let content = contents[name] else { throw Missing() }
+                    return content
+                })
+        }
+        let read = try files()
+        #expect(read.profiles.map(\.name) == ["6.1", "6.12"])
+        #expect(read.measuredMinimum == 7 && read.measured.isEmpty)
+        #expect(read.catalogue.vectors.count == 1)
+        for name in contents.keys {
+            #expect(throws: Missing.self, "\(name)") { try files(without: name) }
+        }
+    }
 }

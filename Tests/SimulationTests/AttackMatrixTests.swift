@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AttackCatalogue
-import AttackMatrixFiles
 import AttackPrograms
+import Foundation
 import Ports
 import Simulation
 import SimulationMatrix
@@ -10,7 +10,14 @@ import Testing
 
 @Suite("The attack matrix")
 struct AttackMatrixTests {
-    private static let files = Result { try AttackMatrixFiles(root: Checkout.root) }
+    private static let files = Result {
+        let fixtures = URL(filePath: Checkout.root).appending(path: "Fixtures")
+        return try AttackMatrixFiles(
+            names: { folder in
+                let path = fixtures.appending(path: folder).path(percentEncoded: false)
+                return try FileManager.default.contentsOfDirectory(atPath: path)
+            }, content: { try Data(contentsOf: fixtures.appending(path: $0)) })
+    }
 
     private static let full = Result {
         let files = try Self.files.get()
@@ -144,6 +151,11 @@ struct AttackMatrixTests {
         #expect(Self.identifiers(in: json) == Set(SimulatedAttacks.all.map { $0.id }))
         #expect(page.contains("\(total.cells) cells"))
         #expect(json.split(separator: "\n").count > total.cells)
+        for profile in matrix.profiles {
+            #expect(page.contains("href=\"#kernel-\(profile.name)\""))
+            #expect(page.contains("id=\"kernel-\(profile.name)\""))
+        }
+        for mode in EnforcementMode.modes { #expect(page.contains("<b>\(mode.rawValue)</b>")) }
         #expect(!page.contains("http"), "the page needs nothing from elsewhere")
     }
 }
