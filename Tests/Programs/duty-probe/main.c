@@ -164,6 +164,7 @@ int main(int count, char **arguments) {
     if (strcmp(command, "alarm") == 0) return interval_timer();
     if (strcmp(command, "terminal") == 0 && count > 3)
         return run_on_terminal(arguments[2], arguments + 3);
+    if (strcmp(command, "as-first") == 0 && count > 2) return run_as_first(arguments + 2);
     // What a starter does to itself before it executes the rest.
     if (count < 4) return 95;
     if (strcmp(command, "with-ignored") == 0) signal(number, SIG_IGN);
