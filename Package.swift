@@ -144,8 +144,9 @@ let simulation: [Target] = [
 
 let virtualMachine: [Target] = [
     library("AttackPrograms", in: "vm-tests", ["CLinux"]),
-    program("attack", in: "vm-tests", ["AttackPrograms", "CLinux"]),
-    program("demo-application", in: "vm-tests"),
+    library("DeliveredValue", in: "vm-tests"),
+    program("attack", in: "vm-tests", ["AttackPrograms", "CLinux", "DeliveredValue"]),
+    program("demo-application", in: "vm-tests", ["DeliveredValue"]),
     program(
         "guest-init", in: "vm-tests",
         [
@@ -242,12 +243,14 @@ let testTargets: [Target] = [
         "SimulationScenariosTests",
         ["SimulationScenarios", "SimulationEngine", "Simulation", "Ports", "Wrapper"]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),
-    tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
+    tests("AttackProgramsTests", ["AttackPrograms", "DeliveredValue", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests(
         "CommandLineTests",
         ["cloudtaser", "SimulationEngine", "SimulationScenarios", "TestKit"]),
-    tests("LimitTests", ["TestKit", "AttackPrograms", "CLinux", "delivery-harness"]),
+    tests(
+        "LimitTests",
+        ["TestKit", "AttackPrograms", "CLinux", "delivery-harness", "attack"]),
     tests(
         "LifeTests",
         ["OpenBaoServer", "LoopbackPKI", "TestKit", "WrapperConfiguration", "cloudtaser-wrapper"]),

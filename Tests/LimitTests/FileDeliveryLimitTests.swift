@@ -58,4 +58,25 @@ struct FileDeliveryLimitTests {
         guard let spliced = try Self.theft(options: []) else { return }
         #expect(spliced.outcome != .leaked, "\(spliced)")
     }
+
+    @Test(
+        "file delivery: another program maps the value by a descriptor inherited or handed over",
+        arguments: [InsideVector.inheritedDescriptor, .descriptorPassing])
+    func givenAway(vector: InsideVector) throws {
+        func outcome(_ options: [String]) throws -> String? {
+            let harness = try RunningHarness(
+                "exec '\(ProgramRun.path(of: "attack"))' inside \(RunningHarness.name)",
+                value: "canary-of-a-given-descriptor", follow: "attached",
+                options: ["--harden"] + options)
+            let end = try harness.finish()
+            guard end.status != RunningHarness.refused else { return nil }
+            let words = end.output.split(separator: "\n").map { $0.split(separator: " ") }
+            return words.first { $0.first == Substring(vector.rawValue) }.map { String($0[1]) }
+                ?? ""
+        }
+        guard let given = try outcome(["--mode", "file"]) else { return }
+        #expect(given == AttackOutcome.leaked.rawValue)
+        // Control: under splice there is no descriptor to give away.
+        #expect(try outcome([]) == AttackOutcome.unavailable.rawValue)
+    }
 }

@@ -38,6 +38,16 @@ struct FirstProcessTests {
         #expect(elsewhere.output != "parent 1\n", "\(elsewhere)")
     }
 
+    /// The control of "Orphans in sessions of their own are reaped": they go to process 1, and a
+    /// program that does not wait for them keeps them as zombies.
+    @Test("What differs: a program that is process 1 itself has to reap others' orphans")
+    func zombies() throws {
+        guard Place.here.contains(.first) else { return }
+        let words = [DutyRun.probe, "orphans", "3", "1"]
+        let end = try DutyRun(.nothing, words, place: .first).finish()
+        #expect(end == DutyRun.End(status: 94, output: "zombies\n"))
+    }
+
     /// The kernel drops signals to process 1 that it has no handler for, so that a program started
     /// as a container's first process outlives `kill` (signal(7), pid_namespaces(7)). The wrapper
     /// has handlers for all of them, and its program is not process 1.

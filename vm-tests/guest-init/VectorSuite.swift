@@ -6,7 +6,7 @@ import AttackPrograms
 /// LSM program: the host compares each result with the simulated kernel's.
 struct VectorSuite {
     private static let needles: [(delivery: String, index: UInt64)] = [
-        ("splice", 71), ("environ", 72),
+        ("splice", 71), ("environ", 72), ("file", 74),
     ]
 
     private static let controlNeedle: UInt64 = 73
