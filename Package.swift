@@ -101,7 +101,7 @@ let adapters: [Target] = [
             "Ports", "HTTPFormat", "JSONFormat", "Delivery", "SecretMemory",
             "WrapperConfiguration", "CLinux", "COpenSSL", "COpenSSLShims",
         ]),
-    library("LinuxSystem", in: "Sources/Adapters", ["Ports", "SecretMemory"]),
+    library("LinuxSystem", in: "Sources/Adapters", ["Ports", "SecretMemory", "CLinux"]),
     library(
         "LinuxProcessHost", in: "Sources/Adapters",
         [
@@ -168,8 +168,9 @@ let simulation: [Target] = [
 
 let virtualMachine: [Target] = [
     library("AttackPrograms", in: "vm-tests", ["CLinux"]),
-    program("attack", in: "vm-tests", ["AttackPrograms", "CLinux"]),
-    program("demo-application", in: "vm-tests"),
+    library("DeliveredValue", in: "vm-tests"),
+    program("attack", in: "vm-tests", ["AttackPrograms", "CLinux", "DeliveredValue"]),
+    program("demo-application", in: "vm-tests", ["DeliveredValue"]),
     program(
         "guest-init", in: "vm-tests",
         [
@@ -191,7 +192,6 @@ let testSupport: [Target] = [
         "host-conformance", in: "Tests/Support",
         ["HostConformance", "LinuxProcessHost", "LinuxSystem", "Ports", "Delivery"]),
     library("TestKit", in: "Tests/Support", ["Compliance"]),
-    library("AttackMatrixFiles", in: "Tests/Support", ["AttackCatalogue"]),
     library("MemoryScan", in: "Tests/Support", ["SecretMemory", "CLinux"]),
     program(
         "delivery-harness", in: "Tests/Support",
@@ -240,7 +240,10 @@ let testTargets: [Target] = [
         ]),
     tests(
         "LinuxProcessHostTests",
-        ["LinuxProcessHost", "Ports", "TestKit", "delivery-harness"]),
+        [
+            "LinuxProcessHost", "Ports", "Delivery", "SecretMemory", "CLinux", "TestKit",
+            "delivery-harness",
+        ]),
     tests("LinuxSystemTests", ["LinuxSystem", "Ports", "SecretMemory"]),
     tests("ProcessDutyTests", ["TestKit", "delivery-harness", "duty-probe"]),
     tests("DeliverySuiteTests", ["delivery-harness", "delivery-victim"]),
@@ -254,8 +257,8 @@ let testTargets: [Target] = [
     tests(
         "SimulationTests",
         [
-            "Simulation", "SimulationMatrix", "AttackCatalogue", "AttackMatrixFiles",
-            "AttackPrograms", "Ports", "LinuxProcessHost", "TestKit", "WrapperConfiguration",
+            "Simulation", "SimulationMatrix", "AttackCatalogue", "AttackPrograms",
+            "Ports", "LinuxProcessHost", "TestKit", "WrapperConfiguration",
         ]),
     tests(
         "SimulationEngineTests",
@@ -264,12 +267,14 @@ let testTargets: [Target] = [
         "SimulationScenariosTests",
         ["SimulationScenarios", "SimulationEngine", "Simulation", "Ports", "Wrapper"]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),
-    tests("AttackProgramsTests", ["AttackPrograms", "SecretMemory"]),
+    tests("AttackProgramsTests", ["AttackPrograms", "DeliveredValue", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
     tests(
         "CommandLineTests",
         ["cloudtaser", "SimulationEngine", "SimulationScenarios", "TestKit"]),
-    tests("LimitTests", ["TestKit", "AttackPrograms", "CLinux", "delivery-harness"]),
+    tests(
+        "LimitTests",
+        ["TestKit", "AttackPrograms", "CLinux", "delivery-harness", "attack"]),
     tests(
         "LifeTests",
         ["OpenBaoServer", "LoopbackPKI", "TestKit", "WrapperConfiguration", "cloudtaser-wrapper"]),
@@ -277,7 +282,7 @@ let testTargets: [Target] = [
         "EndToEndTests",
         [
             "VaultListener", "TestKit", "WrapperConfiguration", "cloudtaser-wrapper",
-            "delivery-victim",
+            "delivery-victim", "Delivery", "CLinux",
         ]),
     tests("EnforcementEventsTests", ["EnforcementEvents", "EventIntegrity", "Ports", "TestKit"]),
     tests("EventIntegrityTests", ["EventIntegrity", "EnforcementEvents", "Ports"]),

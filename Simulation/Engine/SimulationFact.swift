@@ -32,11 +32,13 @@ package struct Sink: Sendable, Hashable, CustomStringConvertible {
     package static let delivery = Sink("delivery")
     package static let coreDump = Sink("core-dump")
     package static let commandOutput = Sink("command-output")
+    /// What an attacker got.
+    package static let attacker = Sink("attacker")
 
     /// Every sink that this file names. Others may be made; the canaries cover these.
     package static let named: [Sink] = [
         .log, .terminationMessage, .arguments, .environment, .disk, .metrics, .event, .network,
-        .delivery, .coreDump, .commandOutput,
+        .delivery, .coreDump, .commandOutput, .attacker,
     ]
 }
 

@@ -14,6 +14,8 @@ package struct AttackMatrix: Sendable {
         package let errorName: String?
         /// Event types in the order they were reported.
         package let events: [String]
+        /// Whether the attacker or the attacker's helper is gone afterwards.
+        package let actorEnds: Bool
         /// Why, in words.
         package let reason: String
     }
@@ -123,17 +125,20 @@ private struct World {
         } catch {
             refusal = error
         }
-        let events = kernel.takeEvents()
+        let events = kernel.takeEvents().events
         let verdict: CellVerdict =
             gain == .nothing ? .blocked : events.isEmpty ? .exposed : .detected
         return AttackMatrix.Derived(
             verdict: verdict, gain: gain, errorName: refusal?.name,
-            events: events.map(\.type.rawValue), reason: Self.reason(gain, refusal, events))
+            events: events.map(\.type.rawValue),
+            actorEnds: [scene.attacker, scene.neighbour].contains { kernel.process($0) == nil },
+            reason: Self.reason(gain, refusal, events))
     }
 
     private func notApplicable(_ reason: String) -> AttackMatrix.Derived {
         AttackMatrix.Derived(
-            verdict: .notApplicable, gain: .nothing, errorName: nil, events: [], reason: reason)
+            verdict: .notApplicable, gain: .nothing, errorName: nil, events: [],
+            actorEnds: false, reason: reason)
     }
 
     private static func reason(

@@ -37,6 +37,7 @@ extension AttackMatrix {
             ("gain", .string(cell.derived.gain.rawValue)),
             ("errorName", cell.derived.errorName.map { .string($0) } ?? .null),
             ("events", .array(cell.derived.events.map { .string($0) })),
+            ("actorEnds", .bool(cell.derived.actorEnds)),
             ("reason", .string(cell.derived.reason)),
         ]
         if let expected = cell.expected {

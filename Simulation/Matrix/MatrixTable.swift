@@ -11,11 +11,11 @@ extension AttackMatrix {
                 + CellVerdict.allCases.map { "\(total.byVerdict[$0] ?? 0) \($0.rawValue)" }
                 .joined(separator: ", "),
             "\(total.disagreements) disagree with the catalogue; \(total.measured) compared with "
-                + "a real kernel (*); detect and deny model the agent of step 3",
+                + "a real kernel (*); detect, deny and deny+kill model the agent of step 3",
             "Cells: application/wrapper. B blocked, D detected, E exposed, - not applicable",
         ]
         for profile in profiles {
-            lines += ["", "Kernel \(profile.name)", header()]
+            lines += ["", "Kernel \(profile.name)"] + header()
             lines += catalogue.vectors.filter(\.isExecutable).map { row($0, profile.name) }
         }
         lines += ["", "Not played:"]
@@ -26,14 +26,19 @@ extension AttackMatrix {
     }
 
     private static let nameColumns = 46
-    private static let cellColumns = 6
+    private static let cellColumns =
+        2 + (EnforcementMode.modes.map(\.rawValue.count).max() ?? 0)
 
-    private func header() -> String {
-        let columns = ModelledDelivery.allCases.flatMap { delivery in
-            EnforcementMode.modes.map { "\(delivery.rawValue) \($0.rawValue)" }
+    /// Delivery modes, and below each the enforcement modes.
+    private func header() -> [String] {
+        let modes = EnforcementMode.modes.map(\.rawValue)
+        let groups = ModelledDelivery.allCases.map {
+            padded($0.rawValue, Self.cellColumns * modes.count)
         }
-        return padded("", Self.nameColumns)
-            + columns.map { padded($0, Self.width(of: $0)) }.joined()
+        let columns = ModelledDelivery.allCases.flatMap { _ in
+            modes.map { padded($0, Self.cellColumns) }
+        }
+        return [groups, columns].map { padded("", Self.nameColumns) + $0.joined() }
     }
 
     private func row(_ vector: CatalogueVector, _ profile: String) -> String {
@@ -47,13 +52,11 @@ extension AttackMatrix {
                     cell.derived.verdict.letter + (isMeasured(cell) ? "*" : "")
                         + (cell.agrees ? "" : "!")
                 }.joined(separator: "/")
-                return padded(text, Self.width(of: "\(delivery.rawValue) \(mode.rawValue)"))
+                return padded(text, Self.cellColumns)
             }
         }
         return padded("\(vector.id) \(vector.name)", Self.nameColumns) + columns.joined()
     }
-
-    private static func width(of heading: String) -> Int { max(heading.count, cellColumns) + 2 }
 
     private func padded(_ text: String, _ columns: Int) -> String {
         let cut = String(text.prefix(columns - 1))

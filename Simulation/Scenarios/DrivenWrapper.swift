@@ -59,8 +59,10 @@ package final class ProductionWrapper: DrivenWrapper {
 
     package init(_ parts: WrapperParts) throws(DeliveryFailure) {
         let clock = parts.context.clock
-        run = try WrapperRun(
-            settings: parts.settings, arguments: parts.arguments, environment: parts.environment,
+        run = WrapperRun(
+            settings: parts.settings,
+            image: try DeliveryImage(minimumTier: parts.settings.vault.minimumTier.tier),
+            arguments: parts.arguments, environment: parts.environment,
             store: SimulatedSecretStore(
                 server: parts.server, settings: parts.settings.vault,
                 credential: parts.credential,

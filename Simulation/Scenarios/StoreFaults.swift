@@ -140,6 +140,9 @@ package final class StoreFaults {
             name: "loginRefused", at: .logIn,
             failure: .loginRefused(method: "jwt", role: "app", status: 403)),
         Fault(name: "wrappingTokenInvalid", at: .logIn, failure: .wrappingTokenInvalid),
+        Fault(
+            name: "wrappingTokenForeign", at: .logIn,
+            failure: .wrappingTokenForeign(creationPath: "sys/wrapping/wrap")),
         Fault(name: "tokenInvalid", at: .anywhere, failure: .tokenInvalid),
         Fault(name: "permissionDenied", at: .read, failure: .permissionDenied(path: "p")),
         Fault(name: "notFound", at: .read, failure: .notFound(path: "p")),

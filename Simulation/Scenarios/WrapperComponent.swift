@@ -22,7 +22,8 @@ final class WrapperContainer {
 
     init(
         world: WrapperWorld, context: ComponentContext, program: String,
-        observer: WrapperObserver, make: (WrapperParts) throws -> any DrivenWrapper
+        observer: WrapperObserver, stage: AttackStage,
+        make: (WrapperParts) throws -> any DrivenWrapper
     ) throws {
         self.world = world
         self.context = context
@@ -30,7 +31,10 @@ final class WrapperContainer {
         let run = world.run
         let machine = SimulatedMachine(programs: Programs.all(run.choices))
         machine.advance(to: run.now)
-        machine.onStart = { observer.started($0) }
+        machine.onStart = { process in
+            observer.started(process)
+            stage.started(process)
+        }
         machine.plan = { Self.hostFault($0, run) }
         let faults = StoreFaults(
             run: run, component: context.name,

@@ -2,9 +2,10 @@
 internal import Delivery
 internal import Ports
 internal import SecretMemory
-internal import Simulation
+package import Simulation
 package import SimulationEngine
 internal import Wrapper
+internal import WrapperConfiguration
 
 /// The complete wrapper in a container that is started again, with its vault, its operators and
 /// everything that goes wrong between them, for half an hour.
@@ -21,6 +22,12 @@ package struct WrapperScenario: SimulatedScenario {
         "wrapper.revocation_failed", "wrapper.hook_ended", "wrapper.rotation_without_object",
         "refused.vaultSealed", "refused.wrappingTokenInvalid", "refused.certificateNameMismatch",
         "call.broken_off", "container.crashed", "container.started_again", "container.terminated",
+        "attack.blocked.none", "attack.blocked.detect", "attack.blocked.deny",
+        "attack.blocked.deny+kill", "attack.succeeded.none", "attack.succeeded.detect",
+        "attack.bytes.none.splice", "attack.bytes.none.file", "attack.bytes.none.environ",
+        "attack.outside.application", "attack.outside.wrapper", "attack.inside.application",
+        "attack.prepared", "attack.event", "attack.events_lost", "attack.program_ended",
+        "attack.wrapper_ended",
     ]
 
     /// Faults end, and everything has to come right.
@@ -31,12 +38,20 @@ package struct WrapperScenario: SimulatedScenario {
     static let terminationGrace = Duration.seconds(30)
 
     private let make: @Sendable (WrapperParts) throws -> any DrivenWrapper
+    private let tamper: @Sendable (inout SimulatedKernel) -> Void
 
-    package init() { self.init(make: { try ProductionWrapper($0) }) }
+    package init() { self.init(make: { try ProductionWrapper($0) }, tamper: { _ in }) }
 
-    /// With another wrapper than the production one: for tests of the oracles.
-    package init(make: @escaping @Sendable (WrapperParts) throws -> any DrivenWrapper) {
+    /// With another wrapper than the production one or another kernel than the modelled one: for
+    /// tests of the oracles.
+    package init(
+        make: @escaping @Sendable (WrapperParts) throws -> any DrivenWrapper = {
+            try ProductionWrapper($0)
+        },
+        tamper: @escaping @Sendable (inout SimulatedKernel) -> Void = { _ in }
+    ) {
         self.make = make
+        self.tamper = tamper
     }
 
     package func build(in run: SimulationRun) {
@@ -44,7 +59,7 @@ package struct WrapperScenario: SimulatedScenario {
         do { _ = try SecretBuffer(capacity: 1, minimumTier: .ordinary) } catch {
             preconditionFailure("no memory for a simulation: \(error)")
         }
-        WrapperCluster(run: run, make: make).build()
+        WrapperCluster(run: run, make: make, tamper: tamper).build()
     }
 }
 
@@ -52,17 +67,19 @@ package struct WrapperScenario: SimulatedScenario {
 final class WrapperCluster {
     static let component = "wrapper"
 
-    private let run: SimulationRun
+    let run: SimulationRun
+    let stage: AttackStage
     private let world: WrapperWorld
     private let observer: WrapperObserver
     private let make: (WrapperParts) throws -> any DrivenWrapper
     private let program: String
-    private var container: WrapperContainer?
+    private(set) var container: WrapperContainer?
     private var restarts = 0
     private var isTerminating = false
 
     init(
-        run: SimulationRun, make: @escaping (WrapperParts) throws -> any DrivenWrapper
+        run: SimulationRun, make: @escaping (WrapperParts) throws -> any DrivenWrapper,
+        tamper: (inout SimulatedKernel) -> Void
     ) {
         self.run = run
         self.make = make
@@ -72,6 +89,8 @@ final class WrapperCluster {
             run.report(SecretRegistered("secret-\(count)", bytes: Array(text.utf8)))
         }
         observer = WrapperObserver(world: world)
+        stage = AttackStage(
+            run: run, delivery: ModelledDelivery(world.settings.delivery), tamper: tamper)
         program = run.choices.pick(
             [Programs.server, Programs.stubborn, Programs.job], label: "world")
     }
@@ -86,6 +105,7 @@ final class WrapperCluster {
             let event = run.choices.pick(ClusterEvent.allCases, label: "events")
             run.after(time) { [self] in happen(event) }
         }
+        planAttacks()
         run.after(WrapperScenario.healTime) { [self] in heal() }
         run.after(WrapperScenario.endTime) { [self] in terminate() }
         use()
@@ -108,12 +128,15 @@ final class WrapperCluster {
     private func live(_ context: ComponentContext) async {
         let label = "\(context.name)#\(context.incarnation)"
         observer.begin(holder: label)
+        stage.containerStarted()
         do {
             let container = try WrapperContainer(
-                world: world, context: context, program: program, observer: observer, make: make)
+                world: world, context: context, program: program, observer: observer, stage: stage,
+                make: make)
             self.container = container
             let stop = await container.live()
             self.container = nil
+            stage.containerEnded()
             observer.end(stop)
             if stop != .programEnded(.exited(code: 0)) { startAgain() }
         } catch {
@@ -145,10 +168,14 @@ final class WrapperCluster {
         run.after(.milliseconds(pause)) { [self] in use() }
     }
 
-    private func crash() {
-        guard run.component(Self.component)?.state == .running else { return }
+    func crash() {
+        // A frozen process can be killed too.
+        guard let state = run.component(Self.component)?.state,
+            [.running, .paused].contains(state)
+        else { return }
         run.crash(Self.component)
         container = nil
+        stage.containerEnded()
         run.marks.hit("container.crashed")
         observer.crashed(isWanted: isTerminating)
         startAgain()

@@ -12,7 +12,8 @@ extension SecretStoreFailure {
                 .credentialUnreadable(path: "/run/credential", errorNumber: 2),
                 .credentialMissing(method: "approle"),
                 .loginRefused(method: "approle", role: "app", status: 400),
-                .wrappingTokenInvalid, .tokenInvalid, .permissionDenied(path: path),
+                .wrappingTokenInvalid, .wrappingTokenForeign(creationPath: path), .tokenInvalid,
+                .permissionDenied(path: path),
                 .notFound(path: path), .mountUnknown(path: path), .versionDeleted(path: path),
                 .versionDestroyed(path: path), .fieldMissing(path: path, field: field),
                 .fieldNotText(path: path, field: field), .leaseUnknown, .renewalRefused,
@@ -76,6 +77,7 @@ extension SecretStoreFailure {
         case .credentialMissing: "credentialMissing"
         case .loginRefused: "loginRefused"
         case .wrappingTokenInvalid: "wrappingTokenInvalid"
+        case .wrappingTokenForeign: "wrappingTokenForeign"
         case .tokenInvalid: "tokenInvalid"
         case .permissionDenied: "permissionDenied"
         case .notFound: "notFound"

@@ -212,6 +212,13 @@ package struct SimulatedSecretStore: SecretStore, TransitEngine, ~Copyable {
     private mutating func secretID(wrappedBy given: String) throws(SecretStoreFailure) -> String {
         if let unwrapped { return unwrapped }
         let fault = try begin(.unwrap)
+        let made = try asking("sys/wrapping/lookup") { vault throws(SimulatedVault.Refusal) in
+            try vault.creationPath(of: given, in: namespace)
+        }
+        let words = made.split(separator: "/")
+        guard made.hasPrefix("auth/\(settings.authMount)/role/"), words.count > 4,
+            ["secret-id", "custom-secret-id"].contains(words[words.count - 1])
+        else { throw .wrappingTokenForeign(creationPath: made) }
         let data = try asking("sys/wrapping/unwrap") { vault throws(SimulatedVault.Refusal) in
             try vault.unwrap(given, in: namespace)
         }
@@ -289,7 +296,18 @@ package struct SimulatedSecretStore: SecretStore, TransitEngine, ~Copyable {
         switch value {
         case .string(let text): bytes = Array(text.utf8)
         case .number, .bool: bytes = value.rendered()
-        case .object, .array, .null: throw .fieldNotText(path: path, field: field)
+        case .array(let elements):
+            let blocks = elements.compactMap { element -> String? in
+                guard case .string(let text) = element, text.hasPrefix("-----BEGIN ") else {
+                    return nil
+                }
+                return text
+            }
+            guard !blocks.isEmpty, blocks.count == elements.count else {
+                throw .fieldNotText(path: path, field: field)
+            }
+            bytes = Array(blocks.joined(separator: "\n").utf8)
+        case .object, .null: throw .fieldNotText(path: path, field: field)
         }
         guard !bytes.contains(0) else { throw .valueContainsNUL(path: path, field: field) }
         let limit = DeliveryImage.secretValueBytesMax

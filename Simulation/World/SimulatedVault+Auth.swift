@@ -39,6 +39,8 @@ extension SimulatedVault {
     /// Something that a wrapping token stands for, once.
     struct Wrapping: Sendable {
         var namespace: String
+        /// Which request's answer was wrapped.
+        var creationPath: String
         var data: SimulatedJSON
         /// In the vault's seconds.
         var expiresAt: Int
@@ -108,8 +110,35 @@ extension SimulatedVault {
         namespaces[namespace]?.authBackends[mount] = .appRole(roles)
         let wrapping = given ?? issue(.wrappingToken)
         wrappings[wrapping] = Wrapping(
-            namespace: namespace, data: .object([("secret_id", .string(made))]),
+            namespace: namespace, creationPath: "auth/\(mount)/role/app/secret-id",
+            data: .object([("secret_id", .string(made))]), expiresAt: now + secondsToLive)
+        return wrapping
+    }
+
+    /// `sys/wrapping/wrap`: whoever has a token wraps what he likes.
+    package mutating func wrap(
+        _ data: SimulatedJSON, namespace: String = "", secondsToLive: Int = 300
+    ) -> String {
+        let wrapping = issue(.wrappingToken)
+        wrappings[wrapping] = Wrapping(
+            namespace: namespace, creationPath: "sys/wrapping/wrap", data: data,
             expiresAt: now + secondsToLive)
+        return wrapping
+    }
+
+    /// `sys/wrapping/lookup`: the path of the request whose answer was wrapped.
+    func creationPath(
+        of token: String?, in namespace: String
+    ) throws(Refusal) -> String {
+        try wrapping(token, in: namespace).creationPath
+    }
+
+    private func wrapping(
+        _ token: String?, in namespace: String
+    ) throws(Refusal) -> Wrapping {
+        guard let token, let wrapping = wrappings[token], wrapping.expiresAt > now,
+            wrapping.namespace == namespace
+        else { throw .wrappingTokenInvalid }
         return wrapping
     }
 
@@ -117,10 +146,8 @@ extension SimulatedVault {
     mutating func unwrap(
         _ token: String?, in namespace: String
     ) throws(Refusal) -> SimulatedJSON {
-        guard let token, let wrapping = wrappings[token], wrapping.expiresAt > now,
-            wrapping.namespace == namespace
-        else { throw .wrappingTokenInvalid }
-        wrappings[token] = nil
+        let wrapping = try wrapping(token, in: namespace)
+        if let token { wrappings[token] = nil }
         return wrapping.data
     }
 }

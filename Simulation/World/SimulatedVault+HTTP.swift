@@ -56,6 +56,11 @@ extension SimulatedVault {
         if isWrite, path == "sys/wrapping/unwrap" {
             return .envelope(data: try unwrap(token, in: namespace))
         }
+        if isWrite, path == "sys/wrapping/lookup" {
+            let fields = try Self.textFields(of: request.body)
+            let made = try creationPath(of: fields("token"), in: namespace)
+            return .envelope(data: .object([("creation_path", .string(made))]))
+        }
         let caller = try caller(token, in: namespace)
         guard isWrite || request.method == "GET" else { throw .operationUnsupported }
         if isWrite {

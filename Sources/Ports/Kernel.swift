@@ -114,8 +114,9 @@ package enum KernelAnswer: Sendable, Equatable {
 ///   and has none. Checks come in the kernel's order: the caller's own filter, then that the
 ///   thing exists, then permission, then loaded programs, then the page itself.
 /// - A failure is the error number that the caller sees, nothing else.
-/// - `takeEvents` gives each event of a loaded program once, in the order they happened. Whether
-///   an attempt is denied never depends on whether events are taken.
+/// - `takeEvents` gives each event of a loaded program once, in the order they happened, and the
+///   number of those that found no room. Whether an attempt is denied never depends on whether
+///   events are taken. One attempt gives one event at most.
 package protocol Kernel {
     /// What this kernel was built and booted with, found by asking it.
     var features: KernelFeatures { get }
@@ -130,5 +131,5 @@ package protocol Kernel {
         _ call: SystemCall, by caller: ProcessID
     ) throws(KernelFailure) -> KernelAnswer
 
-    mutating func takeEvents() -> [KernelEvent]
+    mutating func takeEvents() -> KernelEventBatch
 }

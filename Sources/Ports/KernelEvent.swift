@@ -17,23 +17,40 @@ package enum KernelEventType: String, Sendable, CaseIterable {
     case secretLeak = "SECRET_LEAK"
 }
 
-/// One report of a loaded program.
+/// One report of a loaded program. A call that several programs answer is reported once.
 package struct KernelEvent: Sendable, Equatable {
+    /// Counts reports from 0, lost ones too: a gap is a loss.
+    package let sequence: UInt64
     package let type: KernelEventType
     /// The hook that saw it (`ptrace_access_check`, `file_open`, …).
     package let hook: String
     package let caller: ProcessID
     /// The process it was aimed at, nil for the machine as a whole.
     package let target: ProcessID?
-    package let isDenied: Bool
+    package var isDenied: Bool
 
     package init(
-        type: KernelEventType, hook: String, caller: ProcessID, target: ProcessID?, isDenied: Bool
+        sequence: UInt64, type: KernelEventType, hook: String, caller: ProcessID,
+        target: ProcessID?, isDenied: Bool
     ) {
+        self.sequence = sequence
         self.type = type
         self.hook = hook
         self.caller = caller
         self.target = target
         self.isDenied = isDenied
+    }
+}
+
+/// What loaded programs reported since somebody last asked.
+package struct KernelEventBatch: Sendable, Equatable {
+    /// In the order they happened.
+    package let events: [KernelEvent]
+    /// Reports that found no room.
+    package let lostCount: Int
+
+    package init(events: [KernelEvent], lostCount: Int) {
+        self.events = events
+        self.lostCount = lostCount
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Delivery
+package import SecretMemory
 
 /// What to start, and how.
 package struct Launch: Sendable, Equatable {
@@ -38,8 +39,10 @@ package struct ChildPolicy: Sendable, Equatable {
     /// Map the delivered values read-only.
     package var readOnlyValues = false
     /// Install the filter that denies ptrace, process_vm_*, pidfd_getfd, io_uring, userfaultfd,
-    /// perf_event_open, kcmp, bpf and module calls (wrapper rule 13).
+    /// perf_event_open, kcmp, bpf, module calls, vmsplice, tee and splice (wrapper rule 13).
     package var restrictSystemCalls = true
+    /// Deny sendmmsg(2) too: of many datagrams an LSM hook sees the first. Resolvers need it.
+    package var denySendmmsg = false
     /// Empty the bounding and ambient capability sets of the program.
     package var dropCapabilities = false
     /// Under delivery mode `file`: sealed memfd files, which can be read(2) and are ordinary
@@ -76,6 +79,8 @@ package enum ProcessHostFailure: Error, Sendable, Equatable {
     case refused(call: String, errorNumber: Int32)
     /// A step of the delivery failed; the image was killed before its first instruction.
     case deliveryFailed(step: String, errorNumber: Int32)
+    /// The secret memory that the delivery needs cannot be had. Nothing runs without its values.
+    case memory(SecretMemoryFailure)
     /// Any other system call of the supervisor failed.
     case systemCall(String, errorNumber: Int32)
 }
@@ -89,8 +94,27 @@ package enum HostEvent: Sendable, Equatable {
     /// This process was asked to stop (SIGTERM, SIGINT, …) while no program runs that could be
     /// asked instead, or while the program is being stopped by `stop`: no other one is wanted.
     case stopRequested(signal: Int32)
+    /// A process further down the tree was killed, because it could not be given its values.
+    case deliveryFailed(FailedDelivery)
     /// The time that the caller wanted to wait for has come.
     case deadline
+}
+
+/// A later delivery that failed, and with it one process of the tree.
+package struct FailedDelivery: Sendable, Equatable {
+    package let process: Int32
+    /// Name of the step.
+    package let step: String
+    package let errorNumber: Int32
+    /// The budget of locked memory is used up (RLIMIT_MEMLOCK).
+    package let isMemoryExhausted: Bool
+
+    package init(process: Int32, step: String, errorNumber: Int32, isMemoryExhausted: Bool) {
+        self.process = process
+        self.step = step
+        self.errorNumber = errorNumber
+        self.isMemoryExhausted = isMemoryExhausted
+    }
 }
 
 /// Starts one program, delivers the values to it and to every program it executes, and stays

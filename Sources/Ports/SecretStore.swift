@@ -32,6 +32,9 @@ package enum SecretStoreFailure: Error, Sendable, Equatable {
     /// The wrapping token of a wrapped secret id is used up, expired or unknown: somebody else
     /// may have unwrapped it.
     case wrappingTokenInvalid
+    /// The wrapping token stands for something else than a secret id of the mount that is logged in
+    /// at: somebody may have put it in the place of the right one. It was not used up.
+    case wrappingTokenForeign(creationPath: String)
     case tokenInvalid
     // Reading
     case permissionDenied(path: String)

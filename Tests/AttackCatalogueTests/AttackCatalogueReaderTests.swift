@@ -34,6 +34,25 @@ struct AttackCatalogueReaderTests {
         #expect(reason("file", "none") == "b")
     }
 
+    @Test("a mode that is like another has its verdicts, with what differs as a part of the reason")
+    func likenesses() throws {
+        let text = String(decoding: Self.document("AV-001", Self.rules), as: UTF8.self)
+        let like = #"{"enforcement": "x", "like": "none", "reason": "c"}"#
+        let catalogue = try AttackCatalogueReader.catalogue(
+            Data(
+                text.replacing(#""common": []"#, with: #""common": [], "likenesses": [\#(like)]"#)
+                    .utf8))
+        func reason(_ delivery: String, _ enforcement: String) -> String? {
+            let cell = CellCoordinates(
+                profile: "p", delivery: delivery, enforcement: enforcement, target: "t")
+            return catalogue.expected("AV-001", at: cell)?.reason
+        }
+        #expect(reason("splice", "x") == "a; c")
+        #expect(reason("file", "x") == "b", "a rule for every mode says it all")
+        #expect(reason("splice", "none") == "a")
+        #expect(reason("splice", "y") == "b", "control: another mode is like none")
+    }
+
     @Test("a gap in the ids, and neither or both of rules and reason, are refused")
     func refusals() {
         let documents = [
@@ -64,5 +83,38 @@ struct AttackCatalogueReaderTests {
                     name: "6.1-default", series: "6.1", parameters: ["a=1"],
                     facts: ["btf": "available"])
             ])
+    }
+
+    @Test("the matrix's files are read by name, profiles in the order of their numbers")
+    func matrixFiles() throws {
+        let boot = #"{"name": "NAME", "parameters": [], "facts": {}}"#
+        let profile = #"{"series": "s", "boots": [BOOT]}"#
+        let contents = [
+            "attack-vectors.json": Self.document("AV-001", Self.rules),
+            "kernel-profiles/a.json": Data(
+                profile.replacing("BOOT", with: boot.replacing("NAME", with: "6.12")).utf8),
+            "kernel-profiles/b.json": Data(
+                profile.replacing("BOOT", with: boot.replacing("NAME", with: "6.1")).utf8),
+            "vm-measured-cells.json": Data(#"{"minimum": 7, "cells": []}"#.utf8),
+        ]
+        struct Missing: Error {}
+        func files(without path: String = "") throws -> AttackMatrixFiles {
+            try AttackMatrixFiles(
+                names: { folder in
+                    #expect(folder == "kernel-profiles")
+                    return ["a.json", "PROVENANCE.md", "b.json"]
+                },
+                content: { name in
+                    guard name != path, let content = contents[name] else { throw Missing() }
+                    return content
+                })
+        }
+        let read = try files()
+        #expect(read.profiles.map(\.name) == ["6.1", "6.12"])
+        #expect(read.measuredMinimum == 7 && read.measured.isEmpty)
+        #expect(read.catalogue.vectors.count == 1)
+        for name in contents.keys {
+            #expect(throws: Missing.self, "\(name)") { try files(without: name) }
+        }
     }
 }

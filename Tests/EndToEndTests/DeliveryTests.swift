@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Delivery
 import Foundation
 import TestKit
 import Testing
@@ -103,6 +104,34 @@ import WrapperConfiguration
         #expect(bare != nil)
         #expect(try underWrapper(restrict: "false") == bare)
         #expect(try underWrapper(restrict: "true") == "ptrace=EPERM")
+    }
+
+    /// Channels whose content no LSM hook sees (AV-090, AV-092 to AV-095).
+    @Test(arguments: [DeliveryMode.environ, .splice])
+    func `may not use channels that nobody could look into`(_ delivery: DeliveryMode) throws {
+        let victim = ProgramRun.path(of: "delivery-victim")
+        let calls = ["vmsplice", "tee", "splice", "sendmmsg"]
+        func answers(_ run: ProgramRun) -> [String] {
+            calls.compactMap { call in
+                run.output.split(separator: "\n").first { $0.hasPrefix("\(call)=") }
+                    .map(String.init)
+            }
+        }
+        func underWrapper(_ settings: [String: String]) throws -> [String] {
+            let wrapper = try WrapperProgram()
+            wrapper.environment["CLOUDTASER_DELIVERY"] = delivery.rawValue
+            wrapper.environment.merge(settings) { $1 }
+            return answers(try wrapper.run("\(victim) probe"))
+        }
+        let granted = calls.map { "\($0)=granted" }
+        let bare = answers(try ProgramRun(path: victim, ["probe"], environment: [:]))
+        #expect(bare == granted)
+        guard delivery == .environ || WrapperProgram.hasSecretMemory else { return }
+        let denied = ["vmsplice=EPERM", "tee=EPERM", "splice=EINVAL"]
+        #expect(try underWrapper([:]) == denied + ["sendmmsg=granted"])
+        let strict = try underWrapper(["CLOUDTASER_DENY_SENDMMSG": "true"])
+        #expect(strict == denied + ["sendmmsg=EPERM"])
+        #expect(try underWrapper(["CLOUDTASER_RESTRICT_SYSTEM_CALLS": "false"]) == granted)
     }
 
     @Test func `is found through PATH and sees its arguments unchanged`() throws {

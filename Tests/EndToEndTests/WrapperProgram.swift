@@ -17,19 +17,12 @@ final class WrapperProgram {
         folder = FileManager.default.temporaryDirectory
             .appending(path: "cloudtaser-wrapper-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
-        environment = [
-            "PATH": "/usr/bin:/bin",
-            "VAULT_ADDR": vault.listener.address,
-            "VAULT_CACERT": vault.authorityFile,
-            "VAULT_TOKEN": "t",
-            "CLOUDTASER_SECRET_PATHS": "secret/app",
-            "CLOUDTASER_ENV_MAP": "password=DB_PASSWORD",
-            // Where the kernel has no memfd_secret or refuses ptrace, the same answers are due.
-            "CLOUDTASER_MINIMUM_TIER": "ordinary",
-            "CLOUDTASER_DELIVERY": "environ",
-            // A refusal is wanted at once: tries again are the business of LifeTests.
-            "CLOUDTASER_FETCH_SECONDS_MAX": "0",
-        ]
+        environment = WrapperEnvironment.delivering(
+            "password", as: "DB_PASSWORD", from: vault.listener.address,
+            authorityFile: vault.authorityFile)
+        environment["VAULT_TOKEN"] = "t"
+        // A refusal is wanted at once: tries again are the business of LifeTests.
+        environment["CLOUDTASER_FETCH_SECONDS_MAX"] = "0"
     }
 
     deinit { try? FileManager.default.removeItem(at: folder) }

@@ -20,13 +20,9 @@ final class RunningWrapper {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
         process.executableURL = URL(filePath: ProgramRun.path(of: "cloudtaser-wrapper"))
         process.arguments = ["run", "--", "/bin/sh", "-c", script]
-        let environment = [
-            "PATH": "/usr/bin:/bin", "VAULT_ADDR": "https://127.0.0.1:\(server.port)",
-            "VAULT_CACERT": server.authorityFile,
-            "CLOUDTASER_SECRET_PATHS": "secret/app", "CLOUDTASER_ENV_MAP": "password=PASSWORD",
-            // Also where the kernel has no memfd_secret.
-            "CLOUDTASER_MINIMUM_TIER": "ordinary", "CLOUDTASER_DELIVERY": "environ",
-        ]
+        let environment = WrapperEnvironment.delivering(
+            "password", as: "PASSWORD", from: "https://127.0.0.1:\(server.port)",
+            authorityFile: server.authorityFile)
         process.environment = environment.merging(changes) { $1 }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try file("out")

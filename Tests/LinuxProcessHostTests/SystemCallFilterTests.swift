@@ -52,16 +52,23 @@ struct SystemCallFilterTests {
     static let deny: UInt32 = 0x0005_0001
     static let killProcess: UInt32 = 0x8000_0000
     /// ptrace, process_vm_readv, process_vm_writev, kcmp, finit_module, bpf, userfaultfd,
-    /// io_uring_setup, pidfd_getfd, perf_event_open.
-    static let restricted: [UInt32] = [101, 310, 311, 312, 313, 321, 323, 425, 438, 298]
+    /// io_uring_setup, pidfd_getfd, perf_event_open, vmsplice, tee.
+    static let restricted: [UInt32] = [
+        101, 310, 311, 312, 313, 321, 323, 425, 438, 298, 278, 276,
+    ]
+    static let unsupported: UInt32 = 0x0005_0016
+    static let splice: UInt32 = 275
+    static let sendmmsg: UInt32 = 307
     static let execve: UInt32 = 59
     static let execveat: UInt32 = 322
 
     private func machine(
-        _ trap: SystemCallFilter.ExecTrap, restrict: Bool = true
+        _ trap: SystemCallFilter.ExecTrap, restrict: Bool = true, denySendmmsg: Bool = false
     ) throws -> FilterMachine {
         FilterMachine(
-            instructions: try SystemCallFilter(trap: trap, restrict: restrict).instructions)
+            instructions: try SystemCallFilter(
+                trap: trap, restrict: restrict, denySendmmsg: denySendmmsg
+            ).instructions)
     }
 
     @Test("Both calls that execute are trapped, by the tracer or by the listener")
@@ -98,10 +105,26 @@ struct SystemCallFilterTests {
         }
     }
 
+    /// Go's io.Copy gives up at any other answer, and copies by read and write at this one.
+    @Test("splice is answered as a kernel does that cannot splice these files")
+    func splice() throws {
+        #expect(try machine(.tracer).action(number: Self.splice) == Self.unsupported)
+        #expect(try machine(.tracer, restrict: false).action(number: Self.splice) == Self.allow)
+    }
+
+    @Test("sendmmsg is denied only where that is asked for", arguments: [true, false])
+    func messageBatches(restrict: Bool) throws {
+        let standard = try machine(.none, restrict: restrict)
+        #expect(standard.action(number: Self.sendmmsg) == Self.allow)
+        let strict = try machine(.none, restrict: restrict, denySendmmsg: true)
+        #expect(strict.action(number: Self.sendmmsg) == Self.deny)
+        #expect((strict.action(number: Self.splice) == Self.allow) == !restrict)
+    }
+
     @Test("Every other call is allowed")
     func others() throws {
         let filter = try machine(.listener)
-        for number: UInt32 in [0, 1, 9, 56, 57, 58, 157, 231, 319, 447] {
+        for number: UInt32 in [0, 1, 9, 40, 46, 56, 57, 58, 157, 231, 319, 447] {
             #expect(filter.action(number: number) == Self.allow)
         }
     }

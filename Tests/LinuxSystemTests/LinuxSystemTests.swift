@@ -95,3 +95,30 @@ import Testing
         try none.terminate("x")
     }
 }
+
+@Suite("Writing everything") struct WholeWriteTests {
+    /// More than a pipe holds (64 KiB): the kernel takes it in parts.
+    @Test func `more than is taken at once arrives whole`() throws {
+        let channel = Pipe()
+        let sent = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        let writer = Thread {
+            let target = channel.fileHandleForWriting
+            let result = sent.withUnsafeBytes {
+                WholeWrite.write($0, to: target.fileDescriptor)
+            }
+            if result == 0 { try? target.close() }
+        }
+        writer.start()
+        let received = try #require(try channel.fileHandleForReading.readToEnd())
+        #expect(received == Data(sent))
+    }
+
+    @Test func `what stops it is told`() {
+        let full = open("/dev/full", O_WRONLY | O_CLOEXEC)
+        defer { close(full) }
+        #expect(WholeWrite.write("text", to: full) == ENOSPC)
+        #expect(WholeWrite.write("text", to: -1) == EBADF)
+        // Control: nothing to write is no failure.
+        #expect(WholeWrite.write("", to: full) == 0)
+    }
+}

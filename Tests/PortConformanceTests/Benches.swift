@@ -53,6 +53,10 @@ final class SimulatedBench: StoreBench {
         return try #require(made)
     }
 
+    func wrap(secretID: String) -> String {
+        server.vault.wrap(.object([("secret_id", .string(secretID))]))
+    }
+
     func putVersion(of name: String) {
         server.vault.put(mount: "secret", name: name, fields: [("a", .string("b"))])
     }
@@ -158,6 +162,10 @@ final class LoopbackBench: StoreBench {
         return try #require(made)
     }
 
+    func wrap(secretID: String) -> String {
+        vault.listener.withVault { $0.wrap(.object([("secret_id", .string(secretID))])) }
+    }
+
     func putVersion(of name: String) {
         vault.listener.withVault {
             $0.put(mount: "secret", name: name, fields: [("a", .string("b"))])
@@ -210,6 +218,10 @@ final class OpenBaoBench: StoreBench, Sendable {
 
     func wrapSecretID(seconds: Int) throws -> String {
         try server.wrapSecretID(lifetime: "\(seconds)s", token: keys.rootToken)
+    }
+
+    func wrap(secretID: String) throws -> String {
+        try server.wrap("secret_id=\(secretID)", token: keys.rootToken)
     }
 
     func putVersion(of name: String) throws {

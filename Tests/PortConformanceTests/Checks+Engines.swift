@@ -74,9 +74,15 @@ extension Check {
             #expect(throws: SecretStoreFailure.unexpectedStatus(path: path, status: 405)) {
                 try store.read(path, ["certificate"])
             }
-            #expect(throws: SecretStoreFailure.fieldNotText(path: path, field: "ca_chain")) {
-                try store.read(path, ["ca_chain"], parameters: ["common_name": "web.test"])
-            }
+        },
+        Check("a chain of certificates is one text, as in a bundle file") { bench in
+            let store = try bench.appRoleStore()
+            let issued = try store.read(
+                "pki/issue/web", ["issuing_ca", "ca_chain", "ca_chain"],
+                parameters: ["common_name": "web.test"])
+            #expect(issued.values[0].hasPrefix("-----BEGIN CERTIFICATE-----"))
+            #expect(issued.values[1].hasPrefix(issued.values[0]))
+            #expect(issued.values[1] == issued.values[2])
         },
     ]
 

@@ -101,6 +101,17 @@ extension Check {
                 try bench.store(bench.appRole, wrapped: wrapped).logIn()
             }
         },
+        Check("a wrapping token of something else is left as it is") { bench in
+            // What an attacker chose, in the form that is expected.
+            let forged = try bench.wrap(secretID: bench.credentials.secretID)
+            for _ in 0..<2 {
+                let failure = SecretStoreFailure.wrappingTokenForeign(
+                    creationPath: "sys/wrapping/wrap")
+                #expect(throws: failure) {
+                    try bench.store(bench.appRole, wrapped: forged).logIn()
+                }
+            }
+        },
         Check("a wrapping token that is unknown, or no token at all") { bench in
             for text in ["s.nobody-made-this", "two words"] {
                 #expect(throws: SecretStoreFailure.wrappingTokenInvalid) {

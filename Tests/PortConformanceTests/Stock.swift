@@ -122,6 +122,8 @@ protocol StoreBench {
     func makeToken(seconds: Int, secondsMax: Int) throws -> String
     /// A new secret id of the AppRole role, wrapped.
     func wrapSecretID(seconds: Int) throws -> String
+    /// Something in the form of a wrapped secret id, that was not made at a role.
+    func wrap(secretID: String) throws -> String
     /// Another version of the KV v2 secret `secret/<name>`, with a field `a`.
     func putVersion(of name: String) throws
 }

@@ -23,6 +23,28 @@ enum Above: String, CaseIterable, CustomTestStringConvertible {
     }
 }
 
+/// Where the process above the program stands, or the program itself where nothing is above it.
+enum Place: String, CaseIterable, CustomTestStringConvertible {
+    /// A child of the test runner, among all other processes.
+    case ordinary
+    /// Process 1 of a PID namespace, as a container's first process is. The kernel drops every
+    /// signal to it that it has no handler for, but SIGKILL and SIGSTOP from outside; orphans are
+    /// its children; and its end is everybody's.
+    case first
+
+    /// Those that this host allows; `FirstProcessTests` holds it to a reason.
+    static let here: [Place] = probe.map { $0.status == 0 } == true ? allCases : [.ordinary]
+
+    /// A program that is process 1 and ends at once; nil when it could not be started at all.
+    static let probe: DutyRun.End? = try? DutyRun(
+        .nothing, [DutyRun.probe, "exit", "0"], place: .first
+    ).finish()
+
+    var testDescription: String { rawValue }
+
+    var starters: [String] { self == .first ? [DutyRun.probe, "as-first"] : [] }
+}
+
 /// A program that runs below one of them, its output seen as it comes.
 final class DutyRun {
     static let probe = ProgramRun.path(of: "duty-probe")
@@ -31,6 +53,7 @@ final class DutyRun {
     static let refused: Int32 = 104
 
     private let program: SpawnedProgram
+    private let place: Place
     private let secrets: URL?
     private var text = ""
 
@@ -39,10 +62,11 @@ final class DutyRun {
     ///   - entries: the whole environment.
     init(
         _ above: Above, _ command: [String], starters: [String] = [], options: [String] = [],
-        entries: [String] = ["PATH=/usr/bin:/bin"]
+        entries: [String] = ["PATH=/usr/bin:/bin"], place: Place = .ordinary
     ) throws {
+        self.place = place
         // Other tests of this process have descriptors open.
-        var words = [Self.probe, "with-none-above", "3"] + starters
+        var words = [Self.probe, "with-none-above", "3"] + place.starters + starters
         if above == .nothing {
             secrets = nil
         } else {
@@ -58,7 +82,15 @@ final class DutyRun {
 
     deinit { if let secrets { try? FileManager.default.removeItem(at: secrets) } }
 
-    var process: pid_t { program.process }
+    /// What signals are sent to: the process above the program, or the program itself. Under
+    /// `first` it is the child of the one that made the namespace; read once it runs.
+    var process: pid_t {
+        guard place == .first else { return program.process }
+        let path = "/proc/\(program.process)/task/\(program.process)/children"
+        let children = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+        // 0 would be the test's own process group.
+        return children.split(separator: " ").first.flatMap { pid_t($0) } ?? program.process
+    }
 
     /// Reads until the output has that many occurrences of a text; false at its end.
     @discardableResult
@@ -89,10 +121,14 @@ final class DutyRun {
 
 /// Runs the same below everything and compares with the plain exec.
 ///
-/// - Parameter meanwhile: what is done to the process above, or to the program itself.
+/// - Parameters:
+///   - place: of the process above. The plain exec is an ordinary process in either case: a program
+///     below a wrapper that is process 1 is to find itself as one that is not.
+///   - meanwhile: what is done to the process above, or to the program itself.
 func expectAsPlainExec(
     _ command: [String], starters: [String] = [], options: [String] = [],
     entries: [String] = ["PATH=/usr/bin:/bin"], below: [Above] = Above.wrapped,
+    place: Place = .ordinary,
     ignoring isIgnored: (Substring) -> Bool = { _ in false },
     meanwhile: (DutyRun) throws -> Void = { _ in },
     control: (DutyRun.End) -> Void = { _ in }, sourceLocation: SourceLocation = #_sourceLocation
@@ -107,7 +143,7 @@ func expectAsPlainExec(
     }
     for above in below {
         let run = try DutyRun(
-            above, command, starters: starters, options: options, entries: entries)
+            above, command, starters: starters, options: options, entries: entries, place: place)
         try meanwhile(run)
         let end = run.finish()
         if end.isRefused { continue }

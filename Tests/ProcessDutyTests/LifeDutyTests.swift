@@ -7,47 +7,53 @@ import Testing
 @Suite("Process duties: life and inheritance", .serialized)
 struct LifeDutyTests {
     @Test(
-        "The exit code is passed through", arguments: [0, 1, 2, 64, 103, 126, 127, 128, 254, 255])
-    func exitCode(code: Int32) throws {
+        "The exit code is passed through", arguments: [0, 1, 2, 64, 103, 126, 127, 128, 254, 255],
+        Place.here)
+    func exitCode(code: Int32, place: Place) throws {
         try expectAsPlainExec(
-            [DutyRun.probe, "exit", String(code)], control: { #expect($0.status == code) })
+            [DutyRun.probe, "exit", String(code)], place: place,
+            control: { #expect($0.status == code) })
     }
 
-    @Test("A child's stop, continuation and end are its parent's to see", arguments: [19, 20, 21])
-    func stoppedChild(signal: Int32) throws {
+    @Test(
+        "A child's stop, continuation and end are its parent's to see", arguments: [19, 20, 21],
+        Place.here)
+    func stoppedChild(signal: Int32, place: Place) throws {
         try expectAsPlainExec(
-            [DutyRun.probe, "stopped-child", String(signal)],
+            [DutyRun.probe, "stopped-child", String(signal)], place: place,
             control: { #expect($0.output.hasPrefix("stopped by \(signal)\n")) })
     }
 
-    @Test("Orphans in sessions of their own are reaped", arguments: [1, 100])
-    func orphans(count: Int) throws {
+    @Test("Orphans in sessions of their own are reaped", arguments: [1, 100], Place.here)
+    func orphans(count: Int, place: Place) throws {
         // The control's orphans are those of whoever reaps above the tests.
         for above in Above.wrapped {
-            let end = try DutyRun(above, [DutyRun.probe, "orphans", String(count)]).finish()
+            let end = try DutyRun(
+                above, [DutyRun.probe, "orphans", String(count)], place: place
+            ).finish()
             guard !end.isRefused else { continue }
             #expect(end == DutyRun.End(status: 0, output: "all reaped\n"), "\(above)")
         }
     }
 
-    @Test("A parent waits for its own children, hundreds of them")
-    func children() throws {
+    @Test("A parent waits for its own children, hundreds of them", arguments: Place.here)
+    func children(place: Place) throws {
         try expectAsPlainExec(
-            [DutyRun.probe, "children", "300"],
+            [DutyRun.probe, "children", "300"], place: place,
             control: { #expect($0.output.hasPrefix("sum ") && $0.status == 0) })
     }
 
-    @Test("A program that executes another ends as that does")
-    func executes() throws {
+    @Test("A program that executes another ends as that does", arguments: Place.here)
+    func executes(place: Place) throws {
         try expectAsPlainExec(
-            ["/bin/sh", "-c", "exec \(DutyRun.probe) exit 44"],
+            ["/bin/sh", "-c", "exec \(DutyRun.probe) exit 44"], place: place,
             control: { #expect($0.status == 44) })
     }
 
-    @Test("A program that executes another which dies by a signal")
-    func executesDying() throws {
+    @Test("A program that executes another which dies by a signal", arguments: Place.here)
+    func executesDying(place: Place) throws {
         try expectAsPlainExec(
-            ["/bin/sh", "-c", "exec \(DutyRun.probe) die 11"],
+            ["/bin/sh", "-c", "exec \(DutyRun.probe) die 11"], place: place,
             control: { #expect($0.status == 139) })
     }
 

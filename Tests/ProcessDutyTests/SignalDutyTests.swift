@@ -14,10 +14,10 @@ struct SignalDutyTests {
             SIGIO, 30,
         ] + [34, 35, 48, 63, 64]
 
-    @Test("A signal reaches a program that waits for it", arguments: forwardable)
-    func forwarded(signal: Int32) throws {
+    @Test("A signal reaches a program that waits for it", arguments: forwardable, Place.here)
+    func forwarded(signal: Int32, place: Place) throws {
         try expectAsPlainExec(
-            [DutyRun.probe, "await", "1"],
+            [DutyRun.probe, "await", "1"], place: place,
             meanwhile: {
                 $0.awaitOutput("ready")
                 $0.send(signal)
@@ -30,10 +30,11 @@ struct SignalDutyTests {
         SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO, 30, 34, 64,
     ]
 
-    @Test("A signal that the program does not catch ends it: 128 + n", arguments: ending)
-    func defaultAction(signal: Int32) throws {
+    @Test(
+        "A signal that the program does not catch ends it: 128 + n", arguments: ending, Place.here)
+    func defaultAction(signal: Int32, place: Place) throws {
         try expectAsPlainExec(
-            [DutyRun.probe, "linger"],
+            [DutyRun.probe, "linger"], place: place,
             meanwhile: {
                 $0.awaitOutput("ready")
                 $0.send(signal)
@@ -45,17 +46,19 @@ struct SignalDutyTests {
         SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGKILL, SIGTERM, SIGINT, 40,
     ]
 
-    @Test("A program that dies by a signal of its own: 128 + n", arguments: ownDeaths)
-    func dies(signal: Int32) throws {
+    @Test("A program that dies by a signal of its own: 128 + n", arguments: ownDeaths, Place.here)
+    func dies(signal: Int32, place: Place) throws {
         try expectAsPlainExec(
-            [DutyRun.probe, "die", String(signal)],
+            [DutyRun.probe, "die", String(signal)], place: place,
             control: { #expect($0.status == 128 + signal) })
     }
 
-    @Test("A signal whose default is to be ignored ends nothing", arguments: [SIGWINCH, SIGURG])
-    func harmless(signal: Int32) throws {
+    @Test(
+        "A signal whose default is to be ignored ends nothing", arguments: [SIGWINCH, SIGURG],
+        Place.here)
+    func harmless(signal: Int32, place: Place) throws {
         try expectAsPlainExec(
-            [DutyRun.probe, "linger"],
+            [DutyRun.probe, "linger"], place: place,
             meanwhile: {
                 $0.awaitOutput("ready")
                 $0.send(signal)
@@ -63,10 +66,11 @@ struct SignalDutyTests {
             }, control: { #expect($0.status == 128 + SIGTERM) })
     }
 
-    @Test("A program that ignores a signal stays", arguments: [SIGTERM, SIGHUP, SIGINT])
-    func ignores(signal: Int32) throws {
+    @Test(
+        "A program that ignores a signal stays", arguments: [SIGTERM, SIGHUP, SIGINT], Place.here)
+    func ignores(signal: Int32, place: Place) throws {
         try expectAsPlainExec(
-            [DutyRun.probe, "linger", String(signal)],
+            [DutyRun.probe, "linger", String(signal)], place: place,
             meanwhile: {
                 $0.awaitOutput("ready")
                 $0.send(signal)
@@ -74,11 +78,13 @@ struct SignalDutyTests {
             }, control: { #expect($0.status == 128 + SIGUSR1) })
     }
 
-    @Test("A signal that its starter ignored is ignored in the program", arguments: [1, 2, 3, 17])
-    func inheritedIgnored(signal: Int32) throws {
+    @Test(
+        "A signal that its starter ignored is ignored in the program", arguments: [1, 2, 3, 17],
+        Place.here)
+    func inheritedIgnored(signal: Int32, place: Place) throws {
         try expectAsPlainExec(
             [DutyRun.probe, "state"],
-            starters: [DutyRun.probe, "with-ignored", String(signal)],
+            starters: [DutyRun.probe, "with-ignored", String(signal)], place: place,
             ignoring: { !$0.hasPrefix("Sig") },
             control: { end in
                 let ignored = end.output.split(separator: "\n").first { $0.hasPrefix("SigIgn") }
@@ -87,10 +93,12 @@ struct SignalDutyTests {
             })
     }
 
-    @Test("With SIGCHLD ignored by the starter the end is known all the same")
-    func ignoredChildSignal() throws {
+    @Test(
+        "With SIGCHLD ignored by the starter the end is known all the same", arguments: Place.here)
+    func ignoredChildSignal(place: Place) throws {
         try expectAsPlainExec(
             [DutyRun.probe, "exit", "33"], starters: [DutyRun.probe, "with-ignored", "17"],
+            place: place,
             control: { #expect($0.status == 33) })
     }
 
@@ -103,11 +111,12 @@ struct SignalDutyTests {
             control: { #expect(!$0.output.contains("SigBlk:\t0000000000000000")) })
     }
 
-    @Test("Different signals all arrive")
-    func several() throws {
+    @Test("Different signals all arrive", arguments: Place.here)
+    func several(place: Place) throws {
         let signals = [SIGUSR1, SIGUSR2, SIGHUP, SIGTERM, SIGWINCH, 40]
         try expectAsPlainExec(
-            [DutyRun.probe, "await", String(signals.count)], ignoring: { !$0.hasPrefix("ready") },
+            [DutyRun.probe, "await", String(signals.count)], place: place,
+            ignoring: { !$0.hasPrefix("ready") },
             meanwhile: { run in
                 run.awaitOutput("ready")
                 for signal in signals { run.send(signal) }
@@ -115,11 +124,11 @@ struct SignalDutyTests {
             })
     }
 
-    @Test("A signal between the start and the exec is not lost")
-    func early() throws {
+    @Test("A signal between the start and the exec is not lost", arguments: Place.here)
+    func early(place: Place) throws {
         // The exec waits: the program's first sign of life comes after the signal was sent.
         for above in Above.wrapped {
-            let run = try DutyRun(above, [DutyRun.probe, "await", "1"])
+            let run = try DutyRun(above, [DutyRun.probe, "await", "1"], place: place)
             run.awaitOutput("ready")
             run.send(SIGTERM)
             let end = run.finish()
@@ -128,10 +137,10 @@ struct SignalDutyTests {
         }
     }
 
-    @Test("A stopped wrapper goes on when it is continued")
-    func stoppedWrapper() throws {
+    @Test("A stopped wrapper goes on when it is continued", arguments: Place.here)
+    func stoppedWrapper(place: Place) throws {
         try expectAsPlainExec(
-            [DutyRun.probe, "await", "1"], ignoring: { $0 == "got \(SIGCONT)" },
+            [DutyRun.probe, "await", "1"], place: place, ignoring: { $0 == "got \(SIGCONT)" },
             meanwhile: { run in
                 run.awaitOutput("ready")
                 run.send(SIGSTOP)

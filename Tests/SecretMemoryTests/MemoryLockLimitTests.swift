@@ -80,8 +80,10 @@ struct MemoryLockLimitTests {
             do {
                 _ = try SecretBuffer(capacity: 16, minimumTier: .locked).count
                 exit(1)
-            } catch SecretMemoryFailure.tierUnavailable(_, let best, let number) {
-                guard best == .ordinary, number != 0 else { exit(2) }
+            } catch SecretMemoryFailure.tierUnavailable(let shortage) {
+                guard shortage.best == .ordinary, shortage.errorNumber != 0,
+                    shortage.bytes == 4096, shortage.limitBytes == 0
+                else { exit(2) }
             }
             exit(try SecretBuffer(capacity: 16, minimumTier: .ordinary).tier == .ordinary ? 0 : 3)
         }

@@ -153,9 +153,9 @@ struct SecretBufferTests {
                 let buffer = try SecretBuffer(
                     capacity: 16, minimumTier: required, maximumTier: offered)
                 Issue.record("got \(buffer.tier.name), required \(required.name)")
-            } catch SecretMemoryFailure.tierUnavailable(let named, let best, _) {
-                #expect(named == required)
-                #expect(best <= offered)
+            } catch SecretMemoryFailure.tierUnavailable(let shortage) {
+                #expect(shortage.required == required)
+                #expect(shortage.best <= offered)
             }
         }
         // Control: the same sizes are granted when the tier is not required.

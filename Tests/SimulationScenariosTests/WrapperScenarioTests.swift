@@ -39,7 +39,13 @@ struct WrapperScenarioTests {
         Issue.record("\(Self.seedsMax) seeds found nothing wrong with one that \(kind.rawValue)")
     }
 
-    @Test("the production wrapper passes", arguments: 1...10 as ClosedRange<UInt64>)
+    /// The program ended during a slow renewal; an attack ended a wrapper that was frozen; a lease
+    /// ended unsaid while the vault wanted peace.
+    private static let onceFailing: [UInt64] = [
+        80_474_408_204_264, 80_474_408_205_774, 53_336_541_952_225,
+    ]
+
+    @Test("the production wrapper passes", arguments: Array(1...10) + onceFailing)
     func production(seed: UInt64) {
         let result = Self.run(nil, seed: seed)
         #expect(result.findings.isEmpty, "seed \(seed): \(result.findings)")

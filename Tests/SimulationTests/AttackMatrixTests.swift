@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AttackCatalogue
-import AttackMatrixFiles
 import AttackPrograms
+import Foundation
 import Ports
 import Simulation
 import SimulationMatrix
@@ -10,7 +10,14 @@ import Testing
 
 @Suite("The attack matrix")
 struct AttackMatrixTests {
-    private static let files = Result { try AttackMatrixFiles(root: Checkout.root) }
+    private static let files = Result {
+        let fixtures = URL(filePath: Checkout.root).appending(path: "Fixtures")
+        return try AttackMatrixFiles(
+            names: { folder in
+                let path = fixtures.appending(path: folder).path(percentEncoded: false)
+                return try FileManager.default.contentsOfDirectory(atPath: path)
+            }, content: { try Data(contentsOf: fixtures.appending(path: $0)) })
+    }
 
     private static let full = Result {
         let files = try Self.files.get()
@@ -55,6 +62,26 @@ struct AttackMatrixTests {
         let executable = Set(matrix.catalogue.vectors.filter(\.isExecutable).map(\.id))
         #expect(played == executable)
         #expect(matrix.catalogue.vectors.count == 143)
+    }
+
+    @Test("deny+kill has the verdicts of deny, and ends every actor that a program answers")
+    func denyAndKill() throws {
+        let matrix = try Self.matrix()
+        let cells = Dictionary(
+            uniqueKeysWithValues: matrix.cells.map { (MeasuredCell(id: $0.id, at: $0.at), $0) })
+        var killed = 0
+        for cell in matrix.cells where cell.at.enforcement == EnforcementMode.denyAndKill.rawValue {
+            let at = CellCoordinates(
+                profile: cell.at.profile, delivery: cell.at.delivery,
+                enforcement: EnforcementMode.deny.rawValue, target: cell.at.target)
+            let denied = try #require(cells[MeasuredCell(id: cell.id, at: at)])
+            #expect(cell.derived.verdict == denied.derived.verdict, "\(cell.id) \(cell.at)")
+            // Module loads are observed in either mode.
+            let isAnswered = denied.derived.events.contains { $0 != "MODULE_LOAD" }
+            if isAnswered { #expect(cell.derived.actorEnds, "\(cell.id) \(cell.at)") }
+            if cell.derived.actorEnds, !denied.derived.actorEnds { killed += 1 }
+        }
+        #expect(killed > 100)
     }
 
     @Test("attackers stand where the catalogue says")
@@ -124,6 +151,11 @@ struct AttackMatrixTests {
         #expect(Self.identifiers(in: json) == Set(SimulatedAttacks.all.map { $0.id }))
         #expect(page.contains("\(total.cells) cells"))
         #expect(json.split(separator: "\n").count > total.cells)
+        for profile in matrix.profiles {
+            #expect(page.contains("href=\"#kernel-\(profile.name)\""))
+            #expect(page.contains("id=\"kernel-\(profile.name)\""))
+        }
+        for mode in EnforcementMode.modes { #expect(page.contains("<b>\(mode.rawValue)</b>")) }
         #expect(!page.contains("http"), "the page needs nothing from elsewhere")
     }
 }

@@ -134,11 +134,72 @@ struct SimulatedKernelTests {
             kernel.protect(victim)
             _ = try? kernel.attempt(.trace(victim, seizing: true), by: attacker)
             let expected = KernelEvent(
-                type: .ptraceAttach, hook: "ptrace_access_check", caller: attacker,
+                sequence: 0, type: .ptraceAttach, hook: "ptrace_access_check", caller: attacker,
                 target: victim, isDenied: response == .deny)
-            #expect(kernel.takeEvents() == [expected])
-            #expect(kernel.takeEvents().isEmpty)
+            #expect(kernel.takeEvents() == KernelEventBatch(events: [expected], lostCount: 0))
+            #expect(kernel.takeEvents().events.isEmpty)
             #expect((kernel.process(victim)?.tracer == nil) == (response == .deny))
+        }
+    }
+
+    @Test("a call that two programs answer gives one event; control: two calls give two")
+    func oneEventForEachCall() throws {
+        var kernel = SimulatedKernel()
+        let victim = kernel.start(as: Self.user)
+        let attacker = kernel.start(as: .root)
+        kernel.hooks = .agent(.observe)
+        kernel.protect(victim)
+        let opening = SystemCall.openProcessFile(
+            .memory, of: victim, through: .plain, writing: false)
+        _ = try kernel.attempt(opening, by: attacker)
+        #expect(kernel.takeEvents().events.map(\.hook) == ["file_open"])
+        _ = try kernel.attempt(opening, by: attacker)
+        _ = try kernel.attempt(opening, by: attacker)
+        #expect(kernel.takeEvents().events.map(\.sequence) == [1, 2])
+    }
+
+    @Test("a full ring counts what it loses, and denies all the same")
+    func lostEvents() throws {
+        var kernel = SimulatedKernel()
+        let victim = kernel.start(as: Self.user)
+        let attacker = kernel.start(as: .root)
+        kernel.hooks = .agent(.deny)
+        kernel.protect(victim)
+        for (count, lost) in [(EventRing.capacityStandard, 0), (EventRing.capacityStandard + 1, 1)]
+        {
+            for _ in 0..<count {
+                #expect(throws: KernelFailure.operationNotPermitted) {
+                    try kernel.attempt(.trace(victim, seizing: true), by: attacker)
+                }
+            }
+            let batch = kernel.takeEvents()
+            #expect(batch.events.count == EventRing.capacityStandard)
+            #expect(batch.lostCount == lost)
+        }
+        #expect(kernel.takeEvents() == KernelEventBatch(events: [], lostCount: 0))
+        #expect(kernel.reports.reported == UInt64(2 * EventRing.capacityStandard + 1))
+    }
+
+    @Test("deny+kill ends the actor, after the denial or after the effect; control: deny does not")
+    func killsActor() throws {
+        for killsActor in [false, true] {
+            for isSynchronous in [true, false] {
+                var features = KernelFeatures()
+                (features.bpfLSM, features.btf) = (isSynchronous, isSynchronous)
+                var kernel = SimulatedKernel(features: features)
+                let victim = kernel.start(as: Self.user)
+                let attacker = kernel.start(as: .root)
+                kernel.hooks = .agent(.deny)
+                kernel.hooks.killsActor = killsActor
+                kernel.protect(victim)
+                let answer = try? kernel.attempt(.trace(victim, seizing: true), by: attacker)
+                #expect((answer == .done) == !isSynchronous)
+                #expect((kernel.process(attacker) == nil) == killsActor)
+                #expect(kernel.process(victim) != nil)
+                let isTraced = kernel.process(victim)?.tracer == attacker
+                #expect(isTraced == (!isSynchronous && !killsActor))
+                #expect(kernel.takeEvents().events.count == 1)
+            }
         }
     }
 

@@ -9,6 +9,7 @@ struct SimulatedWorkloadTests {
     @Test("its filter denies what the host's filter denies")
     func sameFilter() {
         #expect(SimulatedWorkload.deniedCalls == Set(SystemCallFilter.restrictedCalls))
+        #expect(SimulatedWorkload.unsupportedCalls == Set(SystemCallFilter.unsupportedCalls))
     }
 
     @Test("the secret is where the delivery mode puts it, and the wrapper has it too")

@@ -101,6 +101,23 @@ final class Interrupt: Sendable {
         _ = try store.logIn()
     }
 
+    /// Login, the mount's type and the secret: each exchange would be in time.
+    @Test func `one limit holds for a whole call, however many exchanges it takes`() throws {
+        let vault = try LoopbackVault(vault: stockedVault())
+        var settings = settings(port: vault.listener.port, of: vault)
+        settings.requestSecondsMax = 1
+        var store = try store(settings, nil)
+        _ = try store.logIn()
+        vault.listener.setFault(.slow(milliseconds: 700))
+        #expect(throws: SecretStoreFailure.timedOut(host: "127.0.0.1", seconds: 1)) {
+            try store.read(path: "secret/app", fields: ["yes"]) { _, _ in }
+        }
+        // Control: an exchange alone is in time, and the next call has a time of its own.
+        _ = try store.logIn()
+        vault.listener.setFault(.slow(milliseconds: 100))
+        _ = try store.read(path: "secret/app", fields: ["yes"]) { _, _ in }
+    }
+
     @Test func `control: without an interrupt the same wait ends with its time`() throws {
         let vault = try LoopbackVault(vault: stockedVault(), fault: .silent)
         var settings = settings(port: vault.listener.port, of: vault)

@@ -128,8 +128,8 @@ struct OpenSSLAllocatorTests {
                 try OpenSSLAllocator.install(
                     arenaBytes: 64 << 10, minimumTier: .secret, maximumTier: .ordinary)
                 exit(1)
-            } catch OpenSSLAllocatorFailure.memory(.tierUnavailable(_, let best, _)) {
-                guard best == .ordinary, OpenSSLAllocator.report == nil else { exit(2) }
+            } catch OpenSSLAllocatorFailure.memory(.tierUnavailable(let shortage)) {
+                guard shortage.best == .ordinary, OpenSSLAllocator.report == nil else { exit(2) }
             }
             try OpenSSLAllocator.install(
                 arenaBytes: 64 << 10, minimumTier: .ordinary, maximumTier: .ordinary)
@@ -199,6 +199,31 @@ struct OpenSSLAllocatorTests {
                 report.ordinaryLiveBytes == 0
             else { exit(3) }
             exit(0)
+        }
+    }
+
+    @Test("Where others hold most of the limit, the smallest arena is taken of the same tier")
+    func smallestArena() async {
+        await #expect(processExitsWith: .success) {
+            let limitBytes: UInt64 = 512 << 10
+            try MemoryLockLimit.set(softBytes: limitBytes, hardBytes: limitBytes)
+            // Root holds CAP_IPC_LOCK, which frees of the limit.
+            let user = uid_t(3_000_000 + getpid())
+            if getuid() == 0, setgid(user) != 0 || setuid(user) != 0 { exit(1) }
+            // One page less than the larger arena and the pages to be left need.
+            let heldBytes = Int(limitBytes) - (192 << 10) - 8192 + 4096
+            let held = try SecretRegion(payloadBytes: heldBytes, minimumTier: .locked)
+            var settings = VaultSettings(
+                origin: Origin(scheme: "https", host: "127.0.0.1", port: 1),
+                auth: .token(file: nil))
+            settings.minimumTier = .ordinary
+            let store = try VaultSecretStore(
+                settings: settings, credential: nil,
+                openSSLMemory: .arena(leavingBytes: 8192))
+            guard let report = OpenSSLAllocator.report, report.tier == held.tier,
+                store.weakestTier == held.tier
+            else { exit(2) }
+            exit(report.arenaBytes == OpenSSLAllocator.arenaBytesMinimum ? 0 : 3)
         }
     }
 

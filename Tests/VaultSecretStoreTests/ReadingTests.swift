@@ -17,6 +17,10 @@ func stockedVault() -> SimulatedVault {
             ("number", .number("1.50e3")), ("yes", .bool(true)),
             ("object", .object([("a", .string("b"))])), ("list", .array([])), ("nothing", .null),
             ("nul", .string("a\0b")),
+            ("chain", .array([.string(pemBlock("one\"")), .string(pemBlock("twö"))])),
+            ("single", .array([.string(pemBlock("one"))])),
+            ("mixed", .array([.string(pemBlock("one")), .string("two")])),
+            ("numbers", .array([.number("1")])),
         ])
     vault.put(mount: "secret", name: "data/deep", fields: [("a", .string("deep"))])
     vault.put(mount: "secret", name: "deleted", fields: [("a", .string("b"))])
@@ -30,6 +34,11 @@ func stockedVault() -> SimulatedVault {
     vault.addToken("s.limited", readable: ["secret/data/other"])
     vault.addToken("s.blind", readable: [])
     return vault
+}
+
+/// A PEM block of no meaning.
+func pemBlock(_ text: String) -> String {
+    "-----BEGIN CERTIFICATE-----\n\(text)\n-----END CERTIFICATE-----"
 }
 
 @Suite("Reading secrets") struct ReadingTests {
@@ -90,7 +99,14 @@ func stockedVault() -> SimulatedVault {
         }
     }
 
-    @Test(arguments: ["object", "list", "nothing"])
+    @Test func `a list of PEM blocks is their bundle, whichever else is read`() throws {
+        let chain = "\(pemBlock("one\""))\n\(pemBlock("twö"))"
+        let fields = ["chain", "yes", "single", "chain", "number"]
+        let values = try vault.read("secret/app", fields)
+        #expect(values == [chain, "true", pemBlock("one"), chain, "1.50e3"])
+    }
+
+    @Test(arguments: ["object", "list", "nothing", "mixed", "numbers"])
     func `a field that is no text is refused`(_ field: String) {
         #expect(throws: SecretStoreFailure.fieldNotText(path: "secret/app", field: field)) {
             try vault.read("secret/app", [field])

@@ -129,13 +129,13 @@ import WrapperConfiguration
     @Test func `switches have their defaults and both their values`() throws {
         let standard = try Self.parse().get()
         #expect(!standard.undumpable && !standard.readOnlyValues && !standard.dropCapabilities)
-        #expect(standard.restrictSystemCalls)
+        #expect(standard.restrictSystemCalls && !standard.denySendmmsg)
         let other = try Self.parse([
             .undumpable: "true", .readOnlyValues: "1", .dropCapabilities: "true",
-            .restrictSystemCalls: "false",
+            .restrictSystemCalls: "false", .denySendmmsg: "true",
         ]).get()
         #expect(other.undumpable && other.readOnlyValues && other.dropCapabilities)
-        #expect(!other.restrictSystemCalls)
+        #expect(!other.restrictSystemCalls && other.denySendmmsg)
     }
 
     @Test func `each auth method finds its variables`() throws {

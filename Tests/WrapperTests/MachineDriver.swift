@@ -11,6 +11,8 @@ struct MachineDriver {
     var chance: UInt64 = 0
     /// Names of everything that was told.
     var told: [String] = []
+    /// Their texts.
+    var messages: [String] = []
 
     typealias Event = WrapperStateMachine.Event
     typealias Action = WrapperStateMachine.Action
@@ -29,6 +31,7 @@ struct MachineDriver {
         now = now.advanced(by: .milliseconds(Int(seconds * 1000)))
         let step = machine.handle(event, at: now, chance: chance)
         told += step.records.map(\.name)
+        messages += step.records.map(\.message)
         return step.action
     }
 

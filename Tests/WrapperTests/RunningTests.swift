@@ -127,6 +127,38 @@ import WrapperConfiguration
         #expect(driver.handle(.host(.programEnded(.exited(code: 1)))) == .revokeToken)
     }
 
+    @Test(arguments: [true, false])
+    func `tells of a process that was ended for want of its values, and goes on`(
+        _ isMemoryExhausted: Bool
+    ) {
+        var driver = MachineDriver()
+        driver.start(.forever, reading: [.leased("a", .seconds(60))])
+        let failed = FailedDelivery(
+            process: 7, step: "create-region", errorNumber: 12,
+            isMemoryExhausted: isMemoryExhausted)
+        let action = driver.handle(.host(.deliveryFailed(failed)))
+        guard case .wait(.some) = action else { Issue.record("\(action)"); return }
+        #expect(driver.told.last == "delivery_failed")
+        #expect(driver.messages.last?.contains("process 7 failed at step create-region") == true)
+        #expect(driver.messages.last?.contains("RLIMIT_MEMLOCK") == isMemoryExhausted)
+        #expect(driver.handle(.host(.programEnded(.exited(code: 0)))) == .revokeToken)
+    }
+
+    /// Found by the simulator: a slow renewal reached the vault, and the program ended after what
+    /// had been the lease's end.
+    @Test(arguments: [true, false])
+    func `revokes a lease whose renewal was broken off, over as it may be`(isBrokenOff: Bool) {
+        var driver = MachineDriver { $0.ownsToken = false }
+        let action = driver.start(.forever, reading: [.leased("a", .seconds(60))])
+        #expect(driver.waitOut(action) == .renew(Self.lease))
+        let failure: SecretStoreFailure =
+            isBrokenOff ? .interrupted : .standby(host: "vault.example.eu")
+        driver.handle(.storeFailed(failure), after: 30)
+        let end = driver.handle(.host(.programEnded(.exited(code: 0))))
+        // Control: a lease that the vault did not renew has run out.
+        #expect(end == (isBrokenOff ? .revoke(Self.lease) : .forgetLogin))
+    }
+
     @Test func `passes on a signal that came between two programs`() {
         var driver = MachineDriver()
         driver.start()
@@ -146,6 +178,21 @@ import WrapperConfiguration
         let later = driver.waitOut(wait)
         #expect(MachineDriver.end(of: later) == 45)
         #expect(driver.waitOut(later) == .renew(Self.lease))
+    }
+
+    /// Found by the simulator: a second lease ended unsaid while the vault wanted peace.
+    @Test(arguments: [(5, 0), (19, 0), (20, 1), (24, 2)])
+    func `says which leases end before the vault may be asked again`(seconds: Int, told: Int) {
+        var driver = MachineDriver(requests: 2)
+        let leases = [SecretFacts.leased("a", .seconds(60)), .leased("b", .seconds(63))]
+        _ = driver.waitOut(driver.start(.forever, reading: leases))
+        // At 40 s; the leases end at 60 s and at 63 s, and b is due at 42 s.
+        let failure = SecretStoreFailure.rateLimited(host: "v", retryAfterSeconds: seconds)
+        let wait = driver.handle(.storeFailed(failure))
+        let later = driver.waitOut(wait)
+        #expect(MachineDriver.end(of: later) == Double(40 + seconds))
+        driver.handle(.host(.deadline))
+        #expect(driver.told.count { $0 == "lease_ending" } == told, "each once")
     }
 
     @Test(arguments: [(5, true), (11, false)])

@@ -4,6 +4,8 @@ import Glibc
 
 /// A way out of a process for its own code. The raw value is the id in the catalogue.
 package enum InsideVector: String, CaseIterable, Sendable {
+    case descriptorPassing = "AV-012"
+    case inheritedDescriptor = "AV-024"
     case userFault = "AV-035"
     case fileWrite = "AV-086"
     case streamSend = "AV-088"
@@ -29,15 +31,22 @@ package struct InsideAttack {
     package static let secretBytesMax = 200
 
     private let secret: UnsafeRawBufferPointer
+    /// Of the secret's file, where one is open.
+    let descriptor: Int32?
 
-    /// - Parameter secret: where the environment says it is; stays valid.
-    package init(secret: UnsafeRawBufferPointer) {
+    /// - Parameters:
+    ///   - secret: where the environment says it is; stays valid.
+    ///   - descriptor: of the file that it was mapped from.
+    package init(secret: UnsafeRawBufferPointer, descriptor: Int32? = nil) {
+        self.descriptor = descriptor
         self.secret = UnsafeRawBufferPointer(rebasing: secret.prefix(Self.secretBytesMax))
     }
 
     /// What the attempt came to, and the refusing error number.
     package func run(_ vector: InsideVector) -> (outcome: AttackOutcome, errorNumber: Int32) {
         switch vector {
+        case .descriptorPassing: descriptorPassing()
+        case .inheritedDescriptor: inheritedDescriptor()
         case .userFault: outcome(clinux_probe_userfaultfd(), gaining: .changed)
         case .ring: outcome(clinux_probe_io_uring(), gaining: .leaked)
         case .compatibilityEntry: outcome(clinux_compatibility_call(), gaining: .controlled)
@@ -52,7 +61,7 @@ package struct InsideAttack {
         case .streamSend: throughSocket { write($0, secret.baseAddress, secret.count) }
         case .fileToSocket: fileToSocket()
         case .pipeToSocket: pipeToSocket()
-        case .pipePages: throughPipe { out, _ in fill(out) }
+        case .pipePages: pipePages()
         case .pipeCopy: twoPipes { clinux_tee($0, $1, secret.count) }
         case .pipeToPipe: twoPipes { clinux_splice($0, $1, secret.count) }
         case .messageQueue:
@@ -69,7 +78,7 @@ package struct InsideAttack {
     }
 
     /// Whether what `body` puts into a buffer is the secret.
-    private func received(
+    func received(
         _ body: (UnsafeMutableRawBufferPointer) -> Int64
     ) -> (AttackOutcome, Int32) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(
@@ -158,6 +167,22 @@ package struct InsideAttack {
         let taken = clinux_vmsplice(pipe, secret.baseAddress, secret.count)
         guard taken < 0 else { return taken }
         return Int64(write(pipe, secret.baseAddress, secret.count))
+    }
+
+    /// vmsplice of the secret's pages, or of a copy in ordinary memory; by no other call.
+    private func pipePages() -> (AttackOutcome, Int32) {
+        let copy = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: secret.count, alignment: 16)
+        copy.copyMemory(from: secret)
+        // The pipe refers to its page until it was read.
+        defer {
+            clinux_zero(copy.baseAddress, copy.count)
+            copy.deallocate()
+        }
+        return throughPipe { out, _ in
+            let taken = clinux_vmsplice(out, secret.baseAddress, secret.count)
+            return taken < 0 ? clinux_vmsplice(out, copy.baseAddress, copy.count) : taken
+        }
     }
 
     private func throughSocket(_ send: (Int32) -> Int) -> (AttackOutcome, Int32) {

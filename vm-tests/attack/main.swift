@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AttackPrograms
 import CLinux
+import DeliveredValue
 @preconcurrency import Glibc
 
 let usage = """
@@ -42,12 +43,12 @@ func hexadecimal(_ text: String) -> UInt64? {
 
 /// `attack inside NAME`: prints `ID OUTCOME ERROR-NUMBER` per vector.
 func attackFromInside(_ name: String) -> Never {
-    guard let value = getenv(name), strlen(value) >= Needle.bytesMin else {
+    guard let secret = DeliveredValue.find(name), secret.count >= Needle.bytesMin else {
         fail("no value in \(name)")
     }
-    let secret = UnsafeRawBufferPointer(start: value, count: strlen(value))
+    let attack = InsideAttack(secret: secret, descriptor: DeliveredValue.descriptor(of: name))
     for vector in InsideVector.allCases {
-        let result = InsideAttack(secret: secret).run(vector)
+        let result = attack.run(vector)
         print("\(vector.rawValue) \(result.outcome.rawValue) \(result.errorNumber)")
     }
     fflush(stdout)
@@ -55,6 +56,11 @@ func attackFromInside(_ name: String) -> Never {
 }
 
 var arguments = Array(CommandLine.arguments.dropFirst())
+// What `attack inside` executes.
+if arguments.count == 2, let number = Int32(arguments[1]) {
+    if arguments[0] == "map" { InsideAttack.show(number) }
+    if arguments[0] == "receive" { InsideAttack.receive(from: number) }
+}
 if arguments.count == 2, arguments[0] == "inside" { attackFromInside(arguments[1]) }
 var options: [String: String] = [:]
 var words: [String] = []

@@ -6,7 +6,7 @@ import AttackPrograms
 /// LSM program: the host compares each result with the simulated kernel's.
 struct VectorSuite {
     private static let needles: [(delivery: String, index: UInt64)] = [
-        ("splice", 71), ("environ", 72),
+        ("splice", 71), ("environ", 72), ("file", 74),
     ]
 
     private static let controlNeedle: UInt64 = 73
@@ -61,7 +61,9 @@ struct VectorSuite {
                 secretVariable: (Application.variable, needle), path: Self.attackPath)
         else { return host.console("vectors: the control could not be executed") }
         let results = insideResults(of: child)
-        let filtered = [InsideVector.userFault, .ring].map(\.rawValue)
+        let filtered = [
+            InsideVector.userFault, .ring, .pipePages, .pipeCopy, .pipeToPipe, .pipeToSocket,
+        ].map(\.rawValue)
         let worked = results.filter {
             filtered.contains($0.id) && $0.outcome != AttackOutcome.refused.rawValue
         }

@@ -66,6 +66,8 @@ enum CanaryWorld {
         run.report(ProgramStarted(subject: "application"))
         run.report(AttackHandled("AV-001#1"))
         run.report(SecurityEventRecorded("AV-001#1"))
+        run.report(AttackPlayed("AV-001#1", .blocked, hasGained: false))
+        run.report(AttackPlayed("AV-080#1", .succeeds, hasGained: true, ended: ["application"]))
         run.report(QuantityObserved("queue", value: 10, limit: 10))
         run.report(LeaseIssued("lease-1", holder: "holder", expires: run.later(.seconds(60))))
         run.report(ConditionChanged("serving", holds: false))

@@ -3,7 +3,7 @@
 /// The canaries of the standard oracles and of the tripwire.
 package enum StandardCanaries {
     package static let all: [OracleCanary] =
-        taint + failClosed + convergence + leases + events + hygiene + bounds + tripwire
+        taint + failClosed + convergence + leases + events + attacks + hygiene + bounds + tripwire
 
     /// Every sink and encoding, whole and split over two writes; delivery to the wrong one.
     private static let taint: [OracleCanary] = Sink.named.flatMap { sink in
@@ -98,6 +98,18 @@ package enum StandardCanaries {
             run.report(AttackHandled("AV-001#2"))
             run.report(AttackHandled("AV-001#3"))
             run.report(SecurityEventsLost(count: 1))
+        },
+    ]
+
+    private static let attacks = [
+        OracleCanary("attack/gained", oracle: "attack") { run in
+            run.report(AttackPlayed("AV-001#2", .blocked, hasGained: true))
+        },
+        OracleCanary("attack/ended", oracle: "attack") { run in
+            run.report(AttackPlayed("AV-001#2", .blocked, hasGained: false, ended: ["wrapper"]))
+        },
+        OracleCanary("attack/contradictory", oracle: "attack") { run in
+            run.report(AttackPlayed("AV-001#2", .contradictory, hasGained: false))
         },
     ]
 

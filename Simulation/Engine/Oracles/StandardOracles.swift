@@ -5,7 +5,7 @@ package enum StandardOracles {
     package static func make() -> [any Oracle] {
         [
             TaintOracle(), FailClosedOracle(), ConvergenceOracle(), LeaseOracle(), EventOracle(),
-            HygieneOracle(), BoundsOracle(),
+            AttackOracle(), HygieneOracle(), BoundsOracle(),
         ]
     }
 }

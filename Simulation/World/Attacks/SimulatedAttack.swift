@@ -35,6 +35,8 @@ package struct AttackScene: Sendable {
     package let neighbour: ProcessID
     package let target: ProcessID
     package let secret: [UInt8]
+    /// Every run of the secret that counts as a leak.
+    private let runs: Set<UInt64>
 
     package init(
         attacker: ProcessID, neighbour: ProcessID, target: ProcessID, secret: [UInt8]
@@ -43,18 +45,27 @@ package struct AttackScene: Sendable {
         self.neighbour = neighbour
         self.target = target
         self.secret = secret
+        var runs: Set<UInt64> = []
+        Self.eachRun(of: secret) { runs.insert($0) }
+        self.runs = runs
     }
 
-    /// Shortest run of the secret that counts as a leak (bytes).
+    /// Shortest run of the secret that counts as a leak (bytes): as many as a word has.
     package static let runBytesMin = 8
 
     /// Whether `bytes` holds a run of the secret.
     package func isLeak(_ bytes: [UInt8]) -> Bool {
-        guard secret.count >= Self.runBytesMin, bytes.count >= Self.runBytesMin else {
-            return false
-        }
-        return (0...secret.count - Self.runBytesMin).contains { start in
-            bytes.contains(secret[start..<start + Self.runBytesMin])
+        var isFound = false
+        Self.eachRun(of: bytes) { isFound = isFound || runs.contains($0) }
+        return isFound
+    }
+
+    /// Calls `body` with each `runBytesMin` bytes in a row, as a number.
+    private static func eachRun(of bytes: [UInt8], _ body: (UInt64) -> Void) {
+        var run: UInt64 = 0
+        for (index, byte) in bytes.enumerated() {
+            run = run << 8 | UInt64(byte)
+            if index >= runBytesMin - 1 { body(run) }
         }
     }
 

@@ -49,6 +49,8 @@ package struct ArmedHooks: Sendable, Equatable {
     package var attachment = Attachment.bestTier
     /// READ-mode checks that the program on ptrace_access_check answers; ATTACH always.
     package var readPurposes: Set<ReadPurpose> = []
+    /// Whoever a program answers with `deny` gets SIGKILL too. It arrives when the call is over.
+    package var killsActor = false
 
     package init() {}
 
@@ -105,11 +107,18 @@ extension SimulatedKernel {
             guard let guarded = protection[target], caller != target, guarded.tracer != caller
             else { return }
         }
+        try answer(response, at: hook, type, by: caller, on: target)
+    }
+
+    /// Reports the call, condemns the caller and denies, as far as the response and the kernel go.
+    private mutating func answer(
+        _ response: ArmedHooks.Response, at hook: Hook, _ type: KernelEventType,
+        by caller: ProcessID, on target: ProcessID?
+    ) throws(KernelFailure) {
         let isDenied = response == .deny && deniesSynchronously(hook)
-        events.append(
-            KernelEvent(
-                type: type, hook: hook.rawValue, caller: caller, target: target,
-                isDenied: isDenied))
+        reports.report(
+            type, hook: hook.rawValue, by: caller, on: target, isDenied: isDenied)
+        if response == .deny, hooks.killsActor { condemned.insert(caller) }
         if isDenied { throw .operationNotPermitted }
     }
 
@@ -122,12 +131,7 @@ extension SimulatedKernel {
             let guarded = protection[caller],
             guarded.values.contains(where: { Self.shareRun($0, bytes) })
         else { return }
-        let isDenied = response == .deny && deniesSynchronously(hook)
-        events.append(
-            KernelEvent(
-                type: .secretLeak, hook: hook.rawValue, caller: caller, target: caller,
-                isDenied: isDenied))
-        if isDenied { throw .operationNotPermitted }
+        try answer(response, at: hook, .secretLeak, by: caller, on: caller)
     }
 
     /// Whether a program attached there ever runs.

@@ -17,7 +17,8 @@ extension KernelFeatures {
         }
     }
 
-    private static var switches: [(String, WritableKeyPath<KernelFeatures, Bool>)] {
+    /// What a profile's facts decide, by the fact's name.
+    package static var switches: [(name: String, feature: WritableKeyPath<KernelFeatures, Bool>)] {
         [
             ("memfdSecret", \.memfdSecret), ("bpfLSM", \.bpfLSM), ("btf", \.btf),
             ("kcore", \.kernelCore), ("devMemRead", \.physicalMemory), ("pidfdGetfd", \.pidfdGetfd),

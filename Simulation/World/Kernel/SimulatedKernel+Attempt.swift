@@ -6,13 +6,24 @@ extension SimulatedKernel {
         _ call: SystemCall, by caller: ProcessID
     ) throws(KernelFailure) -> KernelAnswer {
         guard let process = table[caller] else { throw .noSuchProcess }
-        if rules.obeysFilters, let name = call.filteredName, process.deniedCalls.contains(name) {
-            throw .operationNotPermitted
+        if callDepth == 0 { reports.beginCall() }
+        callDepth += 1
+        defer { endCall() }
+        if rules.obeysFilters, let name = call.filteredName {
+            if process.deniedCalls.contains(name) { throw .operationNotPermitted }
+            if process.unsupportedCalls.contains(name) { throw .invalidArgument }
         }
         if let answer = try attemptOnProcess(call, by: caller) { return answer }
         if let answer = try attemptOnFile(call, by: caller) { return answer }
         if let answer = try attemptOnMachine(call, by: caller) { return answer }
         return try attemptFromInside(call, by: process)
+    }
+
+    private mutating func endCall() {
+        callDepth -= 1
+        guard callDepth == 0 else { return }
+        for id in condemned.sorted() { end(id) }
+        condemned = []
     }
 
     /// PTRACE_MODE_ATTACH and PTRACE_MODE_READ.
@@ -109,15 +120,21 @@ extension SystemCall {
         case .openCounter: "perf_event_open"
         case .loadModule: "finit_module"
         case .registerUserFault: "userfaultfd"
-        case .send(_, let channel), .sendPages(_, let channel):
-            channel.needsRing ? "io_uring_setup" : nil
+        case .send(_, let channel), .sendPages(_, let channel): channel.filteredName
         default: nil
         }
     }
 }
 
 extension OutwardChannel {
-    var needsRing: Bool {
-        [.ringWrite, .ringSend, .ringRegisteredBuffer, .ringOther].contains(self)
+    /// The call that the channel cannot do without.
+    var filteredName: String? {
+        switch self {
+        case .ringWrite, .ringSend, .ringRegisteredBuffer, .ringOther: "io_uring_setup"
+        case .pipePages: "vmsplice"
+        case .pipeCopy: "tee"
+        case .pipeToPipe, .pipeToSocket: "splice"
+        default: nil
+        }
     }
 }

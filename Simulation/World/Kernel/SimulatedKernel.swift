@@ -62,6 +62,8 @@ package struct SimulatedKernel: Kernel, Sendable {
         var hasCoreLimit = false
         /// System calls that its seccomp filter answers with EPERM.
         package var deniedCalls: Set<String> = []
+        /// Those that it answers with EINVAL.
+        package var unsupportedCalls: Set<String> = []
         /// Its filter kills it for a call of another architecture.
         package var killsForeignEntries = false
     }
@@ -69,7 +71,7 @@ package struct SimulatedKernel: Kernel, Sendable {
     /// Where core_pattern sends a core.
     enum CoreTarget: Sendable { case file, pipe }
 
-    package let features: KernelFeatures
+    package internal(set) var features: KernelFeatures
     package var rules = Rules()
     /// What the loaded programs are attached to.
     package var hooks = ArmedHooks()
@@ -77,7 +79,12 @@ package struct SimulatedKernel: Kernel, Sendable {
     var table: [ProcessID: Process] = [:]
     var spaces: [Int: [Mapping]] = [:]
     var protection: [ProcessID: Protection] = [:]
-    var events: [KernelEvent] = []
+    /// What loaded programs have to tell.
+    package var reports = EventRing()
+    /// Processes that a signal ends when the running call is over.
+    var condemned: Set<ProcessID> = []
+    /// A call may be made of others.
+    var callDepth = 0
     /// Content of pages that nobody owns any more.
     var freedPages: [UInt8] = []
     var coreTarget = CoreTarget.file
@@ -129,6 +136,23 @@ extension SimulatedKernel {
         return start
     }
 
+    /// Wiped and unmapped: every mapping of that kind.
+    mutating func unmap(_ kind: MemoryKind, of id: ProcessID) throws(KernelFailure) {
+        guard let process = table[id] else { throw .noSuchProcess }
+        spaces[process.space]?.removeAll { $0.kind == kind }
+    }
+
+    /// Ends a process and everything that descends from it.
+    mutating func endTree(_ root: ProcessID) {
+        guard root != 0 else { return }
+        var tree: Set<ProcessID> = [root]
+        // Children have higher numbers than their parents.
+        for id in table.keys.sorted() where table[id].map({ tree.contains($0.parent) }) ?? false {
+            tree.insert(id)
+        }
+        for id in tree.sorted() { end(id) }
+    }
+
     /// Puts a descriptor into a process at the first free number.
     package mutating func open(
         _ descriptor: Descriptor, in id: ProcessID
@@ -167,6 +191,7 @@ extension SimulatedKernel {
         child.tracer = parent.tracer
         child.descriptors = parent.descriptors
         child.deniedCalls = parent.deniedCalls
+        child.unsupportedCalls = parent.unsupportedCalls
         child.killsForeignEntries = parent.killsForeignEntries
         if rules.inheritsProtection { protection[child.id] = protection[parent.id] }
         return enter(child)
@@ -194,8 +219,5 @@ extension SimulatedKernel {
         try mappings(of: id).map { MemoryRegion(range: $0.range, kind: $0.kind) }
     }
 
-    package mutating func takeEvents() -> [KernelEvent] {
-        defer { events = [] }
-        return events
-    }
+    package mutating func takeEvents() -> KernelEventBatch { reports.take() }
 }

@@ -11,6 +11,14 @@ package enum ModelledDelivery: String, Sendable, CaseIterable {
     case file
     /// The classic environment block.
     case environ
+
+    package init(_ mode: DeliveryMode) {
+        switch mode {
+        case .splice: self = .splice
+        case .file: self = .file
+        case .environ: self = .environ
+        }
+    }
 }
 
 /// What watches the machine.
@@ -20,11 +28,13 @@ package enum EnforcementMode: String, Sendable, CaseIterable {
     case detect
     /// They deny.
     case deny
+    /// They deny, and whoever they deny gets SIGKILL.
+    case denyAndKill = "deny+kill"
     /// The test program bpf/deny_ptrace.bpf.c, which VM tests load: not a mode of the product.
     case denyPtraceProgram = "deny_ptrace"
 
     /// The modes of the product.
-    package static let modes = [EnforcementMode.none, .detect, .deny]
+    package static let modes = [EnforcementMode.none, .detect, .deny, .denyAndKill]
 }
 
 /// A machine on which the wrapper has delivered a secret to an application, and somebody who is
@@ -37,60 +47,133 @@ package struct SimulatedWorkload: Sendable {
     }
 
     package var kernel: SimulatedKernel
-    package let wrapper: ProcessID
-    package let application: ProcessID
+    package private(set) var wrapper: ProcessID = 0
+    package private(set) var application: ProcessID = 0
     /// Root on the node, with every capability.
-    package let attacker: ProcessID
+    package private(set) var attacker: ProcessID
     /// Root in another container, without CAP_SYS_PTRACE.
-    package let neighbour: ProcessID
-    package let secret: [UInt8]
+    package private(set) var neighbour: ProcessID
+    package private(set) var secret: [UInt8] = []
+    package let delivery: ModelledDelivery
+    package let enforcement: EnforcementMode
+    package let follow: FollowStrategy
 
     /// What the application's filter denies; the list of LinuxProcessHost, which a test compares.
     package static let deniedCalls: Set<String> = [
         "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "io_uring_setup",
         "io_uring_enter", "io_uring_register", "userfaultfd", "perf_event_open", "kcmp", "bpf",
-        "init_module", "finit_module", "delete_module",
+        "init_module", "finit_module", "delete_module", "vmsplice", "tee",
     ]
 
+    /// What it answers as a kernel does that cannot.
+    package static let unsupportedCalls: Set<String> = ["splice"]
+
     private static let user: UInt32 = 1000
+    private static let ownCredentials = SimulatedKernel.Credentials(
+        user: user, mayTraceAll: false)
+    private static let neighbourCredentials = SimulatedKernel.Credentials(
+        user: 0, mayTraceAll: false)
 
     package init(
         features: KernelFeatures, delivery: ModelledDelivery, enforcement: EnforcementMode,
         follow: FollowStrategy = .standard,
         secret: [UInt8] = Array("6f9Q-canary-Zt3x-7Lm0-pq5V".utf8)
     ) throws {
-        guard features.memfdSecret || delivery == .environ else { throw Refusal.noSecretMemory }
-        self.secret = secret
-        kernel = SimulatedKernel(features: features)
-        attacker = kernel.start(as: .root)
-        neighbour = kernel.start(
-            as: SimulatedKernel.Credentials(user: 0, mayTraceAll: false))
-        let own = SimulatedKernel.Credentials(user: Self.user, mayTraceAll: false)
-        wrapper = kernel.start(as: own)
-        application = kernel.start(as: own, parent: wrapper)
+        try self.init(
+            idleOn: features, delivery: delivery, enforcement: enforcement, follow: follow)
         try startWrapper()
-        try startApplication(delivery, follow)
-        arm(enforcement)
+        try startApplication(with: secret)
     }
 
-    /// Undumpable, with a master copy in the best memory there is and no descriptor to it.
-    private mutating func startWrapper() throws(KernelFailure) {
+    /// The machine before the wrapper's start.
+    package init(
+        idleOn features: KernelFeatures, delivery: ModelledDelivery,
+        enforcement: EnforcementMode, follow: FollowStrategy = .standard
+    ) throws(Refusal) {
+        guard features.memfdSecret || delivery == .environ else { throw .noSecretMemory }
+        self.delivery = delivery
+        self.enforcement = enforcement
+        self.follow = follow
+        kernel = SimulatedKernel(features: features)
+        kernel.hooks = Self.hooks(of: enforcement)
+        attacker = kernel.start(as: .root)
+        neighbour = kernel.start(as: Self.neighbourCredentials)
+    }
+
+    /// What the programs of a mode answer.
+    package static func hooks(of enforcement: EnforcementMode) -> ArmedHooks {
+        switch enforcement {
+        case .none: return ArmedHooks()
+        case .detect: return .agent(.observe)
+        case .deny: return .agent(.deny)
+        case .denyAndKill:
+            var hooks = ArmedHooks.agent(.deny)
+            hooks.killsActor = true
+            return hooks
+        case .denyPtraceProgram: return .denyPtraceProgram
+        }
+    }
+}
+
+// MARK: - Its life
+
+extension SimulatedWorkload {
+    /// A wrapper without a program yet; one that runs ends first, with all that it started.
+    package mutating func startWrapper() throws(KernelFailure) {
+        endWrapper()
+        wrapper = kernel.start(as: Self.ownCredentials)
         try kernel.change(wrapper) { $0.isDumpable = false }
         try mapImage(in: wrapper, environment: [])
-        let kind: MemoryKind = kernel.features.memfdSecret ? .secret : .locked
-        _ = try kernel.map(secret, kind: kind, in: wrapper)
+        if enforcement != .none { kernel.protect(wrapper) }
     }
 
-    private mutating func startApplication(
-        _ delivery: ModelledDelivery, _ follow: FollowStrategy
-    ) throws(KernelFailure) {
+    /// The wrapper fetches a secret and starts a program with it; one that runs ends first.
+    package mutating func startApplication(with secret: [UInt8]) throws(KernelFailure) {
+        endApplication()
+        self.secret = secret
+        try keepCopy()
+        application = kernel.start(as: Self.ownCredentials, parent: wrapper)
         let inUse = Array(secret.prefix(8))
         try kernel.change(application) { process in
             process.deniedCalls = Self.deniedCalls
+            process.unsupportedCalls = Self.unsupportedCalls
             process.killsForeignEntries = true
             process.registers = inUse
             process.arguments = Array("application\0--verbose\0".utf8)
         }
+        try deliver()
+        guard enforcement != .none else { return }
+        kernel.protect(application, Protection(tracer: wrapper, values: [secret]))
+    }
+
+    /// The program is gone, with all that it started.
+    package mutating func endApplication() { kernel.endTree(application) }
+
+    package mutating func endWrapper() {
+        kernel.endTree(wrapper)
+        endApplication()
+    }
+
+    /// Whoever was killed comes back as another process.
+    package mutating func reviveAttackers() {
+        if kernel.process(attacker) == nil { attacker = kernel.start(as: .root) }
+        if kernel.process(neighbour) == nil {
+            neighbour = kernel.start(as: Self.neighbourCredentials)
+        }
+    }
+
+    package var runsWrapper: Bool { kernel.process(wrapper) != nil }
+    package var runsApplication: Bool { kernel.process(application) != nil }
+
+    /// The wrapper's master copy, in the best memory there is, without a descriptor to it.
+    private mutating func keepCopy() throws(KernelFailure) {
+        let kind: MemoryKind = kernel.features.memfdSecret ? .secret : .locked
+        try kernel.unmap(kind, of: wrapper)
+        _ = try kernel.map(secret, kind: kind, in: wrapper)
+        if enforcement != .none { kernel.protect(wrapper, Protection(values: [secret])) }
+    }
+
+    private mutating func deliver() throws(KernelFailure) {
         let name = Array("PASSWORD=".utf8)
         try mapImage(in: application, environment: delivery == .environ ? name + secret : name)
         _ = try kernel.open(.channel, in: application)
@@ -109,16 +192,5 @@ package struct SimulatedWorkload: Sendable {
         _ = try kernel.map([UInt8](repeating: 0x90, count: 64), kind: .program, in: id)
         _ = try kernel.map([UInt8](repeating: 0, count: 64), kind: .ordinary, in: id)
         _ = try kernel.map(environment + [0], kind: .stack, in: id)
-    }
-
-    private mutating func arm(_ enforcement: EnforcementMode) {
-        switch enforcement {
-        case .none: return
-        case .detect: kernel.hooks = .agent(.observe)
-        case .deny: kernel.hooks = .agent(.deny)
-        case .denyPtraceProgram: kernel.hooks = .denyPtraceProgram
-        }
-        kernel.protect(wrapper, Protection(values: [secret]))
-        kernel.protect(application, Protection(tracer: wrapper, values: [secret]))
     }
 }

@@ -3,6 +3,7 @@ import CLinux
 internal import Delivery
 import Glibc
 internal import Ports
+internal import SecretMemory
 
 /// A child between its fork and its execve, and the channel it reports over.
 struct StartedChild {
@@ -52,6 +53,8 @@ struct StartedChild {
             .refused(call: "prctl(PR_CAPBSET_DROP)", errorNumber: errorNumber)
         case Int(CLINUX_STEP_DROP_CAPABILITIES):
             .refused(call: "prctl(PR_CAP_AMBIENT)", errorNumber: errorNumber)
+        case Int(CLINUX_STEP_LOCK_LIMIT):
+            .refused(call: "setrlimit(RLIMIT_MEMLOCK)", errorNumber: errorNumber)
         default: .systemCall("child set-up", errorNumber: errorNumber)
         }
     }
@@ -79,9 +82,28 @@ struct ChildStart {
     var waitsForTracer = false
     var noNewPrivileges = false
     var dropsCapabilities = false
+    /// Soft and hard RLIMIT_MEMLOCK of the program; nil: as here.
+    private(set) var lockLimit: rlimit? = nil
     let signals: SignalSet
     /// Descriptors that the program inherits, numbered from `PassedFiles.firstNumber` on.
     var passed: [Int32] = []
+
+    /// Gives the program the limit that it would have without the wrapper. What it gets from us is
+    /// added, as far as the hard limit allows: its own memory must not become less by it.
+    ///
+    /// - Parameter bytes: of locked memory that the program gets from us.
+    mutating func limitLockedMemory(_ own: MemoryLockLimit?, sharing bytes: Int) {
+        guard let own else { return }
+        lockLimit = rlimit(
+            rlim_cur: rlim_t(Self.softLockLimit(own, sharing: bytes)),
+            rlim_max: rlim_t(own.hardBytes))
+    }
+
+    /// Without a limit (`UInt64.max`) there is none afterwards.
+    static func softLockLimit(_ own: MemoryLockLimit, sharing bytes: Int) -> UInt64 {
+        let (sum, overflows) = own.softBytes.addingReportingOverflow(UInt64(bytes))
+        return overflows ? own.hardBytes : min(sum, own.hardBytes)
+    }
 
     /// Forks; the child runs C only, up to its execve.
     func start() throws(ProcessHostFailure) -> StartedChild {
@@ -136,7 +158,9 @@ struct ChildStart {
                             own_process_group: signals.sharesTerminal ? 0 : 1,
                             ignore_child_signal: signals.ignoresChildren ? 1 : 0,
                             passed: nil, passed_count: 0,
-                            passed_first: PassedFiles.firstNumber)
+                            passed_first: PassedFiles.firstNumber,
+                            sets_lock_limit: lockLimit == nil ? 0 : 1,
+                            lock_limit: lockLimit ?? rlimit())
                         return passed.withUnsafeBufferPointer { passed in
                             plan.passed = passed.baseAddress
                             plan.passed_count = Int32(passed.count)

@@ -3,7 +3,7 @@ import CLinux
 internal import Delivery
 import Glibc
 internal import Ports
-import SecretMemory
+internal import SecretMemory
 
 /// The values of one generation: the master copy, and the non-secret facts about it.
 ///
@@ -151,4 +151,18 @@ struct DeliveryRegion {
 /// Why a region could not be had.
 struct RegionFailure: Error {
     let errorNumber: Int32
+
+    /// - Parameter bytes: of the region.
+    func hostFailure(bytes: Int) -> ProcessHostFailure {
+        guard errorNumber == ENOMEM || errorNumber == EAGAIN else {
+            return .refused(call: "memfd_secret", errorNumber: errorNumber)
+        }
+        let page = SecretBuffer.lockedBytes(forCapacity: 1)
+        return .memory(
+            .tierUnavailable(
+                MemoryShortage(
+                    required: .secret, best: .ordinary, errorNumber: errorNumber,
+                    bytes: (bytes + page - 1) / page * page,
+                    limitBytes: MemoryLockLimit.bindingBytes)))
+    }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import CLinux
 import Glibc
-import SecretMemory
+internal import SecretMemory
 
 /// What has to be changed in the environment array of an exec.
 struct EnvironmentPlan: Equatable {

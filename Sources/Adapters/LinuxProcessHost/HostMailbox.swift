@@ -142,6 +142,20 @@ final class HostMailbox: Sendable {
         }
     }
 
+    /// Most news that may wait when a failed delivery joins them: a tree can fail to start
+    /// processes faster than they are told.
+    static let waitingFailuresMax = 256
+
+    /// False when too much waits already.
+    func tell(_ failed: FailedDelivery) -> Bool {
+        contents.withLock { contents in
+            guard contents.news.count < Self.waitingFailuresMax else { return false }
+            contents.news.append(.event(.deliveryFailed(failed)))
+            Self.raise(newsDescriptor)
+            return true
+        }
+    }
+
     /// Nil when there are none.
     func takeNews() -> News? {
         contents.withLock { contents in

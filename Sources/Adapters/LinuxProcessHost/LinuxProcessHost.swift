@@ -3,7 +3,7 @@ import CLinux
 package import Delivery
 import Glibc
 package import Ports
-import SecretMemory
+package import SecretMemory
 
 /// Starts programs on Linux and delivers values to them and to what they execute.
 ///
@@ -16,11 +16,36 @@ package struct LinuxProcessHost: ProcessHost {
         package var faults: [DeliveryFault] = []
         /// Give up what a waiting wrapper has no use for once the program is started.
         package var givesUpOwnPrivileges = true
+        /// RLIMIT_MEMLOCK as the program shall find it; nil: as it is here.
+        package var programLockLimit: MemoryLockLimit?
         /// Gets one line per event that an operator should see; never holds a value. Called on
         /// the trees' thread.
         package var report: @Sendable (String) -> Void = { _ in }
 
         package init() {}
+    }
+
+    /// Secret memory (bytes) that starting a program takes at least: under `splice` a page to work
+    /// in and a region of one page, under `file` one page at a time.
+    package static func lockedBytesMin(
+        toStart delivery: DeliveryMode, readableFiles: Bool
+    ) -> Int {
+        let page = SecretBuffer.lockedBytes(forCapacity: 1)
+        switch delivery {
+        case .splice: return SecretBuffer.lockedBytes(forCapacity: Supervisor.workBytes) + page
+        case .file: return readableFiles ? 0 : page
+        case .environ: return 0
+        }
+    }
+
+    /// Asks for so much memfd_secret memory and gives it back: what cannot be delivered need not
+    /// be fetched.
+    package static func requireSecretMemory(bytes: Int) throws(ProcessHostFailure) {
+        guard bytes > 0 else { return }
+        switch DeliveryRegion.make(bytes: bytes, fill: { _ in }) {
+        case .success(let region): close(region.descriptor)
+        case .failure(let failure): throw failure.hostFailure(bytes: bytes)
+        }
     }
 
     private let options: Options

@@ -3,6 +3,7 @@ import CLinux
 internal import Delivery
 import Glibc
 internal import Ports
+internal import SecretMemory
 
 /// The values as files that a program inherits (delivery mode `file`): one for each, holding the
 /// value's bytes and nothing else, under the number that its environment entry names.
@@ -35,6 +36,14 @@ struct PassedFiles {
         entries = values.entries.enumerated().map { index, entry in
             RawText(
                 bytes: entry.placeholder + "/proc/self/fd/\(Int(Self.firstNumber) + index)".utf8)
+        }
+    }
+
+    /// Locked memory that mapping each file once takes.
+    static func mappedBytes(_ values: DeliveredValues) -> Int {
+        let page = SecretBuffer.lockedBytes(forCapacity: 1)
+        return values.entries.reduce(0) { sum, entry in
+            sum + (values.value(of: entry).count + page - 1) / page * page
         }
     }
 
@@ -72,8 +81,7 @@ struct PassedFiles {
         }
         switch made {
         case .success(let region): return region.descriptor
-        case .failure(let failure):
-            throw .refused(call: "memfd_secret", errorNumber: failure.errorNumber)
+        case .failure(let failure): throw failure.hostFailure(bytes: value.count)
         }
     }
 

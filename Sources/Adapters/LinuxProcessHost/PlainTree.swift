@@ -19,13 +19,15 @@ final class PlainTree: ProgramTree {
 
     /// Returns once the program is executed.
     init(
-        _ request: StartRequest, _ values: DeliveredValues, _ signals: SignalSet
+        _ request: StartRequest, _ values: DeliveredValues, _ signals: SignalSet,
+        options: LinuxProcessHost.Options
     ) throws(ProcessHostFailure) {
         programName = request.launch.programName
         let child: StartedChild
         switch request.launch.delivery {
-        case .file: child = try Self.startWithFiles(request, values, signals)
-        case .environ, .splice: child = try Self.startClassic(request, values, signals)
+        case .file: child = try Self.startWithFiles(request, values, signals, options)
+        case .environ, .splice:
+            child = try Self.startClassic(request, values, signals, options)
         }
         defer { close(child.channel) }
         program = child.process
@@ -41,8 +43,11 @@ final class PlainTree: ProgramTree {
         var start = ChildStart(
             path: request.path, arguments: launch.arguments, environment: environment,
             signals: signals)
-        if launch.child.restrictSystemCalls {
-            start.filter = try SystemCallFilter(trap: .none, restrict: true)
+        let child = launch.child
+        if child.restrictSystemCalls || child.denySendmmsg {
+            start.filter = try SystemCallFilter(
+                trap: .none, restrict: child.restrictSystemCalls,
+                denySendmmsg: child.denySendmmsg)
         }
         start.noNewPrivileges = true
         start.dropsCapabilities = launch.child.dropCapabilities
@@ -50,10 +55,12 @@ final class PlainTree: ProgramTree {
     }
 
     private static func startClassic(
-        _ request: StartRequest, _ values: DeliveredValues, _ signals: SignalSet
+        _ request: StartRequest, _ values: DeliveredValues, _ signals: SignalSet,
+        _ options: LinuxProcessHost.Options
     ) throws(ProcessHostFailure) -> StartedChild {
         let plain = values.plainEntries(of: request.launch.environment)
         var start = try plan(request, environment: plain, signals)
+        start.limitLockedMemory(options.programLockLimit, sharing: 0)
         let bytes = values.bytes
         // execve takes char *const[], and writes to none of them.
         let base = UnsafeMutableRawPointer(mutating: bytes.baseAddress)
@@ -67,12 +74,16 @@ final class PlainTree: ProgramTree {
     }
 
     private static func startWithFiles(
-        _ request: StartRequest, _ values: DeliveredValues, _ signals: SignalSet
+        _ request: StartRequest, _ values: DeliveredValues, _ signals: SignalSet,
+        _ options: LinuxProcessHost.Options
     ) throws(ProcessHostFailure) -> StartedChild {
         let plain = values.plainEntries(of: request.launch.environment)
-        let files = try PassedFiles(values, isReadable: request.launch.child.readableFiles)
+        let isReadable = request.launch.child.readableFiles
+        let files = try PassedFiles(values, isReadable: isReadable)
         defer { files.close() }
         var start = try plan(request, environment: plain + files.entries, signals)
+        start.limitLockedMemory(
+            options.programLockLimit, sharing: isReadable ? 0 : PassedFiles.mappedBytes(values))
         start.passed = files.descriptors
         return try start.start()
     }

@@ -2,13 +2,12 @@
 import CLinux
 import Glibc
 package import Ports
-import SecretMemory
 
 /// What the wrapper does to itself before the first byte of a secret arrives.
 package enum ProcessHardening {
     /// Makes this process undumpable, which keeps core dumps away and other processes of the same
     /// user out of its memory (PR_SET_DUMPABLE(2const)); gives up every way to gain privileges
-    /// (PR_SET_NO_NEW_PRIVS(2const)); raises the soft limit of locked memory to the hard one.
+    /// (PR_SET_NO_NEW_PRIVS(2const)).
     ///
     /// Also takes the crash handlers of the Swift runtime away: its backtrace prints the memory
     /// that registers point at, and SWIFT_BACKTRACE in the environment can switch it on.
@@ -18,11 +17,6 @@ package enum ProcessHardening {
         }
         try control("prctl(PR_SET_DUMPABLE)", PR_SET_DUMPABLE, 0)
         try control("prctl(PR_SET_NO_NEW_PRIVS)", PR_SET_NO_NEW_PRIVS, 1)
-        do throws(SecretMemoryFailure) {
-            try MemoryLockLimit.raiseSoftToHard()
-        } catch {
-            throw .systemCall("setrlimit(RLIMIT_MEMLOCK)", errorNumber: errno)
-        }
     }
 
     private static func control(

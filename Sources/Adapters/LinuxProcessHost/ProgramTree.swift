@@ -38,6 +38,8 @@ final class TreeHub {
     /// First stops of tasks whose creator has not told us about them yet.
     var early: Set<pid_t> = []
     var counters = SupervisorCounters()
+    /// Gets each delivery that failed for a process other than the program.
+    var deliveryFailed: (FailedDelivery) -> Void = { _ in }
 
     private var isAnyOver: Bool { trees.contains { $0.programEnd != nil } }
 

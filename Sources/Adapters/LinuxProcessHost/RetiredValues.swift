@@ -2,7 +2,7 @@
 import CLinux
 import Glibc
 internal import Ports
-import SecretMemory
+internal import SecretMemory
 
 /// Recognizes values that were replaced, without keeping them: a keyed digest of each, key and
 /// digests in secret memory. A program that still has an old value copies it into the environment
@@ -19,10 +19,9 @@ final class RetiredValues {
 
     init() throws(ProcessHostFailure) {
         do throws(SecretMemoryFailure) {
-            memory = try SecretBuffer(capacity: 16 + 8 * Self.countMax)
-        } catch {
-            throw .refused(call: "memfd_secret", errorNumber: ENOMEM)
-        }
+            memory = try SecretBuffer(
+                capacity: 16 + 8 * Self.countMax, minimumTier: .secret)
+        } catch { throw .memory(error) }
         var result: Int32 = 0
         memory.fill { rest in
             result = clinux_random(rest.baseAddress, 16)

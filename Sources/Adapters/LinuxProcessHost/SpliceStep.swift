@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
+internal import Ports
 
 /// Every step of a delivery that can fail, in the order they are taken.
 ///
@@ -58,6 +60,27 @@ package enum SpliceStep: String, Sendable, CaseIterable {
 struct StepFailure: Error, Equatable {
     let step: SpliceStep
     let errorNumber: Int32
+
+    /// The budget of locked memory is used up: the wrapper's (ENOMEM, EAGAIN), or that of the
+    /// process which the region is mapped into.
+    var isMemoryExhausted: Bool {
+        let steps: [SpliceStep] = [.createRegion, .mapRegion, .forkCreateRegion, .forkMapRegion]
+        return steps.contains(step) && [ENOMEM, EAGAIN].contains(errorNumber)
+    }
+
+    func delivery(to process: pid_t) -> FailedDelivery {
+        FailedDelivery(
+            process: process, step: step.rawValue, errorNumber: errorNumber,
+            isMemoryExhausted: isMemoryExhausted)
+    }
+
+    /// Of the program itself.
+    func hostFailure(regionBytes: Int) -> ProcessHostFailure {
+        guard isMemoryExhausted else {
+            return .deliveryFailed(step: step.rawValue, errorNumber: errorNumber)
+        }
+        return RegionFailure(errorNumber: errorNumber).hostFailure(bytes: regionBytes)
+    }
 }
 
 /// A fault to inject, for tests: production code passes none.

@@ -29,7 +29,8 @@ struct SplicedStart {
     mutating func start(
         _ values: DeliveredValues, _ signals: SignalSet, _ hub: TreeHub
     ) throws(ProcessHostFailure) -> Supervisor {
-        try Self.requireSecretMemory(bytes: values.regionBytes)
+        // Asked before anything runs: without it there is no splice.
+        try LinuxProcessHost.requireSecretMemory(bytes: values.regionBytes)
         try settleFollow()
         let (child, keeper) = try startChild(values, signals)
         let supervisor: Supervisor
@@ -65,15 +66,6 @@ struct SplicedStart {
                 + " following as attached, not as notified")
     }
 
-    /// Asked before anything runs: without it there is no splice.
-    private static func requireSecretMemory(bytes: Int) throws(ProcessHostFailure) {
-        switch DeliveryRegion.make(bytes: bytes, fill: { _ in }) {
-        case .success(let region): close(region.descriptor)
-        case .failure(let failure):
-            throw .refused(call: "memfd_secret", errorNumber: failure.errorNumber)
-        }
-    }
-
     private func startChild(
         _ values: DeliveredValues, _ signals: SignalSet
     ) throws(ProcessHostFailure) -> (StartedChild, Keeper?) {
@@ -82,9 +74,12 @@ struct SplicedStart {
         var start = ChildStart(
             path: path, arguments: launch.arguments, environment: plain + names,
             signals: signals)
+        // Under `attached` a forked child holds its parent's region and its own for a moment.
+        start.limitLockedMemory(options.programLockLimit, sharing: 2 * values.regionBytes)
         start.filter = try SystemCallFilter(
             trap: launch.follow == .attached ? .tracer : .listener,
-            restrict: launch.child.restrictSystemCalls)
+            restrict: launch.child.restrictSystemCalls,
+            denySendmmsg: launch.child.denySendmmsg)
         start.filterFlags = Self.newListenerFlag
         if launch.follow != .attached, Self.hasKillableWait {
             start.filterFlags |= Self.killableWaitFlag
@@ -111,7 +106,7 @@ extension Supervisor {
             if error.step == .seizeChild {
                 throw .refused(call: "ptrace", errorNumber: error.errorNumber)
             }
-            throw .deliveryFailed(step: error.step.rawValue, errorNumber: error.errorNumber)
+            throw error.hostFailure(regionBytes: values.regionBytes)
         }
     }
 
@@ -197,7 +192,7 @@ extension Supervisor {
         keeper?.end()
         // First: an exec that was refused because a step failed is a launch error too.
         if let failure = programFailure {
-            throw .deliveryFailed(step: failure.step.rawValue, errorNumber: failure.errorNumber)
+            throw failure.hostFailure(regionBytes: values.regionBytes)
         }
         if let launchError { throw StartedChild.executionFailure(programName, launchError) }
         guard let programEnd else { throw .systemCall("waitpid", errorNumber: ECHILD) }

@@ -3,7 +3,7 @@ import CLinux
 internal import Delivery
 import Glibc
 internal import Ports
-import SecretMemory
+internal import SecretMemory
 
 /// One task (thread) that this thread traces.
 struct TracedTask {
@@ -103,10 +103,8 @@ final class Supervisor: ProgramTree {
         setUpSpace = AddressSpace(
             area: nil, hasRegion: false, systemCallInstruction: 0)
         do throws(SecretMemoryFailure) {
-            workMemory = try SecretBuffer(capacity: Self.workBytes)
-        } catch {
-            throw .refused(call: "memfd_secret", errorNumber: ENOMEM)
-        }
+            workMemory = try SecretBuffer(capacity: Self.workBytes, minimumTier: .secret)
+        } catch { throw .memory(error) }
     }
 
     var program: pid_t { child.process }
@@ -125,7 +123,7 @@ final class Supervisor: ProgramTree {
     }
 
     /// One page with the buffer's canary.
-    private static let workBytes = 4080
+    static let workBytes = 4080
 
     /// Options of a seizure under `notified`, for one exec.
     static let notifiedOptions =
@@ -173,7 +171,9 @@ final class Supervisor: ProgramTree {
         kill(process, SIGKILL)
         guard failure.errorNumber != ESRCH || tasks[task] != nil else { return }
         counters.killedByFailure += 1
-        if process == program, programFailure == nil { programFailure = failure }
+        // The program's own is the end of the run, and told as that.
+        guard process == program else { return hub.deliveryFailed(failure.delivery(to: process)) }
+        if programFailure == nil { programFailure = failure }
         report(
             "delivery to process \(process) failed at step \(failure.step.rawValue)"
                 + " (errno \(failure.errorNumber)); the process was killed")

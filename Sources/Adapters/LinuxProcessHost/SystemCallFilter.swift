@@ -30,12 +30,25 @@ package struct SystemCallFilter: Sendable, Equatable {
         "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "io_uring_setup",
         "io_uring_enter", "io_uring_register", "userfaultfd", "perf_event_open", "kcmp", "bpf",
         "init_module", "finit_module", "delete_module",
+        // Their content passes every LSM hook by (AV-093, AV-094).
+        "vmsplice", "tee",
     ]
+
+    /// Denied by the same policy with EINVAL, which splice(2) answers for files that it cannot
+    /// splice: programs then copy by read and write, where hooks see the content. At EPERM they
+    /// give up (Go's io.Copy does).
+    package static let unsupportedCalls = ["splice"]
+
+    /// Denied by a policy of its own: an LSM hook sees the first message only (AV-090), and
+    /// resolvers send their two queries so (glibc, res_send.c).
+    static let messageBatchCall = "sendmmsg"
 
     /// The program, 8 bytes per instruction.
     package let instructions: [UInt64]
 
-    package init(trap: ExecTrap, restrict: Bool) throws(ProcessHostFailure) {
+    package init(
+        trap: ExecTrap, restrict: Bool, denySendmmsg: Bool = false
+    ) throws(ProcessHostFailure) {
         guard let context = seccomp_init(Action.allow) else {
             throw .refused(call: "seccomp_init", errorNumber: ENOMEM)
         }
@@ -48,7 +61,11 @@ package struct SystemCallFilter: Sendable, Equatable {
             for name in Self.restrictedCalls {
                 try Self.add(Action.deny, name, [], to: context)
             }
+            for name in Self.unsupportedCalls {
+                try Self.add(Action.answerUnsupported, name, [], to: context)
+            }
         }
+        if denySendmmsg { try Self.add(Action.deny, Self.messageBatchCall, [], to: context) }
         try Self.addTraps(trap, to: context)
         instructions = try Self.export(context)
     }
@@ -77,6 +94,7 @@ package struct SystemCallFilter: Sendable, Equatable {
         static let trace: UInt32 = 0x7ff0_0000
         static let notify: UInt32 = 0x7fc0_0000
         static let deny: UInt32 = 0x0005_0000 | UInt32(EPERM)
+        static let answerUnsupported: UInt32 = 0x0005_0000 | UInt32(EINVAL)
         static let killProcess: UInt32 = 0x8000_0000
     }
 

@@ -24,6 +24,10 @@ final class TreeServer {
         self.mailbox = mailbox
         self.signals = signals
         self.options = options
+        hub.deliveryFailed = { failed in
+            if mailbox.tell(failed) { return }
+            options.report("delivery to process \(failed.process) failed at step \(failed.step)")
+        }
     }
 
     /// The thread's whole life.
@@ -94,7 +98,7 @@ final class TreeServer {
                 options.report(
                     "delivery file, readable: the values are in ordinary memory, which root reads")
             }
-            return try PlainTree(request, values, signals)
+            return try PlainTree(request, values, signals, options: options)
         }
     }
 

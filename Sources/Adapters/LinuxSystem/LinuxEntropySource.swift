@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
+import CLinux
 package import Ports
 package import SecretMemory
 
@@ -31,7 +31,7 @@ package struct LinuxEntropySource: EntropySource {
         }
     }
 
-    /// Most bytes of one getentropy(3) call, which asks getrandom(2).
+    /// Most bytes that getrandom(2) gives in one piece whatever happens.
     private static let chunkBytesMax = 256
 
     private static func fill(
@@ -40,9 +40,8 @@ package struct LinuxEntropySource: EntropySource {
         var rest = UnsafeMutableRawBufferPointer(rebasing: bytes[...])
         while !rest.isEmpty, let start = rest.baseAddress {
             let count = min(rest.count, chunkBytesMax)
-            guard getentropy(start, count) == 0 else {
-                throw .unavailable(errorNumber: errno)
-            }
+            let result = clinux_random(start, count)
+            guard result == 0 else { throw .unavailable(errorNumber: -result) }
             rest = UnsafeMutableRawBufferPointer(rebasing: rest[count...])
         }
     }

@@ -27,7 +27,7 @@ package struct StandardErrorTelemetry: Telemetry {
         let fields = record.fields.map { "\($0.name)=\($0.value)" }.joined(separator: ", ")
         let tail = fields.isEmpty ? "" : " (\(fields))"
         let line = "\(program): \(record.message)\(tail)\n"
-        guard Self.write(line, to: STDERR_FILENO) else { throw .unavailable }
+        guard WholeWrite.write(line, to: STDERR_FILENO) == 0 else { throw .unavailable }
     }
 
     package mutating func terminate(_ message: String) throws(TelemetryFailure) {
@@ -40,9 +40,8 @@ package struct StandardErrorTelemetry: Telemetry {
             throw .unwritable(path: file, errorNumber: errno)
         }
         defer { close(descriptor) }
-        guard Self.write(Self.shortened(message), to: descriptor) else {
-            throw .unwritable(path: file, errorNumber: errno)
-        }
+        let refusal = WholeWrite.write(Self.shortened(message), to: descriptor)
+        guard refusal == 0 else { throw .unwritable(path: file, errorNumber: refusal) }
     }
 
     /// Whole characters, at most as many bytes as Kubernetes keeps.
@@ -65,16 +64,5 @@ package struct StandardErrorTelemetry: Telemetry {
         case .warning: 2
         case .error: 3
         }
-    }
-
-    private static func write(_ text: String, to descriptor: Int32) -> Bool {
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if written < 0, errno == EINTR { continue }
-            guard written > 0 else { return false }
-            rest = rest.dropFirst(written)
-        }
-        return true
     }
 }

@@ -10,7 +10,7 @@ enum CredentialFile {
 
     /// The whole file, without line ends and spaces after the last byte.
     static func read(
-        _ path: String, minimumTier: MemoryTier
+        _ path: String, memory: ExchangeMemory
     ) throws(SecretStoreFailure) -> SecretBuffer {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
@@ -26,10 +26,7 @@ enum CredentialFile {
         guard announced <= bytesMax else {
             throw .credentialUnreadable(path: path, errorNumber: EFBIG)
         }
-        var buffer: SecretBuffer
-        do throws(SecretMemoryFailure) {
-            buffer = try SecretBuffer(capacity: max(announced + 1, 4000), minimumTier: minimumTier)
-        } catch { throw .memory(error) }
+        var buffer = try memory.buffer(capacity: max(announced + 1, 4000))
         try fill(&buffer, from: descriptor, path: path)
         trim(&buffer)
         return buffer

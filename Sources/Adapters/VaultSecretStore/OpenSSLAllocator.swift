@@ -70,7 +70,9 @@ package enum OpenSSLAllocator {
             guard installed.arena.tier >= minimumTier else {
                 throw .memory(
                     .tierUnavailable(
-                        required: minimumTier, best: installed.arena.tier, errorNumber: 0))
+                        MemoryShortage(
+                            required: minimumTier, best: installed.arena.tier, errorNumber: 0,
+                            bytes: arenaBytes)))
             }
             return
         }

@@ -20,7 +20,7 @@ final class TLSContext {
 
     /// Reads the files that `settings` names. The environment (OPENSSL_CONF, SSL_CERT_FILE, …)
     /// has no say: no configuration is loaded and no default path is asked for.
-    init(settings: VaultSettings, minimumTier: MemoryTier) throws(SecretStoreFailure) {
+    init(settings: VaultSettings, memory: ExchangeMemory) throws(SecretStoreFailure) {
         OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_LOAD_CONFIG), nil)
         guard let made = SSL_CTX_new(TLS_client_method()) else {
             throw Self.setUpFailure(settings)
@@ -39,7 +39,7 @@ final class TLSContext {
         try loadTrustAnchors(settings.trustAnchorsFile)
         if let file = settings.clientCertificateFile {
             try useClientCertificate(
-                file, keyFile: settings.clientKeyFile ?? file, minimumTier: minimumTier)
+                file, keyFile: settings.clientKeyFile ?? file, memory: memory)
         }
     }
 
@@ -63,13 +63,13 @@ final class TLSContext {
     }
 
     private func useClientCertificate(
-        _ file: String, keyFile: String, minimumTier: MemoryTier
+        _ file: String, keyFile: String, memory: ExchangeMemory
     ) throws(SecretStoreFailure) {
         guard SSL_CTX_use_certificate_chain_file(pointer, file) == 1 else {
             throw .clientCertificateRejected(path: file, detail: OpenSSLErrors.take().text)
         }
         // Read with read(2): OpenSSL's own file reader would leave the key in stdio's buffer.
-        let bytes = try CredentialFile.read(keyFile, minimumTier: minimumTier)
+        let bytes = try CredentialFile.read(keyFile, memory: memory)
         let isUsed = bytes.withBytes { span in
             span.withUnsafeBytes { raw in
                 OpenSSLAllocator.withAllocations(of: .secret) { usePrivateKey(raw) }

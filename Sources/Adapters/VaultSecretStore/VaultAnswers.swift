@@ -88,6 +88,36 @@ enum SecretTextAnswer {
     }
 }
 
+/// A wanted field that has a text.
+private struct FoundField {
+    let value: JSONValue
+    /// Of a list of PEM blocks, such as the chain that the PKI engine answers: its elements. Their
+    /// text is what a bundle file holds, one block below the other (RFC 7468). No other list has a
+    /// text that everybody would write the same way.
+    private(set) var blocks: [JSONValue] = []
+    /// Of the text.
+    private(set) var byteCount = 0
+    private(set) var containsNUL = false
+
+    /// Nil for what has no text.
+    init?(_ value: JSONValue, in body: RawSpan) throws(JSONFormatFailure) {
+        self.value = value
+        if value.kind == .array {
+            blocks = try JSONFormat.elements(of: value, in: body)
+            for block in blocks {
+                guard try JSONText.begins(with: "-----BEGIN ", block, in: body) else { return nil }
+            }
+            guard !blocks.isEmpty else { return nil }
+            byteCount = blocks.count - 1
+        }
+        for part in blocks.isEmpty ? [value] : blocks {
+            guard let measure = try JSONText.measure(part, in: body) else { return nil }
+            byteCount += measure.byteCount
+            containsNUL = containsNUL || measure.containsNUL
+        }
+    }
+}
+
 /// Takes the wanted fields out of the answer to a read.
 struct SecretReader {
     /// Largest value handed over (bytes).
@@ -103,13 +133,17 @@ struct SecretReader {
         let values = try locate(fields, in: UnsafeRawBufferPointer(body).bytes)
         // A field asked for twice is decoded once: decoding changes the document.
         var decoded: [JSONValue: Range<Int>] = [:]
-        for value in values where decoded[value] == nil {
-            decoded[value] = try parsing(path) { () throws(JSONFormatFailure) in
-                try JSONText.decodeInPlace(value, in: body)
+        for found in values where decoded[found.value] == nil {
+            decoded[found.value] = try parsing(path) { () throws(JSONFormatFailure) in
+                guard found.blocks.isEmpty else {
+                    return try JSONText.joinInPlace(
+                        found.blocks, of: found.value, separator: UInt8(ascii: "\n"), in: body)
+                }
+                return try JSONText.decodeInPlace(found.value, in: body)
             }
         }
-        for (index, value) in values.enumerated() {
-            guard let range = decoded[value] else { continue }
+        for (index, found) in values.enumerated() {
+            guard let range = decoded[found.value] else { continue }
             try receive(index, UnsafeRawBufferPointer(rebasing: body[range]).bytes)
         }
     }
@@ -147,7 +181,7 @@ struct SecretReader {
 
     private func locate(
         _ fields: [String], in body: RawSpan
-    ) throws(SecretStoreFailure) -> [JSONValue] {
+    ) throws(SecretStoreFailure) -> [FoundField] {
         let names = isVersioned ? ["data", "data"] : ["data"]
         let root = try parsing(path) { () throws(JSONFormatFailure) in
             try JSONFormat.check(body)
@@ -162,24 +196,24 @@ struct SecretReader {
             throw state
                 ?? .responseMalformed(path: path, detail: "no object at data of the answer")
         }
-        var values: [JSONValue] = []
+        var values: [FoundField] = []
         for field in fields { values.append(try locate(field, of: secret, in: body)) }
         return values
     }
 
     private func locate(
         _ field: String, of secret: JSONValue, in body: RawSpan
-    ) throws(SecretStoreFailure) -> JSONValue {
-        let found = try parsing(path) { () throws(JSONFormatFailure) in
+    ) throws(SecretStoreFailure) -> FoundField {
+        let value = try parsing(path) { () throws(JSONFormatFailure) in
             try JSONFormat.member(field, of: secret, in: body)
         }
-        guard let found else { throw .fieldMissing(path: path, field: field) }
-        let measure = try parsing(path) { () throws(JSONFormatFailure) in
-            try JSONText.measure(found, in: body)
+        guard let value else { throw .fieldMissing(path: path, field: field) }
+        let found = try parsing(path) { () throws(JSONFormatFailure) in
+            try FoundField(value, in: body)
         }
-        guard let measure else { throw .fieldNotText(path: path, field: field) }
-        guard !measure.containsNUL else { throw .valueContainsNUL(path: path, field: field) }
-        guard measure.byteCount <= valueBytesMax else {
+        guard let found else { throw .fieldNotText(path: path, field: field) }
+        guard !found.containsNUL else { throw .valueContainsNUL(path: path, field: field) }
+        guard found.byteCount <= valueBytesMax else {
             throw .valueTooLarge(path: path, field: field, limitBytes: valueBytesMax)
         }
         return found

@@ -8,7 +8,7 @@ internal import WrapperConfiguration
 /// Lays out whole requests in secret memory: the head carries a token, the body a credential.
 struct VaultRequest {
     let settings: VaultSettings
-    let minimumTier: MemoryTier
+    let memory: ExchangeMemory
 
     /// `GET` without a token.
     func get(_ path: String, at origin: Origin) throws(SecretStoreFailure) -> SecretBuffer {
@@ -120,8 +120,7 @@ struct VaultRequest {
     ) throws(SecretStoreFailure) -> SecretBuffer {
         let names = path.utf8.count * 3 + origin.host.utf8.count
         let namespace = settings.namespace?.utf8.count ?? 0
-        return try SecretBuffer.make(
-            capacity: 512 + names + namespace + extra, minimumTier: minimumTier)
+        return try memory.buffer(capacity: 512 + names + namespace + extra)
     }
 
     private static func failure(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import HTTPFormat
+internal import JSONFormat
 package import Ports
 internal import SecretMemory
 internal import WrapperConfiguration
@@ -52,7 +53,7 @@ extension VaultSecretStore {
     ) throws(SecretStoreFailure) -> SecretBuffer {
         let given: SecretBuffer
         if let file {
-            given = try CredentialFile.read(file, minimumTier: minimumTier)
+            given = try CredentialFile.read(file, memory: memory)
         } else if let handed = credential.take() {
             given = handed
         } else {
@@ -160,9 +161,65 @@ extension VaultSecretStore {
         }
     }
 
+    /// Anybody who may wrap something can put a token of his own in the place of the right one, and
+    /// have us log in with what he chose. Where it was made cannot be chosen.
+    private func checkOrigin(
+        of wrapping: borrowing SecretBuffer
+    ) throws(SecretStoreFailure) {
+        let path = "/v1/sys/wrapping/lookup"
+        let requests = requests
+        let response = try transport.perform(path: path) {
+            origin, target throws(SecretStoreFailure) in
+            try requests.post(target, at: origin) { members throws(SecretMemoryFailure) in
+                try wrapping.withBytes { bytes throws(SecretMemoryFailure) in
+                    try members.add("token", secret: bytes)
+                }
+            }
+        }
+        try checkWrapping(response, path: path)
+        let made = try transport.withBody(of: response) { body throws(SecretStoreFailure) in
+            try parsing(path) { () throws(JSONFormatFailure) in
+                let root = try JSONFormat.check(body)
+                let value = try JSONFormat.value(
+                    at: ["data", "creation_path"], from: root, in: body)
+                return try value.flatMap { value throws(JSONFormatFailure) in
+                    try JSONText.publicText(value, in: body)
+                }
+            }
+        }
+        guard let made else {
+            throw .responseMalformed(path: path, detail: "no data.creation_path")
+        }
+        guard Self.makesSecretIDs(made, mount: settings.authMount) else {
+            throw .wrappingTokenForeign(creationPath: made)
+        }
+    }
+
+    /// `auth/<mount>/role/<name>/secret-id`, or `custom-secret-id`.
+    private static func makesSecretIDs(_ path: String, mount: String) -> Bool {
+        let roles = "auth/\(mount)/role/"
+        guard path.hasPrefix(roles) else { return false }
+        let rest = path.dropFirst(roles.count).split(
+            separator: "/", omittingEmptySubsequences: false)
+        return rest.count == 2 && !rest[0].isEmpty
+            && ["secret-id", "custom-secret-id"].contains(rest[1])
+    }
+
+    private func checkWrapping(
+        _ response: HTTPResponse, path: String
+    ) throws(SecretStoreFailure) {
+        guard response.status != 200 else { return }
+        if let failure = try serverFailure(response, path: path) { throw failure }
+        guard (400...404).contains(response.status) else {
+            throw .unexpectedStatus(path: path, status: response.status)
+        }
+        throw .wrappingTokenInvalid
+    }
+
     private func unwrap(
         _ wrapping: borrowing SecretBuffer
     ) throws(SecretStoreFailure) -> SecretBuffer {
+        try checkOrigin(of: wrapping)
         let path = "/v1/sys/wrapping/unwrap"
         let requests = requests
         let response: HTTPResponse
@@ -175,19 +232,12 @@ extension VaultSecretStore {
             // The bytes cannot even be sent as a token.
             throw error == .tokenInvalid ? .wrappingTokenInvalid : error
         }
-        guard response.status == 200 else {
-            if let failure = try serverFailure(response, path: path) { throw failure }
-            guard (400...404).contains(response.status) else {
-                throw .unexpectedStatus(path: path, status: response.status)
-            }
-            throw .wrappingTokenInvalid
-        }
-        let minimumTier = minimumTier
+        try checkWrapping(response, path: path)
+        let memory = memory
         return try transport.withMutableBody(of: response) { body throws(SecretStoreFailure) in
             let range = try SecretTextAnswer.text(
                 at: ["data", "secret_id"], in: body, path: path, limit: Self.secretIDBytesMax)
-            var secretID = try SecretBuffer.make(
-                capacity: range.count, minimumTier: minimumTier)
+            var secretID = try memory.buffer(capacity: range.count)
             do throws(SecretMemoryFailure) {
                 try secretID.append(UnsafeRawBufferPointer(rebasing: body[range]).bytes)
             } catch { throw .memory(error) }

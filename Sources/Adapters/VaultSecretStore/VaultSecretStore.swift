@@ -16,7 +16,7 @@ package struct VaultSecretStore: SecretStore, TransitEngine, ~Copyable {
     package static let tokenBytesMax = 4000
 
     let settings: VaultSettings
-    let minimumTier: MemoryTier
+    let memory: ExchangeMemory
     let transport: VaultTransport
     let requests: VaultRequest
     /// The wall clock (POSIX seconds).
@@ -40,7 +40,7 @@ package struct VaultSecretStore: SecretStore, TransitEngine, ~Copyable {
     ///   - secondsSince1970: the wall clock, for certificates' ends.
     package init(
         settings: VaultSettings, credential: consuming SecretBuffer?,
-        openSSLMemory: OpenSSLMemory = .arena, resolver: NameResolver = NameResolver(),
+        openSSLMemory: OpenSSLMemory = .arena(), resolver: NameResolver = NameResolver(),
         interruptDescriptor: Int32 = -1,
         secondsSince1970: @escaping () -> Int64 = { Int64(time(nil)) }
     ) throws(SecretStoreFailure) {
@@ -50,28 +50,36 @@ package struct VaultSecretStore: SecretStore, TransitEngine, ~Copyable {
         // A value type that owns memory is made in one step: everything that may fail comes first.
         let tier = settings.minimumTier.tier
         try openSSLMemory.prepare(minimumTier: tier)
+        let memory = ExchangeMemory(minimumTier: tier)
         let transport = try VaultTransport(
-            settings: settings, resolver: resolver, minimumTier: tier,
+            settings: settings, resolver: resolver, memory: memory,
             interruptDescriptor: interruptDescriptor)
-        let token = try SecretBuffer.make(capacity: Self.tokenBytesMax, minimumTier: tier)
+        let token = try memory.buffer(capacity: Self.tokenBytesMax)
+        if let given = credential?.tier { memory.note(given) }
         self.init(
-            settings: settings, minimumTier: tier, transport: transport,
+            settings: settings, memory: memory, transport: transport,
             secondsSince1970: secondsSince1970, token: token, credential: credential)
     }
 
     private init(
-        settings: VaultSettings, minimumTier: MemoryTier, transport: VaultTransport,
+        settings: VaultSettings, memory: ExchangeMemory, transport: VaultTransport,
         secondsSince1970: @escaping () -> Int64, token: consuming SecretBuffer,
         credential: consuming SecretBuffer?
     ) {
         self.settings = settings
-        self.minimumTier = minimumTier
+        self.memory = memory
         self.transport = transport
         self.secondsSince1970 = secondsSince1970
-        requests = VaultRequest(settings: settings, minimumTier: minimumTier)
+        requests = VaultRequest(settings: settings, memory: memory)
         self.token = token
         self.credential = credential
         unwrappedSecretID = nil
+    }
+
+    /// The weakest kind of memory that has held any part of the exchange, OpenSSL's arena
+    /// included.
+    package var weakestTier: MemoryTier {
+        min(memory.weakestTier, OpenSSLAllocator.report?.weakestTier ?? .secret)
     }
 
     package mutating func forget() {

@@ -17,7 +17,7 @@ final class VaultTransport {
 
     let settings: VaultSettings
     private let limits = HTTPLimits(bodyBytesMax: VaultTransport.bodyBytesMax)
-    private let minimumTier: MemoryTier
+    private let memory: ExchangeMemory
     private let resolver: NameResolver
     private let context: TLSContext
     private let interruptDescriptor: Int32
@@ -27,16 +27,16 @@ final class VaultTransport {
     private var answer: SecretBuffer
 
     init(
-        settings: VaultSettings, resolver: NameResolver, minimumTier: MemoryTier,
+        settings: VaultSettings, resolver: NameResolver, memory: ExchangeMemory,
         interruptDescriptor: Int32
     ) throws(SecretStoreFailure) {
         self.interruptDescriptor = interruptDescriptor
         deadline = Deadline(secondsFromNow: 0)
         self.settings = settings
         self.resolver = resolver
-        self.minimumTier = minimumTier
-        context = try TLSContext(settings: settings, minimumTier: minimumTier)
-        answer = try SecretBuffer.make(capacity: Self.answerBytesMin, minimumTier: minimumTier)
+        self.memory = memory
+        context = try TLSContext(settings: settings, memory: memory)
+        answer = try memory.buffer(capacity: Self.answerBytesMin)
     }
 
     /// Starts the time that all exchanges of one call share.
@@ -175,8 +175,7 @@ final class VaultTransport {
         guard answer.count < limit else {
             throw .responseTooLarge(path: path, limitBytes: limits.bodyBytesMax)
         }
-        var larger = try SecretBuffer.make(
-            capacity: min(wanted, limit), minimumTier: minimumTier)
+        var larger = try memory.buffer(capacity: min(wanted, limit))
         do throws(SecretMemoryFailure) {
             try answer.withBytes { bytes throws(SecretMemoryFailure) in
                 try larger.append(bytes)
@@ -237,16 +236,5 @@ final class VaultTransport {
                 from: origin.description, to: target.origin.description)
         }
         return (target.origin, target.path)
-    }
-}
-
-extension SecretBuffer {
-    /// `init` with the port's failure.
-    static func make(
-        capacity: Int, minimumTier: MemoryTier
-    ) throws(SecretStoreFailure) -> SecretBuffer {
-        do throws(SecretMemoryFailure) {
-            return try SecretBuffer(capacity: capacity, minimumTier: minimumTier)
-        } catch { throw .memory(error) }
     }
 }

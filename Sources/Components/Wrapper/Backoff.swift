@@ -42,7 +42,8 @@ extension SecretStoreFailure {
         case .interrupted, .certificateUntrusted, .certificateNameMismatch, .certificateExpired,
             .tlsFailed, .trustAnchorsUnreadable, .clientCertificateRejected, .originForbidden,
             .redirectForbidden, .credentialUnreadable, .credentialMissing, .loginRefused,
-            .wrappingTokenInvalid, .tokenInvalid, .permissionDenied, .notFound, .mountUnknown,
+            .wrappingTokenInvalid, .wrappingTokenForeign, .tokenInvalid, .permissionDenied,
+            .notFound, .mountUnknown,
             .versionDeleted, .versionDestroyed, .fieldMissing, .fieldNotText, .leaseUnknown,
             .renewalRefused, .responseMalformed, .responseTooLarge, .unexpectedStatus,
             .valueContainsNUL, .valueTooLarge, .memory:

@@ -9,6 +9,10 @@ struct Granted: Sendable, Equatable {
     private(set) var dueAt: MonotonicTime?
     /// It cannot be renewed, or no further: what comes next is a successor, not a renewal.
     private(set) var isFinal: Bool
+    /// A renewal was broken off: the vault may have granted more than is known here.
+    private(set) var mayLiveOn = false
+    /// An operator has been told that it ends.
+    private(set) var isEndTold = false
     private let firstLifetime: Duration?
     private var backoff = Backoff()
 
@@ -33,6 +37,7 @@ struct Granted: Sendable, Equatable {
     /// Due at two thirds of the lifetime, up to a fifteenth of it earlier: what was granted at
     /// once must not be renewed at once.
     private mutating func set(_ grant: Grant, at now: MonotonicTime, chance: UInt64) {
+        (mayLiveOn, isEndTold) = (false, false)
         guard let lifetime = grant.lifetime else {
             (expiresAt, dueAt) = (nil, nil)
             return
@@ -41,6 +46,11 @@ struct Granted: Sendable, Equatable {
         let early = Jitter.share(chance, of: lifetime / 15)
         dueAt = now.advanced(by: max(lifetime * 2 / 3 - early, Self.pauseMin))
     }
+
+    /// Nobody waited for the answer to a renewal.
+    mutating func brokenOff() { mayLiveOn = true }
+
+    mutating func endTold() { isEndTold = true }
 
     /// The renewal failed for now.
     mutating func postpone(_ atLeast: Duration?, at now: MonotonicTime, chance: UInt64) {
@@ -93,14 +103,14 @@ struct Reading: Sendable, Equatable {
 struct Retired: Sendable, Equatable {
     let id: LeaseID
     let login: Int
-    /// nil: it does not end by itself.
+    /// nil: it does not end by itself, or nobody knows when.
     let expiresAt: MonotonicTime?
 
     init?(_ reading: Reading) {
         guard let id = reading.leaseID else { return nil }
         self.id = id
         login = reading.login
-        expiresAt = reading.granted?.expiresAt
+        expiresAt = reading.granted.flatMap { $0.mayLiveOn ? nil : $0.expiresAt }
     }
 
     init(_ lease: Lease, login: Int, at now: MonotonicTime) {
@@ -244,6 +254,19 @@ extension Upkeep {
     ) {
         readings[request].granted?.renewed(grant, at: now, chance: chance)
     }
+
+    /// Requests whose lease ends until then, each once.
+    mutating func takeEndings(until time: MonotonicTime) -> [Int] {
+        let endings = readings.indices.filter { index in
+            guard readings[index].leaseID != nil, let granted = readings[index].granted
+            else { return false }
+            return granted.isExpired(at: time) && !granted.isEndTold
+        }
+        for index in endings { readings[index].granted?.endTold() }
+        return endings
+    }
+
+    mutating func brokenOff(request: Int) { readings[request].granted?.brokenOff() }
 
     /// - Returns: whether the version is another than the delivered one.
     mutating func checked(

@@ -23,21 +23,20 @@ package struct WrapperRun<
     private var machine: WrapperStateMachine
     /// The values of the last read that was completed or is under way.
     private var image: DeliveryImage?
-    /// What kind of memory holds the values.
-    package let tier: MemoryTier
+    /// The weakest kind of memory that has held the values.
+    package private(set) var tier: MemoryTier
     /// Records that could not be told.
     package private(set) var lostRecords = 0
 
     /// - Parameters:
+    ///   - image: empty. It is made before anything else takes secret memory.
     ///   - arguments: the program and its arguments, at least one.
     ///   - environment: the wrapper's own, `NAME=value` each; control variables are removed here.
     package init(
-        settings: WrapperSettings, arguments: [RawText], environment: [RawText],
-        store: consuming Store, host: consuming Host, time: Time, entropy: consuming Entropy,
-        telemetry: consuming Reporter
-    ) throws(DeliveryFailure) {
-        // Fails here, before anything is asked of the vault.
-        let first = try DeliveryImage(minimumTier: settings.vault.minimumTier.tier)
+        settings: WrapperSettings, image first: consuming DeliveryImage, arguments: [RawText],
+        environment: [RawText], store: consuming Store, host: consuming Host, time: Time,
+        entropy: consuming Entropy, telemetry: consuming Reporter
+    ) {
         self.settings = settings
         self.store = store
         self.host = host
@@ -72,9 +71,7 @@ package struct WrapperRun<
         _ event: WrapperStateMachine.Event
     ) -> WrapperStateMachine.Action {
         let step = machine.handle(event, at: time.monotonic(), chance: draw())
-        for record in step.records {
-            do throws(TelemetryFailure) { try telemetry.record(record) } catch { lostRecords += 1 }
-        }
+        for record in step.records { tell(record) }
         if case .finish(let stop) = step.action { leaveMessage(stop) }
         return step.action
     }
@@ -177,8 +174,23 @@ package struct WrapperRun<
                     try image?.append(name: name, value: value)
                 } catch { refusal = WrapperStop(error) }
             }
+            tellTier()
             return refusal.map { .valuesRefused($0, granted) } ?? .read(facts)
         } catch { return .readFailed(error, granted) }
+    }
+
+    /// Values that outgrow what may be locked move on to a lower tier, if that is allowed.
+    private mutating func tellTier() {
+        guard let now = image?.tier, now < tier else { return }
+        tier = now
+        tell(
+            TelemetryRecord(
+                .warning, "memory_tier_low",
+                "\(now.name) memory holds the values: root can read it"))
+    }
+
+    private mutating func tell(_ record: TelemetryRecord) {
+        do throws(TelemetryFailure) { try telemetry.record(record) } catch { lostRecords += 1 }
     }
 
     /// The first image was made at the start and has its memory already.
@@ -197,6 +209,7 @@ extension Launch {
         child.readableFiles = settings.readableFiles
         child.dropCapabilities = settings.dropCapabilities
         child.restrictSystemCalls = settings.restrictSystemCalls
+        child.denySendmmsg = settings.denySendmmsg
         self.init(
             arguments: arguments,
             environment: Self.cleaned(environment, delivered: settings.deliveredNames),

@@ -31,11 +31,23 @@ extension WrapperStateMachine {
                 upkeep.giveUpToken()
             case .rotate, .logIn, .renewToken, .renew, .check:
                 guard vaultNotBefore <= moment.now else {
+                    tellEndings()
                     state = .watching
                     return .wait(until: vaultNotBefore)
                 }
                 return attend(to: due)
             }
+        }
+    }
+
+    /// Until the vault may be asked again, leases can end.
+    private mutating func tellEndings() {
+        for request in upkeep.takeEndings(until: vaultNotBefore) {
+            tell(
+                .warning, "lease_ending",
+                "the vault wants to be left alone until after the end of a secret's lease: the"
+                    + " program's value stops working for so long",
+                request: request)
         }
     }
 
@@ -58,7 +70,7 @@ extension WrapperStateMachine {
 
     mutating func watch(_ event: Event, _ moment: Moment) -> Action {
         switch event {
-        case .host(.deadline): return watchOn(moment)
+        case .host(.deadline), .host(.deliveryFailed): return watchOn(moment)
         case .host(.programEnded(let exit)): return begin(ending: .programEnded(exit), moment)
         case .host(.stopRequested(let signal)):
             // It came between two programs, and the second runs by now.
@@ -92,6 +104,7 @@ extension WrapperStateMachine {
                 tell(.notice, "version_changed", "a secret has a new version", request: request)
             }
         case (_, .storeFailed(.interrupted)):
+            if case .renew(let request, _) = due { upkeep.brokenOff(request: request) }
             state = .watching
             return .wait(until: now.advanced(by: Self.interruptionPause))
         case (_, .storeFailed(let failure)):

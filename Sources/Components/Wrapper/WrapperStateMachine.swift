@@ -120,6 +120,7 @@ package struct WrapperStateMachine: Sendable {
     }
 
     private mutating func next(_ event: Event, _ moment: Moment) -> Action {
+        if case .host(.deliveryFailed(let failed)) = event { tell(failed) }
         switch state {
         case .idle, .loggingIn, .reading, .pausing: return fetch(event, moment)
         case .releasing, .starting: return launch(event, moment)
@@ -133,6 +134,16 @@ package struct WrapperStateMachine: Sendable {
         case .ending(let stop): return end(stop, event, moment)
         case .finished: misreported(event)
         }
+    }
+
+    private mutating func tell(_ failed: FailedDelivery) {
+        let remedy =
+            failed.isMemoryExhausted
+            ? "; RLIMIT_MEMLOCK is used up: raise it, or start fewer processes at once" : ""
+        tell(
+            .error, "delivery_failed",
+            "delivery to process \(failed.process) failed at step \(failed.step) "
+                + "(\(ErrorNumber.text(failed.errorNumber))); the process was killed\(remedy)")
     }
 
     func misreported(_ event: Event) -> Never {

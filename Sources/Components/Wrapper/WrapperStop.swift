@@ -46,6 +46,7 @@ package enum WrapperStop: Error, Sendable, Equatable {
                     detail: "\(program): execve refuses arguments and environment of this size")
             case .refused(let call, let number):
                 .refused(.hostRefusesDelivery, detail: "\(call) (\(ErrorNumber.text(number)))")
+            case .memory(let failure): WrapperStop(failure)
             case .deliveryFailed(let step, let number):
                 .refused(.deliveryFailed, detail: "step \(step) (\(ErrorNumber.text(number)))")
             case .systemCall(let call, let number):
@@ -58,13 +59,18 @@ package enum WrapperStop: Error, Sendable, Equatable {
             switch failure {
             case .sizeOutOfRange(let requested, let limit):
                 "\(requested) bytes asked for, the limit is \(limit)"
-            case .tierUnavailable(let required, let best, let number):
-                "\(required.name) required, \(best.name) is the best to be had "
-                    + "(\(ErrorNumber.text(number)))"
+            case .tierUnavailable(let shortage): Self.text(shortage)
             case .capacityExceeded(let capacity): "\(capacity) bytes are used up"
             case .systemCall(let call, let number): "\(call) (\(ErrorNumber.text(number)))"
             }
         self = .refused(.secretMemoryUnavailable, detail: detail)
+    }
+
+    private static func text(_ shortage: MemoryShortage) -> String {
+        let cause = shortage.errorNumber == 0 ? "" : " (\(ErrorNumber.text(shortage.errorNumber)))"
+        let limit = shortage.limitBytes.map { "; RLIMIT_MEMLOCK allows \($0) bytes" } ?? ""
+        return "\(shortage.bytes) bytes of \(shortage.required.name) memory are required, "
+            + "\(shortage.best.name) is the best to be had\(cause)\(limit)"
     }
 
     package init(_ failure: DeliveryFailure) {
@@ -126,7 +132,9 @@ extension WrapperStop {
             (.loginRefused, "method \(method), role '\(role)', status \(status)")
         case .tokenInvalid: (.tokenInvalid, "expired, revoked or unknown")
         case .wrappingTokenInvalid:
-            (.wrappingTokenInvalid, "sys/wrapping/unwrap refuses it")
+            (.wrappingTokenInvalid, "the vault knows none like it")
+        case .wrappingTokenForeign(let path):
+            (.wrappingTokenInvalid, "made at \(path), where no secret ids of this mount are made")
         case .leaseUnknown: (.tokenInvalid, "the lease is unknown or revoked")
         case .renewalRefused: (.vaultError, "the lease or token may not be renewed")
         case .interrupted: (.vaultUnreachable, "broken off")

@@ -94,10 +94,16 @@ package struct AttackCatalogue: Sendable, Equatable, Decodable {
     /// Rules that come before those of every executable vector.
     package let common: [ExpectationRule]
     package let vectors: [CatalogueVector]
+    /// Enforcement modes whose verdicts are those of another; nil: none.
+    package let likenesses: [EnforcementLikeness]?
 
-    package init(common: [ExpectationRule], vectors: [CatalogueVector]) {
+    package init(
+        common: [ExpectationRule], vectors: [CatalogueVector],
+        likenesses: [EnforcementLikeness]? = nil
+    ) {
         self.common = common
         self.vectors = vectors
+        self.likenesses = likenesses
     }
 
     package func vector(_ id: String) -> CatalogueVector? { vectors.first { $0.id == id } }
@@ -105,7 +111,30 @@ package struct AttackCatalogue: Sendable, Equatable, Decodable {
     /// What the catalogue expects of a cell; nil when no rule fits, which is a defect of it.
     package func expected(_ id: String, at cell: CellCoordinates) -> ExpectationRule? {
         let own = vector(id)?.expected ?? []
-        return (common + own).first { $0.when.fits(cell) }
+        let likeness = likenesses?.first { $0.enforcement == cell.enforcement }
+        let place = CellCoordinates(
+            profile: cell.profile, delivery: cell.delivery,
+            enforcement: likeness?.like ?? cell.enforcement, target: cell.target)
+        let rule = (common + own).first { $0.when.fits(place) }
+        guard let rule, let likeness, rule.when.enforcement != nil else { return rule }
+        return ExpectationRule(
+            when: rule.when, verdict: rule.verdict,
+            reason: "\(rule.reason); \(likeness.reason)")
+    }
+}
+
+/// An enforcement mode in which every cell has the verdict of another mode.
+package struct EnforcementLikeness: Sendable, Equatable, Decodable {
+    package let enforcement: String
+    /// The mode whose rules count.
+    package let like: String
+    /// What differs without changing a verdict; added to the reasons of rules for `like`.
+    package let reason: String
+
+    package init(enforcement: String, like: String, reason: String) {
+        self.enforcement = enforcement
+        self.like = like
+        self.reason = reason
     }
 }
 

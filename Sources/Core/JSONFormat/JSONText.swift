@@ -54,6 +54,50 @@ package enum JSONText {
         return start..<end
     }
 
+    /// Decodes the texts of an array's elements in place, one after the other with `separator`
+    /// between: afterwards the returned range holds them and the rest of the array's old bytes is
+    /// zero.
+    ///
+    /// - Precondition: `array` was located in this checked document, and `elements` are its own,
+    ///   in their order, all strings.
+    package static func joinInPlace(
+        _ elements: [JSONValue], of array: JSONValue, separator: UInt8,
+        in document: UnsafeMutableRawBufferPointer
+    ) throws(JSONFormatFailure) -> Range<Int> {
+        let start = array.range.lowerBound
+        var end = start
+        // Each element has two quotes and a comma or bracket: writing never overtakes reading.
+        for (index, element) in elements.enumerated() {
+            let text = try decodeInPlace(element, in: document)
+            if index > 0 {
+                document[end] = separator
+                end += 1
+            }
+            for offset in text {
+                document[end] = document[offset]
+                end += 1
+            }
+        }
+        for index in end..<array.range.upperBound { document[index] = 0 }
+        return start..<end
+    }
+
+    /// Whether a string's text begins so.
+    package static func begins(
+        with prefix: String, _ value: JSONValue, in document: RawSpan
+    ) throws(JSONFormatFailure) -> Bool {
+        guard value.kind == .string else { return false }
+        var decoder = Decoder(offset: value.range.lowerBound + 1)
+        var wanted = Array(prefix.utf8)[...]
+        while !wanted.isEmpty, let piece = try decoder.next(in: document) {
+            for index in 0..<piece.count where !wanted.isEmpty {
+                let byte = UInt8(truncatingIfNeeded: piece.bytes >> (8 * UInt32(index)))
+                guard wanted.popFirst() == byte else { return false }
+            }
+        }
+        return wanted.isEmpty
+    }
+
     /// A string's text as a String. For names and messages only, never for a secret.
     package static func publicText(
         _ value: JSONValue, in document: RawSpan

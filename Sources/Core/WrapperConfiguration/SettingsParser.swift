@@ -51,6 +51,7 @@ package struct SettingsParser {
         }
         settings.dropCapabilities = try flag(.dropCapabilities)
         settings.restrictSystemCalls = try flag(.restrictSystemCalls, default: true)
+        settings.denySendmmsg = try flag(.denySendmmsg)
         settings.life = try life()
         return settings
     }

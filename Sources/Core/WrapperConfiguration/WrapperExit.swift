@@ -71,7 +71,8 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
         case .versionDeleted: "The secret's current version is deleted."
         case .versionDestroyed: "The secret's current version is destroyed."
         case .fieldMissing: "The secret has no field of the name in CLOUDTASER_ENV_MAP."
-        case .fieldNotText: "The field is an object, a list or null."
+        case .fieldNotText:
+            "The field is an object, a list (of other things than PEM blocks) or null."
         case .responseMalformed: "The vault's answer is not valid HTTP or JSON."
         case .responseTruncated: "The vault's answer ended early."
         case .responseTooLarge: "The vault's answer is larger than the limit."
@@ -83,7 +84,7 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
         case .deliveryFailed:
             "A step of the delivery failed; the program was killed before its next image ran."
         case .wrappingTokenInvalid:
-            "The wrapped secret id was unwrapped already, is expired, or is unknown."
+            "The wrapped secret id was unwrapped already, is expired, unknown or foreign."
         case .installationFailed: "The wrapper could not be copied into the folder."
         case .internalFailure: "A system call of the wrapper failed unexpectedly."
         case .notExecutable: "The program was found and cannot be executed."
@@ -126,7 +127,7 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
         case .valueTooLarge: "Split the value, or deliver it as a file."
         case .valueEmpty: "Store a value, or allow empty ones."
         case .secretMemoryUnavailable:
-            "Use a kernel with memfd_secret, raise RLIMIT_MEMLOCK, or lower "
+            "Use a kernel with memfd_secret, raise RLIMIT_MEMLOCK (to 64 KiB at least), or lower "
                 + "CLOUDTASER_MINIMUM_TIER knowingly."
         case .hostRefusesDelivery:
             "Allow ptrace and seccomp for the container, or choose CLOUDTASER_DELIVERY=environ "

@@ -57,6 +57,7 @@ package struct WrapperSettings: Sendable, Equatable {
     package var readableFiles = false
     package var dropCapabilities = false
     package var restrictSystemCalls = true
+    package var denySendmmsg = false
     package var life = LifeSettings()
 
     package init(vault: VaultSettings, requests: [SecretRequest], follow: FollowStrategy) {
@@ -108,6 +109,7 @@ package enum ControlVariable: String, Sendable, CaseIterable {
     case readableFiles = "CLOUDTASER_READABLE_FILES"
     case dropCapabilities = "CLOUDTASER_DROP_CAPABILITIES"
     case restrictSystemCalls = "CLOUDTASER_RESTRICT_SYSTEM_CALLS"
+    case denySendmmsg = "CLOUDTASER_DENY_SENDMMSG"
     case rotation = "CLOUDTASER_ROTATION"
     case rotationHook = "CLOUDTASER_ROTATION_HOOK"
     case rotationCheckSeconds = "CLOUDTASER_ROTATION_CHECK_SECONDS"
@@ -149,6 +151,7 @@ package enum ControlVariable: String, Sendable, CaseIterable {
         case .readableFiles: "true: file delivery by ordinary, readable memory (default false)"
         case .dropCapabilities: "true empties the program's capabilities (default false)"
         case .restrictSystemCalls: "false lets the program trace, load BPF, ... (default true)"
+        case .denySendmmsg: "true denies sendmmsg, which resolvers use (default false)"
         case .rotation: "none | restart | signal:HUP | exec-hook (default none)"
         case .rotationHook: "command of exec-hook, its words separated by blanks; no shell"
         case .rotationCheckSeconds: "how often KV versions are looked at (default 300)"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Delivery
 import Glibc
+import LinuxSystem
 import WrapperConfiguration
 
 /// Standard output and error, unbuffered.
@@ -23,14 +24,8 @@ enum Console {
     static func exit(_ code: Int32) -> Never { Glibc.exit(code) }
 
     private static func write(_ text: String, to descriptor: Int32) {
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if written < 0 && errno == EINTR { continue }
-            // Nobody reads: there is nobody to tell either.
-            guard written > 0 else { return }
-            rest = rest.dropFirst(written)
-        }
+        // Where nobody reads, there is nobody to tell either.
+        _ = WholeWrite.write(text, to: descriptor)
     }
 }
 

@@ -40,11 +40,15 @@ struct CredentialIntake: ~Copyable {
         secretID = nil
         guard let credential else { return nil }
         let required = vault.minimumTier.tier
-        guard credential.tier >= required else {
-            throw .memory(
-                .tierUnavailable(required: required, best: credential.tier, errorNumber: ENOSYS))
-        }
-        return credential
+        guard credential.tier < required else { return credential }
+        do throws(SecretMemoryFailure) {
+            // Refused for the reason that it was before; if not, then so much the better.
+            var better = try SecretBuffer(capacity: credential.count, minimumTier: required)
+            try credential.withBytes { bytes throws(SecretMemoryFailure) in
+                try better.append(bytes)
+            }
+            return better
+        } catch { throw .memory(error) }
     }
 
     /// A name may stand more than once in the block, and getenv(3) finds the first only: every

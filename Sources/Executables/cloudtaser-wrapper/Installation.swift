@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import LinuxSystem
 import WrapperConfiguration
 
 /// Copies this program into a folder that a container shares with its init container: no shell and
@@ -55,13 +56,9 @@ enum Installation {
             if got < 0, errno == EINTR { continue }
             guard got >= 0 else { throw Failure("read", "/proc/self/exe") }
             guard got > 0 else { return }
-            var rest = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(chunk)[..<got])
-            while !rest.isEmpty {
-                let written = write(target, rest.baseAddress, rest.count)
-                if written < 0, errno == EINTR { continue }
-                guard written > 0 else { throw Failure("write", path) }
-                rest = UnsafeRawBufferPointer(rebasing: rest[written...])
-            }
+            let part = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(chunk)[..<got])
+            let refusal = WholeWrite.write(part, to: target)
+            guard refusal == 0 else { throw Failure("write", path, refusal) }
         }
     }
 }

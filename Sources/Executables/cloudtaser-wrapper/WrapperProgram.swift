@@ -10,13 +10,16 @@ import WrapperConfiguration
 
 /// Builds the adapters and runs the component.
 ///
-/// Order kept here: credentials leave the environment first of all, then hardening, then the
-/// rest of the configuration, then the network.
+/// Order kept here: the limit of locked memory is raised, credentials leave the environment, then
+/// hardening, then the rest of the configuration, then memory for the values, then the network.
 enum WrapperProgram {
     /// Returns the exit code.
     static func run(_ arguments: [RawText]) -> Int32 {
+        let limit: MemoryLockLimit
         var credentials: CredentialIntake
         do throws(SecretMemoryFailure) {
+            limit = try MemoryLockLimit.current()
+            try MemoryLockLimit.raiseSoftToHard()
             credentials = try CredentialIntake()
         } catch { return report(WrapperStop(error)) }
         switch Invocation(arguments) {
@@ -31,7 +34,7 @@ enum WrapperProgram {
         case .install(let folder):
             return install(into: folder.description)
         case .run(let command):
-            return report(start(command, credentials: &credentials))
+            return report(start(command, credentials: &credentials, programLockLimit: limit))
         }
     }
 
@@ -43,7 +46,8 @@ enum WrapperProgram {
     }
 
     private static func start(
-        _ command: [RawText], credentials: inout CredentialIntake
+        _ command: [RawText], credentials: inout CredentialIntake,
+        programLockLimit: MemoryLockLimit
     ) -> WrapperStop {
         do throws(ProcessHostFailure) {
             try ProcessHardening.applyBeforeSecrets()
@@ -60,47 +64,63 @@ enum WrapperProgram {
         for name in ProcessEnvironment.unknownControlNames() {
             Console.note("\(name) is no variable of this version and changes nothing")
         }
-        let time = LinuxTimeSource()
         do throws(ProcessHostFailure) {
             var options = LinuxProcessHost.Options()
             options.report = { Console.note($0) }
+            options.programLockLimit = programLockLimit
             // Before the first secret and the first request, which a signal may break off.
             let host = try LinuxProcessHost(readyWith: options)
-            let interruptions = host.interruptDescriptor
-            do throws(SecretStoreFailure) {
-                let store = try VaultSecretStore(
-                    settings: settings.vault, credential: try credentials.take(for: settings.vault),
-                    interruptDescriptor: interruptions,
-                    secondsSince1970: { time.secondsSince1970() })
-                return wrap(command, settings: settings, store: store, host: host, time: time)
-            } catch { return WrapperStop(error) }
+            return prepare(command, settings: settings, credentials: &credentials, host: host)
+        } catch { return WrapperStop(error) }
+    }
+
+    /// Takes memory: for the values first, then for what only fetches them.
+    private static func prepare(
+        _ command: [RawText], settings: WrapperSettings, credentials: inout CredentialIntake,
+        host: consuming LinuxProcessHost
+    ) -> WrapperStop {
+        let time = LinuxTimeSource()
+        let image: DeliveryImage
+        do throws(DeliveryFailure) {
+            image = try DeliveryImage(minimumTier: settings.vault.minimumTier.tier)
+        } catch { return WrapperStop(error) }
+        let startBytes = LinuxProcessHost.lockedBytesMin(
+            toStart: settings.delivery, readableFiles: settings.readableFiles)
+        do throws(ProcessHostFailure) {
+            try LinuxProcessHost.requireSecretMemory(bytes: startBytes)
+        } catch { return WrapperStop(error) }
+        do throws(SecretStoreFailure) {
+            let store = try VaultSecretStore(
+                settings: settings.vault, credential: try credentials.take(for: settings.vault),
+                openSSLMemory: .arena(leavingBytes: startBytes),
+                interruptDescriptor: host.interruptDescriptor,
+                secondsSince1970: { time.secondsSince1970() })
+            return wrap(
+                command, settings: settings, image: image, store: store, host: host, time: time)
         } catch { return WrapperStop(error) }
     }
 
     private static func wrap(
-        _ command: [RawText], settings: WrapperSettings, store: consuming VaultSecretStore,
-        host: consuming LinuxProcessHost, time: LinuxTimeSource
+        _ command: [RawText], settings: WrapperSettings, image: consuming DeliveryImage,
+        store: consuming VaultSecretStore, host: consuming LinuxProcessHost, time: LinuxTimeSource
     ) -> WrapperStop {
-        do throws(DeliveryFailure) {
-            var wrapper = try WrapperRun(
-                settings: settings, arguments: command,
-                environment: ProcessEnvironment.entries(),
-                store: OneTimeVaultStore(store, onForget: { note("the vault exchange", $0) }),
-                host: host, time: time, entropy: LinuxEntropySource(),
-                telemetry: telemetry(settings.life.terminationMessageFile))
-            note("the values", wrapper.tier)
-            if settings.delivery == .environ {
-                Console.note("delivery environ: root reads the values in /proc/PID/environ")
-            }
-            return wrapper.run()
-        } catch { return WrapperStop(error) }
+        note("the values", image.tier)
+        if settings.delivery == .environ {
+            Console.note("delivery environ: root reads the values in /proc/PID/environ")
+        }
+        var wrapper = WrapperRun(
+            settings: settings, image: image, arguments: command,
+            environment: ProcessEnvironment.entries(),
+            store: OneTimeVaultStore(store, onLowerTier: { note("the vault exchange", $0) }),
+            host: host, time: time, entropy: LinuxEntropySource(),
+            telemetry: telemetry(settings.life.terminationMessageFile))
+        return wrapper.run()
     }
 
     private static func telemetry(_ messageFile: String?) -> StandardErrorTelemetry {
         StandardErrorTelemetry(program: "cloudtaser-wrapper", messageFile: messageFile)
     }
 
-    /// A weaker kind of memory is never silent.
     private static func note(_ subject: String, _ tier: MemoryTier) {
         guard tier < .secret else { return }
         Console.note("\(tier.name) memory holds \(subject): root can read it")

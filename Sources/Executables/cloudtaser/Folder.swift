@@ -3,18 +3,21 @@ import Foundation
 
 /// Reading and writing for the commands; every error names the path and what to do.
 enum Folder {
-    /// Files directly in `path` whose names end in `suffix`, by name.
-    static func contents(of path: String, ending suffix: String) throws -> [String: Data] {
-        let names: [String]
+    /// Names of what is directly in `path`.
+    static func names(in path: String) throws -> [String] {
         do {
-            names = try FileManager.default.contentsOfDirectory(atPath: path)
+            return try FileManager.default.contentsOfDirectory(atPath: path)
         } catch {
             throw OperationalError(
                 description: "\(path): the folder cannot be read (\(reason(error))); "
                     + "run from the repository's root or name the folder")
         }
+    }
+
+    /// Files directly in `path` whose names end in `suffix`, by name.
+    static func contents(of path: String, ending suffix: String) throws -> [String: Data] {
         var files: [String: Data] = [:]
-        for name in names where name.hasSuffix(suffix) {
+        for name in try names(in: path) where name.hasSuffix(suffix) {
             files[name] = try data(at: "\(path)/\(name)")
         }
         return files

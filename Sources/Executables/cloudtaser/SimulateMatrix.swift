@@ -22,19 +22,12 @@ enum SimulateMatrix {
     }
 
     private static func build(_ fixtures: String) throws -> AttackMatrix {
-        let profiles = try Folder.contents(of: "\(fixtures)/kernel-profiles", ending: ".json")
-        let catalogue = "\(fixtures)/attack-vectors.json"
-        let measured = "\(fixtures)/vm-measured-cells.json"
         do {
-            let read = try profiles.flatMap { name, data in
-                try AttackCatalogueReader.profiles(data, file: name)
-            }
+            let files = try AttackMatrixFiles(
+                names: { try Folder.names(in: "\(fixtures)/\($0)") },
+                content: { try Folder.data(at: "\(fixtures)/\($0)") })
             return try AttackMatrix.build(
-                catalogue: try AttackCatalogueReader.catalogue(Folder.data(at: catalogue)),
-                profiles: read.sorted {
-                    $0.name.compare($1.name, options: .numeric) == .orderedAscending
-                },
-                measured: try AttackCatalogueReader.measuredCells(Folder.data(at: measured)).cells)
+                catalogue: files.catalogue, profiles: files.profiles, measured: files.measured)
         } catch let failure as AttackCatalogueFailure {
             throw OperationalError(description: "\(failure)")
         }

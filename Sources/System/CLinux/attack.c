@@ -292,6 +292,44 @@ int64_t clinux_sendfile(int to, int from, size_t count) {
     return moved < 0 ? -errno : moved;
 }
 
+int clinux_pass_descriptor(int channel, int descriptor) {
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr header;
+    } control = {.header = {
+        .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))}};
+    struct iovec data = {.iov_base = "d", .iov_len = 1};
+    struct msghdr message = {
+        .msg_iov = &data,
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof control.bytes,
+    };
+    memcpy(CMSG_DATA(&control.header), &descriptor, sizeof descriptor);
+    return OR_ERRNO(sendmsg(channel, &message, MSG_NOSIGNAL));
+}
+
+int clinux_receive_descriptor(int channel) {
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr header;
+    } control;
+    char byte;
+    int descriptor = -EBADF;
+    struct iovec data = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr message = {
+        .msg_iov = &data,
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof control.bytes,
+    };
+    if (recvmsg(channel, &message, MSG_CMSG_CLOEXEC) < 0) return -errno;
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+    if (rights != NULL && rights->cmsg_type == SCM_RIGHTS)
+        memcpy(&descriptor, CMSG_DATA(rights), sizeof descriptor);
+    return descriptor;
+}
+
 int64_t clinux_message_round(const void *source, size_t count, void *destination) {
     struct {
         long type;

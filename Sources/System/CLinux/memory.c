@@ -42,7 +42,9 @@ void *clinux_second_view(void *address, size_t count) {
 }
 
 int clinux_random(void *address, size_t count) {
-    ssize_t got = getrandom(address, count, 0);
+    ssize_t got;
+    do got = getrandom(address, count, 0);
+    while (got < 0 && errno == EINTR);
     return got == (ssize_t)count ? 0 : got < 0 ? -errno : -EIO;
 }
 

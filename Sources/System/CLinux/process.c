@@ -167,6 +167,8 @@ static void run_child(const struct clinux_child_plan *plan, pid_t parent) {
     if (plan->own_process_group) setpgid(0, 0);
     if (plan->ignore_child_signal) signal(SIGCHLD, SIG_IGN);
     pass_descriptors(plan);
+    if (plan->sets_lock_limit && setrlimit(RLIMIT_MEMLOCK, &plan->lock_limit) < 0)
+        fail(plan, CLINUX_STEP_LOCK_LIMIT, errno);
     if (plan->wait_for_tracer) {
         report(plan->channel, CLINUX_CHILD_READY, 0, 0, -1);
         wait_for_release(plan);

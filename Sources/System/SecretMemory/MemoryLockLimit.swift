@@ -9,6 +9,11 @@ package struct MemoryLockLimit: Sendable, Equatable {
     package let softBytes: UInt64
     package let hardBytes: UInt64
 
+    package init(softBytes: UInt64, hardBytes: UInt64) {
+        self.softBytes = softBytes
+        self.hardBytes = hardBytes
+    }
+
     private static let resource = __rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue)
 
     /// Reads the limits in force.
@@ -19,6 +24,12 @@ package struct MemoryLockLimit: Sendable, Equatable {
         }
         return MemoryLockLimit(
             softBytes: UInt64(limit.rlim_cur), hardBytes: UInt64(limit.rlim_max))
+    }
+
+    /// The soft limit, for messages; nil when there is none.
+    package static var bindingBytes: UInt64? {
+        guard let limit = try? current(), limit.softBytes != .max else { return nil }
+        return limit.softBytes
     }
 
     /// Raises the soft limit to the hard one, which needs no privilege. Returns what is in force

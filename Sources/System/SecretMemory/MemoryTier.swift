@@ -31,13 +31,36 @@ package enum MemoryTier: Int, Sendable, Comparable, CaseIterable {
     }
 }
 
+/// Memory of a tier that was asked for and refused.
+package struct MemoryShortage: Sendable, Equatable {
+    package let required: MemoryTier
+    package let best: MemoryTier
+    /// Of the call that refused the required tier; 0 when the caller ruled it out. ENOMEM also
+    /// stands for SIGBUS at first touch.
+    package let errorNumber: Int32
+    /// Asked for in one piece: whole pages.
+    package let bytes: Int
+    /// Soft RLIMIT_MEMLOCK at that time (bytes); nil: none, or not the cause.
+    package let limitBytes: UInt64?
+
+    package init(
+        required: MemoryTier, best: MemoryTier, errorNumber: Int32, bytes: Int,
+        limitBytes: UInt64? = nil
+    ) {
+        self.required = required
+        self.best = best
+        self.errorNumber = errorNumber
+        self.bytes = bytes
+        self.limitBytes = limitBytes
+    }
+}
+
 /// Why secret memory could not be had.
 package enum SecretMemoryFailure: Error, Equatable {
     /// The size asked for is zero or above the type's limit (bytes).
     case sizeOutOfRange(requestedBytes: Int, limitBytes: Int)
-    /// The best tier to be had (tried, not assumed) is below the one required. `errorNumber` is
-    /// that of the call which refused the required tier; 0 when the caller ruled it out.
-    case tierUnavailable(required: MemoryTier, best: MemoryTier, errorNumber: Int32)
+    /// The best tier to be had (tried, not assumed) is below the one required.
+    case tierUnavailable(MemoryShortage)
     /// The buffer's capacity (bytes) is used up.
     case capacityExceeded(capacityBytes: Int)
     /// A system call failed.

@@ -123,10 +123,20 @@ package struct SecretRegion: Sendable {
         }
         guard best >= minimumTier else {
             throw .tierUnavailable(
-                required: minimumTier, best: best,
-                errorNumber: minimumTier == .secret ? secretError : lockError)
+                shortage(
+                    bytes: bytes, required: minimumTier, best: best,
+                    errorNumber: minimumTier == .secret ? secretError : lockError))
         }
         return best
+    }
+
+    private static func shortage(
+        bytes: Int, required: MemoryTier, best: MemoryTier, errorNumber: Int32
+    ) -> MemoryShortage {
+        // Where the kernel has no such call, no limit is the cause.
+        MemoryShortage(
+            required: required, best: best, errorNumber: errorNumber, bytes: bytes,
+            limitBytes: errorNumber == ENOSYS ? nil : MemoryLockLimit.bindingBytes)
     }
 
     private static func advise(
@@ -148,7 +158,6 @@ package struct SecretRegion: Sendable {
         guard
             mmap(payload, bytes, PROT_READ | PROT_WRITE, flags, descriptor, 0) != MAP_FAILED
         else { return errno }
-        let touched = clinux_touch_pages(payload, bytes)
-        return touched == 0 ? 0 : -touched
+        return clinux_touch_pages(payload, bytes) == 0 ? 0 : ENOMEM
     }
 }

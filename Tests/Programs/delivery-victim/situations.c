@@ -3,11 +3,14 @@
 #include "victim.h"
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 static volatile int arrived;
@@ -112,6 +115,20 @@ int unshare_network(char **arguments) {
 
 static const char *answer(long result) { return result >= 0 ? "granted" : strerrorname_np(errno); }
 
+/// Moves bytes between pipes and a socket by calls that no LSM hook sees the content of.
+static void probe_channels(void) {
+    int from[2], to[2], socket[2];
+    char text[] = "not secret";
+    struct iovec bytes = {text, sizeof text};
+    struct mmsghdr message = {.msg_hdr = {.msg_iov = &bytes, .msg_iovlen = 1}};
+    if (pipe(from) || pipe(to) || socketpair(AF_UNIX, SOCK_DGRAM, 0, socket)) return;
+    printf("vmsplice=%s\n", answer(vmsplice(from[1], &bytes, 1, 0)));
+    if (write(from[1], text, sizeof text) < 0) return;
+    printf("tee=%s\n", answer(tee(from[0], to[1], sizeof text, 0)));
+    printf("splice=%s\n", answer(splice(from[0], NULL, to[1], NULL, sizeof text, 0)));
+    printf("sendmmsg=%s\n", answer(sendmmsg(socket[0], &message, 1, 0)));
+}
+
 /// What this host grants: `call=granted` or `call=ERRNO`, one per line.
 int probe(void) {
     struct sock_filter allow[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
@@ -122,6 +139,7 @@ int probe(void) {
     if (child == 0) {
         _exit(ptrace(PTRACE_TRACEME, 0, 0, 0) < 0 ? errno : 0);
     }
+    probe_channels();
     errno = wait_for(child);
     printf("ptrace=%s\n", answer(errno ? -1 : 0));
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

@@ -85,11 +85,11 @@ static pid_t make_orphan(void) {
 }
 
 // Whether every one of `count` orphans is gone, and not a zombie, before patience ends.
-static int orphans(int count) {
+static int orphans(int count, int patience_seconds) {
     pid_t left[1024];
     if (count > 1024) return 93;
     for (int index = 0; index < count; index++) left[index] = make_orphan();
-    for (int turn = 0; turn < PATIENCE_SECONDS * 100; turn++) {
+    for (int turn = 0; turn < patience_seconds * 100; turn++) {
         int alive = 0;
         for (int index = 0; index < count; index++) alive += kill(left[index], 0) == 0;
         if (alive == 0) {
@@ -158,12 +158,14 @@ int main(int count, char **arguments) {
     if (strcmp(command, "die") == 0) return die(number);
     if (strcmp(command, "await") == 0) return await_signals(number);
     if (strcmp(command, "linger") == 0) return linger(number);
-    if (strcmp(command, "orphans") == 0) return orphans(number);
+    if (strcmp(command, "orphans") == 0)
+        return orphans(number, count > 3 ? atoi(arguments[3]) : PATIENCE_SECONDS);
     if (strcmp(command, "stopped-child") == 0) return stopped_child(number);
     if (strcmp(command, "children") == 0) return children(number);
     if (strcmp(command, "alarm") == 0) return interval_timer();
     if (strcmp(command, "terminal") == 0 && count > 3)
         return run_on_terminal(arguments[2], arguments + 3);
+    if (strcmp(command, "as-first") == 0 && count > 2) return run_as_first(arguments + 2);
     // What a starter does to itself before it executes the rest.
     if (count < 4) return 95;
     if (strcmp(command, "with-ignored") == 0) signal(number, SIG_IGN);

@@ -25,7 +25,8 @@ package enum HostProgram: String, Sendable, CaseIterable {
     case ignoresTermination = "trap '' TERM; while :; do sleep 0.02; done"
     case exits9AtUSR1 = "trap 'exit 9' USR1; while :; do sleep 0.02; done"
     case killsItself = "kill -KILL $$"
-    case hookRuns = "sleep 300"
+    /// In place of the shell: what a killed shell leaves would hold the test up.
+    case hookRuns = "exec sleep 300"
     case missing = "/nonexistent/program"
     case notExecutable = "/etc/passwd"
 
@@ -199,6 +200,7 @@ package struct HostPlayer<Time: TimeSource> {
         case .programEnded(let exit): "programEnded \(line(exit))"
         case .hookEnded(let exit): "hookEnded \(line(exit))"
         case .stopRequested(let signal): "stopRequested \(signal)"
+        case .deliveryFailed(let failed): "deliveryFailed \(failed.step)"
         case .deadline: "deadline"
         }
     }
@@ -217,6 +219,7 @@ package struct HostPlayer<Time: TimeSource> {
         case .argumentsTooLarge: "argumentsTooLarge"
         case .refused(let call, let number): "refused \(call) \(number)"
         case .deliveryFailed(let step, let number): "deliveryFailed \(step) \(number)"
+        case .memory: "memory"
         case .systemCall(let call, let number): "systemCall \(call) \(number)"
         }
     }

@@ -72,5 +72,12 @@ extension OpenBaoServer {
         ).trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
+    /// Wraps fields of the caller's choice; returns the wrapping token.
+    package func wrap(_ field: String, token: String) throws -> String {
+        try bao(
+            ["write", "-field=wrapping_token", "sys/wrapping/wrap", field], token: token
+        ).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
     package func unseal(_ keys: Keys) throws { try bao(["operator", "unseal", keys.unsealKey]) }
 }

@@ -23,6 +23,8 @@ package enum TransportFault: Sendable, Equatable {
     case endless
     /// Closes the connection after each answer.
     case closing
+    /// Answers each request after this time.
+    case slow(milliseconds: UInt32)
 }
 
 /// Why a listener could not start.
@@ -261,6 +263,9 @@ package final class VaultListener: Sendable {
             _ = stream.write(HTTPResponseWriter.whole(response, closing: true))
             stream.finish()
             return false
+        case .slow(let milliseconds):
+            usleep(milliseconds * 1000)
+            return stream.write(HTTPResponseWriter.whole(response, closing: false))
         case .none, .onlyTLS11:
             return stream.write(HTTPResponseWriter.whole(response, closing: false))
         }

@@ -128,7 +128,7 @@ func code(for failure: ProcessHostFailure) -> Int32 {
     case .notFound: HarnessExit.notFound
     case .notExecutable, .argumentsTooLarge: HarnessExit.notExecutable
     case .refused: HarnessExit.refused
-    case .deliveryFailed: HarnessExit.deliveryFailed
+    case .deliveryFailed, .memory: HarnessExit.deliveryFailed
     case .systemCall: HarnessExit.systemCall
     }
 }
@@ -150,6 +150,8 @@ func runOnce(
         case .programEnded(let end): return end.statusCode
         case .hookEnded(let end): say("hook ended: \(end.statusCode)")
         case .stopRequested(let signal): say("stop requested by \(signal)")
+        case .deliveryFailed(let failed):
+            say("delivery to process \(failed.process) failed at step \(failed.step)")
         case .deadline: control?.obey(&host, launch)
         }
     }

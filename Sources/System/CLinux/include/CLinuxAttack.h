@@ -126,6 +126,11 @@ int clinux_perf_open(pid_t pid);
 /// memmem(3): whether `pattern` occurs in `bytes`. 1 or 0.
 int clinux_contains(const void *bytes, size_t count, const void *pattern, size_t pattern_count);
 
+/// Passes a descriptor over a Unix socket (SCM_RIGHTS, unix(7)). 0 or -errno.
+int clinux_pass_descriptor(int channel, int descriptor);
+/// Takes the descriptor of the next message. The descriptor; -EBADF when there is none, or -errno.
+int clinux_receive_descriptor(int channel);
+
 /// splice(2), tee(2), sendfile(2) of `count` bytes. Bytes moved or -errno.
 int64_t clinux_splice(int from, int to, size_t count);
 int64_t clinux_tee(int from, int to, size_t count);

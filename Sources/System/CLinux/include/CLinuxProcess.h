@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 /// The environment block of this process (environ(7)), NULL-terminated, writable in place.
@@ -57,6 +58,7 @@ enum {
     CLINUX_STEP_SEND_LISTENER = 6,
     CLINUX_STEP_EXECUTE = 7,
     CLINUX_STEP_PASS_DESCRIPTORS = 8,
+    CLINUX_STEP_LOCK_LIMIT = 9,
 };
 
 /// One message of the child.
@@ -98,6 +100,9 @@ struct clinux_child_plan {
     const int *passed;
     int passed_count;
     int passed_first;
+    /// RLIMIT_MEMLOCK of the program.
+    int sets_lock_limit;
+    struct rlimit lock_limit;
 };
 
 /// fork(2), set-up as planned, execve(2). Returns the child or -errno.
