@@ -109,6 +109,7 @@ let adapters: [Target] = [
             "CCapability",
         ]),
     library("LibbpfKernel", in: "Sources/Adapters", ["Ports", "Enforcement", "CBPFPrograms"]),
+    library("AgentClient", in: "Sources/Adapters", ["Ports", "AgentProtocol", "CLinux"]),
     library("AgentSelfTest", in: "Sources/Adapters", ["Ports", "Enforcement", "CLinux"]),
     library("AgentPrivileges", in: "Sources/Adapters", ["CCapability"]),
     library("AgentSockets", in: "Sources/Adapters", ["Ports", "CLinux"]),
@@ -123,8 +124,8 @@ let executables: [Target] = [
     program(
         "cloudtaser-wrapper", in: "Sources/Executables",
         [
-            "Wrapper", "VaultSecretStore", "LinuxProcessHost", "LinuxSystem", "Ports", "Delivery",
-            "SecretMemory", "WrapperConfiguration", "CLinux",
+            "Wrapper", "VaultSecretStore", "LinuxProcessHost", "LinuxSystem", "AgentClient",
+            "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "CLinux",
         ]),
     program(
         "cloudtaser-agent", in: "Sources/Executables",

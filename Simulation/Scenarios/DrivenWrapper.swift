@@ -23,6 +23,7 @@ package struct WrapperParts {
     package let server: SimulatedVaultServer
     package let credential: String?
     package let plan: (SecretStoreCall) -> SimulatedStoreFault?
+    package let node: SimulatedNodeAgent
     package let machine: SimulatedMachine
     package let context: ComponentContext
     /// Where the wrapper's records go.
@@ -53,7 +54,7 @@ package final class ObservedTelemetry: Telemetry {
 package final class ProductionWrapper: DrivenWrapper {
     private var run:
         WrapperRun<
-            SimulatedSecretStore, SimulatedProcessHost, SimulatedClock, SimulatedEntropy,
+            SimulatedSecretStore, SimulatedNodeAgent, SimulatedProcessHost, SimulatedClock, SimulatedEntropy,
             ObservedTelemetry
         >
 
@@ -67,7 +68,7 @@ package final class ProductionWrapper: DrivenWrapper {
                 server: parts.server, settings: parts.settings.vault,
                 credential: parts.credential,
                 secondsSince1970: { clock.secondsSince1970() }, plan: parts.plan),
-            host: SimulatedProcessHost(machine: parts.machine), time: clock,
+            node: parts.node, host: SimulatedProcessHost(machine: parts.machine), time: clock,
             entropy: parts.context.entropy, telemetry: parts.telemetry)
     }
 

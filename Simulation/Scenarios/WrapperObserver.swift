@@ -26,6 +26,9 @@ final class WrapperObserver {
     private var reading: Int?
     private var holder = ""
     private var isServing: Bool?
+    private var isRegistered = false
+    /// Where the agent is required, nothing may be asked of the vault before it has said yes.
+    private var mayFetch: Bool { isRegistered || world.settings.agent != .required }
 
     init(world: WrapperWorld) {
         self.world = world
@@ -43,6 +46,7 @@ final class WrapperObserver {
     func begin(holder: String) {
         self.holder = holder
         complete = []
+        isRegistered = false
         if isServing == nil { serve(false) }
     }
 
@@ -70,7 +74,10 @@ final class WrapperObserver {
 
     // MARK: - What the wrapper asks and hears
 
-    func sent() { run.report(RequestSent(client: holder, server: StoreFaults.address)) }
+    func sent() {
+        if !mayFetch { run.marks.hit("fetch.unprotected") }
+        run.report(RequestSent(client: holder, server: StoreFaults.address))
+    }
 
     func acting(_ action: WrapperStateMachine.Action) {
         guard case .read(let request) = action else { return reading = nil }
@@ -84,8 +91,9 @@ final class WrapperObserver {
         case (.read(let request), .read):
             complete.insert(request)
             guard complete.count == world.secrets.count else { return }
-            decide(true, "every value has come")
+            decide(mayFetch, "every value has come")
         case (.read, _), (.logIn, .storeFailed): decide(false, "a fetch failed")
+        case (.register, .registered): isRegistered = true
         default: break
         }
         if let delay = event.failure?.retryAfter {

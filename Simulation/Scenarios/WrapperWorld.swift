@@ -209,6 +209,18 @@ final class WrapperWorld {
 }
 
 extension WrapperWorld {
+    /// The node's agent: mostly there, sometimes late, now and then of another opinion.
+    func node() -> SimulatedNodeAgent {
+        let choices = run.choices
+        let answers: [Result<NodeRegistration, NodeAgentFailure>] = [
+            .success(NodeRegistration(enrolment: 16, tier: "lsm")),
+            .success(NodeRegistration(enrolment: 16, tier: "fmod_ret")),
+            .failure(.absent(errorNumber: 2)), .failure(.timedOut),
+            .failure(.refused(reason: "traced")), .failure(.refused(reason: "full")),
+        ]
+        return SimulatedNodeAgent { choices.pick(answers, label: "agent") }
+    }
+
     private static func settings(
         _ run: SimulationRun, login: Login, secrets: [SecretKind]
     ) -> WrapperSettings {
@@ -244,6 +256,7 @@ extension WrapperWorld {
         settings.life.fetchSecondsMax = run.choices.pick([60, 10, 0], label: "settings")
         settings.life.checkSeconds = run.choices.pick([60, 5, 300], label: "settings")
         settings.life.stopSeconds = run.choices.pick([10, 1, 30], label: "settings")
+        settings.agent = run.choices.pick([.preferred, .required, .none], label: "agent")
         return settings
     }
 }

@@ -10,6 +10,8 @@ package struct WrapperPlan: Sendable, Equatable {
     package var ownsToken = true
     /// Logging in once more can give another token.
     package var canLogInAgain = true
+    /// Whether the node's agent is asked for its protection first.
+    package var agent = AgentPolicy.none
     /// For everything before the program's start.
     package var fetchLimit = Duration.seconds(60)
     package var checkInterval = Duration.seconds(300)
@@ -30,6 +32,7 @@ package struct WrapperPlan: Sendable, Equatable {
             ownsToken = false
             canLogInAgain = file != nil
         }
+        agent = settings.agent
         fetchLimit = .seconds(settings.life.fetchSecondsMax)
         checkInterval = .seconds(settings.life.checkSeconds)
         stopGrace = .seconds(settings.life.stopSeconds)

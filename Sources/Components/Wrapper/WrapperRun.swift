@@ -9,13 +9,14 @@ package import WrapperConfiguration
 /// `run` is the whole of it. A simulator calls `begin`, `perform` and `handle` itself, and lets
 /// time pass between them.
 package struct WrapperRun<
-    Store: SecretStore & ~Copyable, Host: ProcessHost & ~Copyable, Time: TimeSource,
+    Store: SecretStore & ~Copyable, Node: NodeAgent & ~Copyable, Host: ProcessHost & ~Copyable, Time: TimeSource,
     Entropy: EntropySource & ~Copyable, Reporter: Telemetry & ~Copyable
 >: ~Copyable {
     private let settings: WrapperSettings
     private let launch: Launch
     private let hook: Launch?
     private var store: Store
+    private var node: Node
     private var host: Host
     private let time: Time
     private var entropy: Entropy
@@ -34,11 +35,13 @@ package struct WrapperRun<
     ///   - environment: the wrapper's own, `NAME=value` each; control variables are removed here.
     package init(
         settings: WrapperSettings, image first: consuming DeliveryImage, arguments: [RawText],
-        environment: [RawText], store: consuming Store, host: consuming Host, time: Time,
+        environment: [RawText], store: consuming Store, node: consuming Node,
+        host: consuming Host, time: Time,
         entropy: consuming Entropy, telemetry: consuming Reporter
     ) {
         self.settings = settings
         self.store = store
+        self.node = node
         self.host = host
         self.time = time
         self.entropy = entropy
@@ -93,6 +96,10 @@ package struct WrapperRun<
         _ action: WrapperStateMachine.Action
     ) -> WrapperStateMachine.Event {
         switch action {
+        case .register:
+            do throws(NodeAgentFailure) { return .registered(try node.register()) } catch {
+                return .unregistered(error)
+            }
         case .read(let request): return read(request)
         case .logIn, .renewToken, .renew, .checkVersion, .revoke, .revokeToken:
             do throws(SecretStoreFailure) { return try ask(action) } catch {

@@ -7,12 +7,15 @@ internal import WrapperConfiguration
 /// in with each event, `WrapperRun` performs the actions.
 ///
 /// Invariants:
+/// - Nothing is asked of the vault before the agent's protection is had, where it is required.
 /// - `startProgram` is asked for only after every read succeeded.
 /// - A login that nothing needs after the start is revoked and forgotten before it.
 /// - One action is under way at a time; its outcome is the next event.
 package struct WrapperStateMachine: Sendable {
     package enum Event: Sendable, Equatable {
         case begin
+        case registered(NodeRegistration)
+        case unregistered(NodeAgentFailure)
         case loggedIn(Grant)
         case read(SecretFacts)
         /// The read brought no values. A lease may have been granted all the same.
@@ -32,6 +35,8 @@ package struct WrapperStateMachine: Sendable {
     }
 
     package enum Action: Sendable, Equatable {
+        /// Ask the node's agent for its protection.
+        case register
         case logIn
         /// Read the request of this index; 0 begins a new image.
         case read(request: Int)
@@ -60,6 +65,7 @@ package struct WrapperStateMachine: Sendable {
 
     enum State: Sendable, Equatable {
         case idle
+        case registering
         case loggingIn
         case reading
         /// Before the start, until the failed action is tried again.
@@ -122,7 +128,7 @@ package struct WrapperStateMachine: Sendable {
     private mutating func next(_ event: Event, _ moment: Moment) -> Action {
         if case .host(.deliveryFailed(let failed)) = event { tell(failed) }
         switch state {
-        case .idle, .loggingIn, .reading, .pausing: return fetch(event, moment)
+        case .idle, .registering, .loggingIn, .reading, .pausing: return fetch(event, moment)
         case .releasing, .starting: return launch(event, moment)
         case .watching: return watch(event, moment)
         case .passing:
@@ -167,7 +173,15 @@ extension WrapperStateMachine {
         switch (state, event) {
         case (.idle, .begin):
             fetchDeadline = moment.now.advanced(by: plan.fetchLimit)
+            return plan.agent == .none ? logIn() : register()
+        case (.registering, .registered(let registration)):
+            tell(
+                .debug, "agent_protects",
+                "the node's agent protects this process by \(registration.tier)")
+            backoff = Backoff()
             return logIn()
+        case (.registering, .unregistered(let failure)):
+            return unregistered(failure, moment)
         case (.loggingIn, .loggedIn(let grant)):
             isLoggedIn = true
             upkeep.loggedIn(grant, at: moment.now, chance: moment.chance)
@@ -184,13 +198,43 @@ extension WrapperStateMachine {
             retire(lease, moment)
             return begin(ending: stop, moment)
         case (.pausing(let again), .host(.deadline)):
-            return again == .logIn ? logIn() : read(fresh.count)
+            switch again {
+            case .register: return register()
+            case .logIn: return logIn()
+            default: return read(fresh.count)
+            }
         case (.pausing, .host(.stopRequested(let signal))):
             return begin(ending: .stopRequested(signal: signal), moment)
         case (.pausing, .hostFailed(let failure)):
             return begin(ending: WrapperStop(failure), moment)
         default: misreported(event)
         }
+    }
+
+    private mutating func register() -> Action {
+        state = .registering
+        return .register
+    }
+
+    /// Where the agent is required it may still be starting; otherwise one answer is enough.
+    private mutating func unregistered(
+        _ failure: NodeAgentFailure, _ moment: Moment
+    ) -> Action {
+        let stop = WrapperStop(failure)
+        guard plan.agent == .required else {
+            let isAbsent = if case .absent = failure { true } else { false }
+            tell(
+                isAbsent ? .debug : .warning, "agent_does_not_protect",
+                "\(stop.cause); this process runs without it (CLOUDTASER_AGENT=preferred)")
+            return logIn()
+        }
+        let time = moment.now.advanced(by: backoff.next(chance: moment.chance))
+        guard failure.isTransient, time <= fetchDeadline else {
+            return begin(ending: stop, moment)
+        }
+        tell(.warning, "agent_retry", "\(stop.cause); trying again")
+        state = .pausing(again: .register)
+        return .wait(until: time)
     }
 
     private mutating func logIn() -> Action {

@@ -54,6 +54,18 @@ package enum WrapperStop: Error, Sendable, Equatable {
             }
     }
 
+    package init(_ failure: NodeAgentFailure) {
+        self =
+            switch failure {
+            case .absent(let number): .refused(.agentAbsent, detail: ErrorNumber.text(number))
+            case .refused(let reason): .refused(.agentRefused, detail: reason)
+            case .timedOut: .refused(.agentAbsent, detail: "no answer in time")
+            case .malformed: .refused(.agentRefused, detail: "its answer is none that an agent gives")
+            case .systemCall(let call, let number):
+                .refused(.agentAbsent, detail: "\(call) (\(ErrorNumber.text(number)))")
+            }
+    }
+
     package init(_ failure: SecretMemoryFailure) {
         let detail =
             switch failure {

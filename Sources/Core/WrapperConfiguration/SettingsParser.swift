@@ -53,6 +53,8 @@ package struct SettingsParser {
         settings.restrictSystemCalls = try flag(.restrictSystemCalls, default: true)
         settings.denySendmmsg = try flag(.denySendmmsg)
         settings.life = try life()
+        settings.agent = try choice(.agent) ?? .preferred
+        if let path = try filePath(.agentSocket) { settings.agentSocket = path }
         return settings
     }
 

@@ -42,6 +42,8 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
     case internalFailure = 112
     case wrappingTokenInvalid = 113
     case installationFailed = 114
+    case agentAbsent = 115
+    case agentRefused = 116
     case notExecutable = 126
     case notFound = 127
 
@@ -86,6 +88,8 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
         case .wrappingTokenInvalid:
             "The wrapped secret id was unwrapped already, is expired, unknown or foreign."
         case .installationFailed: "The wrapper could not be copied into the folder."
+        case .agentAbsent: "CLOUDTASER_AGENT=required and no agent answers on this node."
+        case .agentRefused: "CLOUDTASER_AGENT=required and the agent does not protect the process."
         case .internalFailure: "A system call of the wrapper failed unexpectedly."
         case .notExecutable: "The program was found and cannot be executed."
         case .notFound: "The program was not found."
@@ -136,6 +140,9 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
         case .wrappingTokenInvalid:
             "Find out who unwrapped it; issue a new secret id, wrapped anew, for each start."
         case .installationFailed: "Check that the folder is there, writable, and has 12 MB left."
+        case .agentAbsent:
+            "Check that the agent's DaemonSet runs on the node and that its socket is mounted."
+        case .agentRefused: "Read the reason in the message and the agent's log."
         case .internalFailure: "Report it with the message."
         case .notExecutable: "Check the file's mode, format and architecture."
         case .notFound: "Check the command and PATH."

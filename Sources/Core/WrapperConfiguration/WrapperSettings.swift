@@ -44,6 +44,16 @@ package enum EmptyValues: String, Sendable, CaseIterable {
     case refuse
 }
 
+/// Whether the program may run on a node whose agent does not protect it.
+package enum AgentPolicy: String, Sendable, CaseIterable {
+    /// The agent is not asked.
+    case none
+    /// It is asked once, and the program runs in any case.
+    case preferred
+    /// Nothing is fetched before it has said yes.
+    case required
+}
+
 /// Everything the wrapper was told. Holds no secret.
 package struct WrapperSettings: Sendable, Equatable {
     package var vault: VaultSettings
@@ -59,6 +69,11 @@ package struct WrapperSettings: Sendable, Equatable {
     package var restrictSystemCalls = true
     package var denySendmmsg = false
     package var life = LifeSettings()
+    package var agent = AgentPolicy.preferred
+    package var agentSocket = Self.agentSocketUsual
+
+    /// Where the agent listens, if nothing else is said.
+    package static let agentSocketUsual = "/run/cloudtaser/agent.sock"
 
     package init(vault: VaultSettings, requests: [SecretRequest], follow: FollowStrategy) {
         self.vault = vault
@@ -116,6 +131,8 @@ package enum ControlVariable: String, Sendable, CaseIterable {
     case fetchSecondsMax = "CLOUDTASER_FETCH_SECONDS_MAX"
     case stopSeconds = "CLOUDTASER_STOP_SECONDS"
     case terminationMessage = "CLOUDTASER_TERMINATION_MESSAGE"
+    case agent = "CLOUDTASER_AGENT"
+    case agentSocket = "CLOUDTASER_AGENT_SOCKET"
 
     /// Its bytes are a credential: moved to secret memory and overwritten in place at start.
     package var isCredential: Bool { self == .token || self == .secretID }
@@ -157,6 +174,8 @@ package enum ControlVariable: String, Sendable, CaseIterable {
         case .rotationCheckSeconds: "how often KV versions are looked at (default 300)"
         case .fetchSecondsMax: "how long failed fetches are tried again; 0: once (default 60)"
         case .stopSeconds: "from SIGTERM to SIGKILL at a restart (default 30)"
+        case .agent: "none | preferred | required: the node agent's protection (default preferred)"
+        case .agentSocket: "the agent's socket (default /run/cloudtaser/agent.sock)"
         case .terminationMessage: "file for the cause of a refusal (default /dev/termination-log)"
         }
     }

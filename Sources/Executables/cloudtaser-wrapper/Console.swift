@@ -104,7 +104,7 @@ enum Help {
             Environment (none of it reaches the program):
             \(variables.joined(separator: "\n"))
 
-            The program's exit code is passed through (128 + n for a signal). Codes 80-114 and 64
+            The program's exit code is passed through (128 + n for a signal). Codes 80-116 and 64
             are the wrapper's own: no program ran. See docs/reference/exit-codes.md.
 
             """

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AgentClient
 import Delivery
 import LinuxProcessHost
 import LinuxSystem
@@ -112,7 +113,7 @@ enum WrapperProgram {
             settings: settings, image: image, arguments: command,
             environment: ProcessEnvironment.entries(),
             store: OneTimeVaultStore(store, onLowerTier: { note("the vault exchange", $0) }),
-            host: host, time: time, entropy: LinuxEntropySource(),
+            node: LocalNodeAgent(path: settings.agentSocket), host: host, time: time, entropy: LinuxEntropySource(),
             telemetry: telemetry(settings.life.terminationMessageFile))
         return wrapper.run()
     }
