@@ -54,7 +54,8 @@ package final class ObservedTelemetry: Telemetry {
 package final class ProductionWrapper: DrivenWrapper {
     private var run:
         WrapperRun<
-            SimulatedSecretStore, SimulatedNodeAgent, SimulatedProcessHost, SimulatedClock, SimulatedEntropy,
+            SimulatedSecretStore, SimulatedNodeAgent, SimulatedProcessHost, SimulatedClock,
+            SimulatedEntropy,
             ObservedTelemetry
         >
 

@@ -192,6 +192,7 @@ final class WrapperWorld {
     }
 
     private lazy var tokenSeconds = run.choices.pick([3600, 600, 60, 20], label: "world")
+    private lazy var agentTroubles = run.choices.draw(below: 4, label: "agent")
     private lazy var tokenFactor = 1 + run.choices.draw(below: 5, label: "world")
     private lazy var isTokenRenewable = !run.choices.happens(1, in: 4, label: "world")
 
@@ -209,16 +210,19 @@ final class WrapperWorld {
 }
 
 extension WrapperWorld {
-    /// The node's agent: mostly there, sometimes late, now and then of another opinion.
+    /// The node's agent: sometimes late, now and then of another opinion, and in the end there.
     func node() -> SimulatedNodeAgent {
-        let choices = run.choices
-        let answers: [Result<NodeRegistration, NodeAgentFailure>] = [
-            .success(NodeRegistration(enrolment: 16, tier: "lsm")),
-            .success(NodeRegistration(enrolment: 16, tier: "fmod_ret")),
-            .failure(.absent(errorNumber: 2)), .failure(.timedOut),
-            .failure(.refused(reason: "traced")), .failure(.refused(reason: "full")),
+        let failures: [NodeAgentFailure] = [
+            .absent(errorNumber: 2), .timedOut, .refused(reason: "traced"),
+            .refused(reason: "full"), .malformed,
         ]
-        return SimulatedNodeAgent { choices.pick(answers, label: "agent") }
+        return SimulatedNodeAgent { [self] in
+            guard agentTroubles > 0 else {
+                return .success(NodeRegistration(enrolment: 16, tier: "lsm"))
+            }
+            agentTroubles -= 1
+            return .failure(run.choices.pick(failures, label: "agent"))
+        }
     }
 
     private static func settings(

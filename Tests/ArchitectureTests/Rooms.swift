@@ -31,7 +31,7 @@ enum Room: String, CaseIterable, Sendable {
         case .simulation: [.core, .ports, .components, .simulation]
         case .tests:
             [.adapters, .components, .ports, .core, .system, .simulation, .tests, .machines]
-        case .machines: [.ports, .core, .system, .simulation, .tests, .machines]
+        case .machines: [.adapters, .ports, .core, .system, .simulation, .tests, .machines]
         }
     }
 
@@ -68,7 +68,9 @@ enum House {
     /// The one program that may run the simulator.
     static let simulatorProgram = "cloudtaser"
     /// Programs that run as PID 1 of a container or in the VM guest: static and without a runtime.
-    static let smallPrograms = ["cloudtaser-wrapper", "guest-init", "attack"]
+    static let smallPrograms = [
+        "cloudtaser-wrapper", "cloudtaser-agent", "guest-init", "attack",
+    ]
     /// What small programs may not link. A prefix, so that NIOCore and NIOPosix are meant too.
     static let largeModules = ["Foundation", "NIO", "Dispatch"]
     /// Which third party a system module belongs to. CLinux belongs to none: it is the kernel's

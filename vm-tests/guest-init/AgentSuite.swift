@@ -134,7 +134,8 @@ struct AgentSuite {
     private func privileges(_ agent: RunningAgent) {
         let lines = (TargetProcess.text("/proc/\(agent.pid)/status") ?? "").split(separator: "\n")
         let effective = lines.first { $0.hasPrefix("CapEff:") }.map { $0.dropFirst(8) } ?? ""
-        let own = (TargetProcess.text("/proc/self/status") ?? "").split(separator: "\n")
+        let own =
+            (TargetProcess.text("/proc/self/status") ?? "").split(separator: "\n")
             .first { $0.hasPrefix("CapEff:") }.map { $0.dropFirst(8) } ?? ""
         report(
             "VM-EBPF-01", "capabilities after loading", String(effective),

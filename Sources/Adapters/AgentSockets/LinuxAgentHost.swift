@@ -149,8 +149,9 @@ package struct LinuxAgentHost: AgentHost, ~Copyable {
         var watched = [signals, records, accepts ? registration : -1, accepts ? observation : -1]
         watched += order.map { connections[$0]?.descriptor ?? -1 }
         var entries = watched.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        let milliseconds = Int32(clamping: time.components.seconds * 1000
-            + time.components.attoseconds / 1_000_000_000_000_000 + 1)
+        let milliseconds = Int32(
+            clamping: time.components.seconds * 1000
+                + time.components.attoseconds / 1_000_000_000_000_000 + 1)
         let count = Glibc.poll(&entries, nfds_t(entries.count), milliseconds)
         guard count >= 0 || errno == EINTR else {
             throw .systemCall("poll", errorNumber: errno)
@@ -214,7 +215,8 @@ package struct LinuxAgentHost: AgentHost, ~Copyable {
 
     private mutating func dropSilent() {
         let now = clock()
-        for (id, connection) in connections where !connection.isAsked && connection.deadline <= now {
+        for (id, connection) in connections where !connection.isAsked && connection.deadline <= now
+        {
             drop(id)
         }
     }
@@ -250,7 +252,9 @@ enum Speech {
         else { return nil }
         let words = bytes.prefix { $0 != end[0] }.split(separator: UInt8(ascii: " "))
         guard words.count == 3 else { return ("", "") }
-        return (String(decoding: words[0], as: UTF8.self), String(decoding: words[1], as: UTF8.self))
+        return (
+            String(decoding: words[0], as: UTF8.self), String(decoding: words[1], as: UTF8.self)
+        )
     }
 }
 

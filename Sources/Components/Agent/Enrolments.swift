@@ -42,7 +42,8 @@ package struct Enrolments: Sendable, Equatable {
     package mutating func release(_ id: EnrolmentID) { entries[id] = nil }
 
     /// What the enrolment found must be the peer alone, traced by nobody.
-    package static func refusal(of tasks: [EnrolledTask], _ peer: AgentPeer) -> Registration.Refusal?
+    package static func refusal(of tasks: [EnrolledTask], _ peer: AgentPeer) -> Registration
+        .Refusal?
     {
         guard tasks.contains(where: { $0.group == peer.process }) else { return .gone }
         let isTraced = tasks.contains { task in

@@ -25,12 +25,14 @@ package struct EventRecorder<
     package mutating func started(
         tier: EnforcementTier, denied: Int, open: [VectorNumber]
     ) {
-        let rest = open.isEmpty ? "" : "; not denied: " + open.map(\.description).joined(separator: " ")
+        let rest =
+            open.isEmpty ? "" : "; not denied: " + open.map(\.description).joined(separator: " ")
         var event = make(
             .agentStart,
             .agent(
                 EventAgent(
-                    version: version, reason: "\(denied) vectors seen denied by \(tier.word)\(rest)")))
+                    version: version, reason: "\(denied) vectors seen denied by \(tier.word)\(rest)"
+                )))
         event.tier = EventTier(tier)
         pipeline.record(event)
     }

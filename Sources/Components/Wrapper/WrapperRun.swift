@@ -9,7 +9,8 @@ package import WrapperConfiguration
 /// `run` is the whole of it. A simulator calls `begin`, `perform` and `handle` itself, and lets
 /// time pass between them.
 package struct WrapperRun<
-    Store: SecretStore & ~Copyable, Node: NodeAgent & ~Copyable, Host: ProcessHost & ~Copyable, Time: TimeSource,
+    Store: SecretStore & ~Copyable, Node: NodeAgent & ~Copyable, Host: ProcessHost & ~Copyable,
+    Time: TimeSource,
     Entropy: EntropySource & ~Copyable, Reporter: Telemetry & ~Copyable
 >: ~Copyable {
     private let settings: WrapperSettings

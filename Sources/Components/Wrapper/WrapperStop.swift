@@ -60,7 +60,8 @@ package enum WrapperStop: Error, Sendable, Equatable {
             case .absent(let number): .refused(.agentAbsent, detail: ErrorNumber.text(number))
             case .refused(let reason): .refused(.agentRefused, detail: reason)
             case .timedOut: .refused(.agentAbsent, detail: "no answer in time")
-            case .malformed: .refused(.agentRefused, detail: "its answer is none that an agent gives")
+            case .malformed:
+                .refused(.agentRefused, detail: "its answer is none that an agent gives")
             case .systemCall(let call, let number):
                 .refused(.agentAbsent, detail: "\(call) (\(ErrorNumber.text(number)))")
             }

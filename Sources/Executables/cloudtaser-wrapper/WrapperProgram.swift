@@ -113,7 +113,8 @@ enum WrapperProgram {
             settings: settings, image: image, arguments: command,
             environment: ProcessEnvironment.entries(),
             store: OneTimeVaultStore(store, onLowerTier: { note("the vault exchange", $0) }),
-            node: LocalNodeAgent(path: settings.agentSocket), host: host, time: time, entropy: LinuxEntropySource(),
+            node: LocalNodeAgent(path: settings.agentSocket), host: host, time: time,
+            entropy: LinuxEntropySource(),
             telemetry: telemetry(settings.life.terminationMessageFile))
         return wrapper.run()
     }

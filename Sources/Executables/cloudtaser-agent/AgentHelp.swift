@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentProtocol
+
+enum AgentHelp {
+    static let version = "0.1.0"
+
+    static let text = """
+        Deny root access to protected workloads on this node, and report every attempt.
+
+        Usage: cloudtaser-agent run [FLAG...]
+               cloudtaser-agent self-test [-o json]
+               cloudtaser-agent help | version
+
+        run        loads the BPF programs, attacks a process of its own to see what is denied, and
+                   serves the registration socket until SIGTERM.
+        self-test  does the same attacks, prints what was seen for each vector, and leaves nothing
+                   behind. Exit code 0: what was tested is denied; 1: something came through.
+
+        Flags of run:
+          --mode detect|deny|deny+kill  what is done about an attempt (deny)
+          --policy AV-NNN=ACTION        another action for one vector: allow, detect, deny,
+                                        deny+kill; may be repeated
+          --lock-modules                deny module loads instead of reporting them
+          --socket PATH                 where wrappers register (\(Registration.socketPath))
+          --listen ADDRESS:PORT|none    /healthz, /readyz, /metrics, /status (127.0.0.1:9464)
+          --events stdout|file:PATH     where events go, one JSON object a line (stdout); may be
+                                        repeated
+          --checkpoint-key FILE         Ed25519 key (PEM) that signs the chain of events
+          --events-per-second N         per vector, cgroup and processor; 0: no limit (100)
+          --heartbeat-seconds N         between two heartbeats (30)
+
+        Examples:
+          cloudtaser-agent self-test
+          cloudtaser-agent run --mode detect
+          cloudtaser-agent run --policy AV-026=detect --listen 0.0.0.0:9464
+
+        Needs root with CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN in the host's process namespace, and
+        a kernel with BTF. See docs/reference/agent.md.
+
+        """
+}
