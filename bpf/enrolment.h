@@ -9,6 +9,9 @@ static __always_inline int on_task_alloc(
     if (!own)
         return 0;
     struct cbpf_task_mark mark = *own;
+    // The agent's children are nobody special: it attacks some of them.
+    if (mark.flags & CBPF_TASK_AGENT && !(clone_flags & CLONE_THREAD))
+        return 0;
     // What the wrapper and the agent may do is theirs, and not their children's.
     if (!(clone_flags & CLONE_THREAD))
         mark.flags = 0;

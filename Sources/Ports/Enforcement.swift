@@ -168,6 +168,18 @@ package struct EnrolledTask: Sendable, Equatable {
     }
 }
 
+/// One workload that the programs know.
+package struct EnrolledWorkload: Sendable, Equatable {
+    package let id: EnrolmentID
+    /// 0 for none.
+    package let wrapper: ProcessID
+
+    package init(id: EnrolmentID, wrapper: ProcessID) {
+        self.id = id
+        self.wrapper = wrapper
+    }
+}
+
 /// How many records one vector may give.
 package struct EnforcementRate: Sendable, Equatable {
     /// Per second, cgroup and processor; 0: no limit.
@@ -216,6 +228,12 @@ package protocol Enforcement: ~Copyable {
     ) throws(EnforcementFailure) -> [EnrolledTask]
 
     mutating func forget(_ id: EnrolmentID) throws(EnforcementFailure) -> Bool
+
+    /// Workloads known to the programs, an earlier agent's too.
+    func enrolled() throws(EnforcementFailure) -> [EnrolledWorkload]
+
+    /// Records that found no room since this was last asked, by whichever agent.
+    mutating func takeUntoldLoss() throws(EnforcementFailure) -> UInt64
 
     /// Threads that carry the mark.
     func tasks(of id: EnrolmentID) throws(EnforcementFailure) -> Int

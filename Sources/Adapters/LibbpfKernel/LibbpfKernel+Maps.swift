@@ -67,10 +67,61 @@ extension LibbpfKernel {
         _ rate: EnforcementRate, generation: UInt32
     ) throws(EnforcementFailure) {
         var cell: UInt32 = 0
-        var value = cbpf_settings(
-            generation: generation, events_per_second: rate.perSecond, events_burst: rate.burst,
-            unused: 0)
+        var value = try Self.settings(maps)
+        value.generation = generation
+        value.events_per_second = rate.perSecond
+        value.events_burst = rate.burst
         try Self.check(cbpf_map_update(maps.settings, &cell, &value), full: "settings")
+    }
+
+    static func settings(_ maps: Maps) throws(EnforcementFailure) -> cbpf_settings {
+        var cell: UInt32 = 0
+        var value = cbpf_settings()
+        try check(cbpf_map_lookup(maps.settings, &cell, &value), "bpf")
+        return value
+    }
+
+    /// For the agent that takes over.
+    static func noteTier(
+        _ tier: EnforcementTier, _ maps: Maps
+    ) throws(EnforcementFailure) {
+        var cell: UInt32 = 0
+        var value = try settings(maps)
+        value.tier = UInt32(tier.rawValue)
+        try check(cbpf_map_update(maps.settings, &cell, &value), full: "settings")
+    }
+
+    static func notedTier(_ maps: Maps) throws(EnforcementFailure) -> EnforcementTier {
+        let noted = try settings(maps).tier
+        guard let tier = EnforcementTier(rawValue: UInt8(clamping: noted)) else {
+            throw .unsupported(detail: "the pinned programs do not say what they are")
+        }
+        return tier
+    }
+
+    package func enrolled() throws(EnforcementFailure) -> [EnrolledWorkload] {
+        var found: [EnrolledWorkload] = []
+        // No workload has this number: the walk starts with the first.
+        var number: EnrolmentID = 0
+        var next: EnrolmentID = 0
+        while cbpf_map_next_key(maps.enrolments, &number, &next) == 0 {
+            number = next
+            var enrolment = cbpf_enrolment()
+            guard cbpf_map_lookup(maps.enrolments, &number, &enrolment) == 0 else { continue }
+            found.append(
+                EnrolledWorkload(id: number, wrapper: ProcessID(bitPattern: enrolment.wrapper_group)))
+        }
+        return found
+    }
+
+    package mutating func takeUntoldLoss() throws(EnforcementFailure) -> UInt64 {
+        let dropped = try counts().values.reduce(0) { $0 + $1.dropped }
+        var cell: UInt32 = 0
+        var value = try Self.settings(maps)
+        let untold = dropped - min(dropped, value.dropped_told)
+        value.dropped_told = dropped
+        try Self.check(cbpf_map_update(maps.settings, &cell, &value), full: "settings")
+        return untold
     }
 
     package func counts() throws(EnforcementFailure) -> [VectorNumber: EnforcementCounts] {

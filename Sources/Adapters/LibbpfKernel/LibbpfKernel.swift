@@ -29,26 +29,75 @@ package struct LibbpfKernel: Enforcement, ~Copyable {
 
     /// Loads and attaches the programs of one form, as far as the kernel has their hooks. Nothing
     /// is judged before a policy is set.
-    package init(tier: EnforcementTier) throws(EnforcementFailure) {
+    ///
+    /// - Parameter pins: maps that another build left there are used on: who is protected stays so.
+    package init(
+        tier: EnforcementTier, succeeding pins: PinFolder? = nil
+    ) throws(EnforcementFailure) {
         var opened: OpaquePointer?
         try Self.check(cbpf_agent_open(&opened), "bpf_object__open")
         guard let agent = opened else { throw .systemCall("bpf_object__open", errorNumber: EIO) }
+        let parts: (maps: Maps, hooks: [String])
+        do throws(EnforcementFailure) { parts = try Self.start(agent, tier, pins) } catch {
+            cbpf_agent_close(agent)
+            throw error
+        }
+        maps = parts.maps
+        hooks = parts.hooks
+        self.agent = agent
+        self.tier = tier
+        events = Self.room()
+    }
+
+    private static func start(
+        _ agent: OpaquePointer, _ tier: EnforcementTier, _ pins: PinFolder?
+    ) throws(EnforcementFailure) -> (Maps, [String]) {
+        let chosen = try choose(in: agent, tier)
+        if let folder = pins?.others.first {
+            try check(cbpf_agent_reuse_maps(agent, folder), "bpf_map__reuse_fd")
+        }
+        try load(agent)
+        for program in chosen where !program.isIterator {
+            try check(cbpf_agent_attach(agent, program.index), "bpf_link_create")
+        }
+        let maps = try Maps(agent)
+        try noteTier(tier, maps)
+        return (maps, chosen.compactMap(\.hook).sorted())
+    }
+
+    /// Takes over what an agent of the same build pinned.
+    init(adopting pins: PinFolder) throws(EnforcementFailure) {
+        var found: OpaquePointer?
+        try Self.check(cbpf_agent_adopt(pins.own, &found), "bpf(BPF_OBJ_GET)")
+        guard let agent = found else { throw .systemCall("bpf(BPF_OBJ_GET)", errorNumber: EIO) }
+        let parts: (maps: Maps, tier: EnforcementTier)
         do throws(EnforcementFailure) {
-            let chosen = try Self.choose(in: agent, tier)
-            try Self.load(agent)
-            for program in chosen where !program.isIterator {
-                try Self.check(cbpf_agent_attach(agent, program.index), "bpf_link_create")
-            }
-            maps = try Maps(agent)
-            hooks = chosen.compactMap(\.hook).sorted()
+            let maps = try Maps(agent)
+            parts = (maps, try Self.notedTier(maps))
         } catch {
             cbpf_agent_close(agent)
             throw error
         }
+        maps = parts.maps
+        tier = parts.tier
+        hooks = Self.hooks(pinned: PinFolder.entries(of: pins.own))
         self.agent = agent
-        self.tier = tier
-        events = .allocate(capacity: Self.recordsMax)
-        events.initialize(repeating: cbpf_event())
+        events = Self.room()
+    }
+
+    private static func room() -> UnsafeMutableBufferPointer<cbpf_event> {
+        let room = UnsafeMutableBufferPointer<cbpf_event>.allocate(capacity: recordsMax)
+        room.initialize(repeating: cbpf_event())
+        return room
+    }
+
+    /// `link_lsm_file_open` and `link_modify_file_open` are the hook file_open.
+    private static func hooks(pinned names: [String]) -> [String] {
+        names.compactMap { name in
+            ["link_lsm_", "link_modify_"].first { name.hasPrefix($0) }.map {
+                String(name.dropFirst($0.count))
+            }
+        }.sorted()
     }
 
     deinit {

@@ -4,17 +4,32 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "agent_object.h"
 
+#define MAPS_MAX 12
+static const char *const map_names[MAPS_MAX] = {
+    "tasks", "enrolments", "pending", "policies", "settings", "counts",
+    "sequences", "buckets", "events", "guard", "guarded_ids", "guarded_cgroups",
+};
+#define ITERATOR "enrol"
+#define LINK_PREFIX "link_"
+
 struct cbpf_agent {
+    // NULL for programs that were found pinned; then `folder` is where.
     struct bpf_object *object;
+    char folder[128];
+    int maps[MAPS_MAX];
+    int iterator;
     struct bpf_program **programs;
     struct bpf_link **links;
     size_t count;
@@ -58,8 +73,134 @@ int cbpf_agent_open(struct cbpf_agent **agent) {
     }
     size_t index = 0;
     bpf_object__for_each_program(program, opened->object) opened->programs[index++] = program;
+    opened->iterator = -1;
     *agent = opened;
     return 0;
+}
+
+static int path_of(char *path, size_t size, const char *folder, const char *name) {
+    int written = snprintf(path, size, "%s/%s", folder, name);
+    return written < 0 || (size_t)written >= size ? -ENAMETOOLONG : 0;
+}
+
+static int open_pin(const char *folder, const char *name) {
+    char path[256];
+    int result = path_of(path, sizeof path, folder, name);
+    if (result < 0) return result;
+    int descriptor = bpf_obj_get(path);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int cbpf_agent_adopt(const char *folder, struct cbpf_agent **agent) {
+    struct cbpf_agent *found = calloc(1, sizeof *found);
+    if (found == NULL) return -ENOMEM;
+    int result = 0;
+    snprintf(found->folder, sizeof found->folder, "%s", folder);
+    for (size_t index = 0; index < MAPS_MAX; index++) {
+        found->maps[index] = open_pin(folder, map_names[index]);
+        if (found->maps[index] < 0) result = found->maps[index];
+    }
+    found->iterator = open_pin(folder, ITERATOR);
+    if (found->iterator < 0) result = found->iterator;
+    if (result < 0) {
+        cbpf_agent_close(found);
+        return result;
+    }
+    *agent = found;
+    return 0;
+}
+
+bool cbpf_is_file_system(const char *path) {
+    struct statfs facts;
+    return statfs(path, &facts) == 0 && facts.f_type == BPF_FS_MAGIC;
+}
+
+uint64_t cbpf_agent_fingerprint(void) {
+    uint64_t hash = 0xcbf29ce484222325;
+    for (size_t index = 0; index < sizeof agent_object; index++)
+        hash = (hash ^ agent_object[index]) * 0x100000001b3;
+    return hash;
+}
+
+int cbpf_agent_reuse_maps(struct cbpf_agent *agent, const char *folder) {
+    int reused = 0;
+    for (size_t index = 0; index < MAPS_MAX; index++) {
+        struct bpf_map *map = bpf_object__find_map_by_name(agent->object, map_names[index]);
+        int pinned = open_pin(folder, map_names[index]);
+        if (map == NULL || pinned < 0) continue;
+        struct bpf_map_info info = {0};
+        uint32_t length = sizeof info;
+        int same = bpf_obj_get_info_by_fd(pinned, &info, &length) == 0 &&
+            info.type == bpf_map__type(map) && info.key_size == bpf_map__key_size(map) &&
+            info.value_size == bpf_map__value_size(map);
+        int result = same ? bpf_map__reuse_fd(map, pinned) : 0;
+        close(pinned);
+        if (result < 0) return result;
+        reused += same;
+    }
+    return reused;
+}
+
+int cbpf_agent_pin(struct cbpf_agent *agent, const char *folder) {
+    char path[256];
+    for (size_t index = 0; index < MAPS_MAX; index++) {
+        int result = path_of(path, sizeof path, folder, map_names[index]);
+        if (result < 0) return result;
+        int map = cbpf_agent_map(agent, map_names[index]);
+        if (map < 0) return map;
+        if (bpf_obj_pin(map, path) < 0) return -errno;
+    }
+    for (size_t index = 0; index < agent->count; index++) {
+        if (agent->links[index] == NULL) continue;
+        char name[96] = LINK_PREFIX;
+        snprintf(name, sizeof name, LINK_PREFIX "%s", bpf_program__name(agent->programs[index]));
+        int result = path_of(path, sizeof path, folder, name);
+        if (result < 0) return result;
+        result = bpf_link__pin(agent->links[index], path);
+        if (result < 0) return result;
+    }
+    struct bpf_program *program = bpf_object__find_program_by_name(agent->object, ITERATOR);
+    int result = path_of(path, sizeof path, folder, ITERATOR);
+    if (result < 0) return result;
+    return bpf_obj_pin(bpf_program__fd(program), path) < 0 ? -errno : 0;
+}
+
+// What a descriptor of a link says: its own number and its program's.
+static int link_identities(int descriptor, uint32_t *link, uint32_t *program) {
+    struct bpf_link_info info = {0};
+    uint32_t length = sizeof info;
+    if (bpf_obj_get_info_by_fd(descriptor, &info, &length) < 0) return -errno;
+    *link = info.id;
+    *program = info.prog_id;
+    return 0;
+}
+
+int64_t cbpf_agent_identities(
+    const struct cbpf_agent *agent, const char *folder, struct cbpf_guarded_key *identities,
+    size_t capacity) {
+    size_t count = 0;
+    for (size_t index = 0; index < MAPS_MAX && count < capacity; index++) {
+        struct bpf_map_info info = {0};
+        uint32_t length = sizeof info;
+        int map = cbpf_agent_map(agent, map_names[index]);
+        if (bpf_obj_get_info_by_fd(map, &info, &length) < 0) return -errno;
+        identities[count++] = (struct cbpf_guarded_key){CBPF_GUARDED_MAP, info.id};
+    }
+    DIR *entries = opendir(folder);
+    if (entries == NULL) return -errno;
+    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
+        if (strncmp(entry->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) != 0) continue;
+        uint32_t link = 0, program = 0;
+        int descriptor = open_pin(folder, entry->d_name);
+        if (descriptor < 0) continue;
+        int result = link_identities(descriptor, &link, &program);
+        close(descriptor);
+        if (result < 0 || count + 2 > capacity) continue;
+        identities[count++] = (struct cbpf_guarded_key){CBPF_GUARDED_LINK, link};
+        identities[count++] = (struct cbpf_guarded_key){CBPF_GUARDED_PROGRAM, program};
+    }
+    closedir(entries);
+    return (int64_t)count;
 }
 
 size_t cbpf_agent_program_count(const struct cbpf_agent *agent) { return agent->count; }
@@ -118,7 +259,10 @@ int cbpf_agent_program_cost(
 }
 
 int cbpf_agent_map(const struct cbpf_agent *agent, const char *name) {
-    return bpf_object__find_map_fd_by_name(agent->object, name);
+    if (agent->object != NULL) return bpf_object__find_map_fd_by_name(agent->object, name);
+    for (size_t index = 0; index < MAPS_MAX; index++)
+        if (strcmp(map_names[index], name) == 0) return agent->maps[index];
+    return -ENOENT;
 }
 
 int cbpf_map_update(int map, const void *key, const void *value) {
@@ -155,13 +299,15 @@ static int64_t read_records(int stream, void *target, size_t bytes) {
 
 int64_t cbpf_agent_enrol(
     const struct cbpf_agent *agent, struct cbpf_task_facts *facts, size_t capacity) {
-    struct bpf_program *program = bpf_object__find_program_by_name(agent->object, "enrol");
-    struct bpf_link *link = bpf_program__attach_iter(program, NULL);
-    if (link == NULL) return -errno;
-    int stream = bpf_iter_create(bpf_link__fd(link));
+    int program = agent->iterator;
+    if (agent->object != NULL)
+        program = bpf_program__fd(bpf_object__find_program_by_name(agent->object, ITERATOR));
+    int link = bpf_link_create(program, 0, BPF_TRACE_ITER, NULL);
+    if (link < 0) return -errno;
+    int stream = bpf_iter_create(link);
     int64_t result = stream < 0 ? -errno : read_records(stream, facts, capacity * sizeof *facts);
     if (stream >= 0) close(stream);
-    bpf_link__destroy(link);
+    close(link);
     return result < 0 ? result : result / (int64_t)sizeof *facts;
 }
 
@@ -201,6 +347,9 @@ void cbpf_agent_close(struct cbpf_agent *agent) {
     if (agent->ring != NULL) ring_buffer__free(agent->ring);
     for (size_t index = 0; agent->links != NULL && index < agent->count; index++)
         bpf_link__destroy(agent->links[index]);
+    for (size_t index = 0; agent->object == NULL && index < MAPS_MAX; index++)
+        if (agent->maps[index] > 0) close(agent->maps[index]);
+    if (agent->object == NULL && agent->iterator > 0) close(agent->iterator);
     bpf_object__close(agent->object);
     free(agent->programs);
     free(agent->links);

@@ -14,6 +14,30 @@ struct cbpf_agent;
 /// Opens bpf/agent.bpf.c; nothing is in the kernel yet. Returns 0 and the object, or -errno.
 int cbpf_agent_open(struct cbpf_agent **agent);
 
+/// Opens what `cbpf_agent_pin` left in `folder`. Programs cannot be chosen, loaded or attached then:
+/// they are. Returns 0 and the object, or -errno.
+int cbpf_agent_adopt(const char *folder, struct cbpf_agent **agent);
+
+/// Whether a BPF file system is mounted at the path (statfs(2)).
+bool cbpf_is_file_system(const char *path);
+
+/// A number that changes with the programs' bytes (FNV-1a).
+uint64_t cbpf_agent_fingerprint(void);
+
+/// Uses the maps that `cbpf_agent_pin` left in `folder` instead of new ones, as far as their shape
+/// is the same. Before loading only. Returns how many, or -errno.
+int cbpf_agent_reuse_maps(struct cbpf_agent *agent, const char *folder);
+
+/// Pins every map, every attached link and the enrolment iterator in `folder`, which exists and is
+/// empty. Returns 0 or -errno.
+int cbpf_agent_pin(struct cbpf_agent *agent, const char *folder);
+
+/// Kernel's numbers of what the object holds: maps, then programs, then links. Writes up to
+/// `capacity`, and returns how many or -errno.
+int64_t cbpf_agent_identities(
+    const struct cbpf_agent *agent, const char *folder, struct cbpf_guarded_key *identities,
+    size_t capacity);
+
 /// How many programs the object has.
 size_t cbpf_agent_program_count(const struct cbpf_agent *agent);
 

@@ -13,7 +13,7 @@
 #define CBPF_TASKS_MAX 32768
 /// Workloads that can be enrolled at once.
 #define CBPF_ENROLMENTS_MAX 4096
-/// Number that the agent's own threads are enrolled under.
+/// Number that the agent's own threads are enrolled under. What it starts is not.
 #define CBPF_AGENT_ENROLMENT 2
 /// Bytes of a name in an event, with its closing zero.
 #define CBPF_NAME_BYTES 16
@@ -134,7 +134,10 @@ struct cbpf_settings {
     unsigned int events_per_second;
     /// ... and at once after a pause.
     unsigned int events_burst;
-    unsigned int unused;
+    /// enum cbpf_tier of the attached programs; 0: not settled.
+    unsigned int tier;
+    /// Records without room in the ring that user space has told of.
+    unsigned long long dropped_told;
 };
 
 /// Counted per vector and processor: attempts = events + suppressed + dropped.

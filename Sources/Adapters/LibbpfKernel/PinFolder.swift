@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+import CBPFPrograms
+import Glibc
+package import Ports
+
+/// Where programs and maps stay when the agent ends: one folder for each build of the programs,
+/// below one folder in a BPF file system (bpf(2), BPF_OBJ_PIN).
+package struct PinFolder: Sendable, Equatable {
+    /// A mounted BPF file system.
+    package let fileSystem: String
+
+    package static let usualFileSystem = "/sys/fs/bpf"
+    private static let name = "cloudtaser"
+
+    package init(fileSystem: String = usualFileSystem) { self.fileSystem = fileSystem }
+
+    package var exists: Bool { cbpf_is_file_system(fileSystem) }
+
+    var parent: String { "\(fileSystem)/\(Self.name)" }
+
+    /// Of the programs that this binary holds.
+    var own: String { "\(parent)/\(String(cbpf_agent_fingerprint(), radix: 16))" }
+
+    /// Folders of other builds.
+    var others: [String] {
+        Self.entries(of: parent).map { "\(parent)/\($0)" }.filter { $0 != own }
+    }
+
+    /// Makes the folder for this build, empty.
+    func make() throws(EnforcementFailure) {
+        for path in [parent, own] where mkdir(path, 0o700) != 0 && errno != EEXIST {
+            throw .systemCall("mkdir of \(path)", errorNumber: errno)
+        }
+    }
+
+    /// Lets go of what is pinned in a folder. The links go first: nothing is judged by half.
+    static func remove(_ folder: String) throws(EnforcementFailure) {
+        let names = entries(of: folder).sorted { a, _ in a.hasPrefix("link_") }
+        for name in names where unlink("\(folder)/\(name)") != 0 {
+            throw .systemCall("unlink of \(folder)/\(name)", errorNumber: errno)
+        }
+        guard rmdir(folder) == 0 || errno == ENOENT else {
+            throw .systemCall("rmdir of \(folder)", errorNumber: errno)
+        }
+    }
+
+    /// Lets go of everything that any build pinned.
+    package func removeAll() throws(EnforcementFailure) {
+        for name in Self.entries(of: parent) { try Self.remove("\(parent)/\(name)") }
+        guard rmdir(parent) == 0 || errno == ENOENT else {
+            throw .systemCall("rmdir of \(parent)", errorNumber: errno)
+        }
+    }
+
+    static func entries(of folder: String) -> [String] {
+        guard let handle = opendir(folder) else { return [] }
+        defer { closedir(handle) }
+        var names: [String] = []
+        while let entry = readdir(handle) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
+    }
+}
