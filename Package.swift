@@ -78,15 +78,18 @@ let core: [Target] = [
 
 let ports: [Target] = [
     .target(
-        name: "Ports", dependencies: ["Delivery", "EnforcementEvents", "SecretMemory"],
-        path: "Sources/Ports", swiftSettings: strict)
+        name: "Ports", dependencies: ["Delivery", "SecretMemory"],
+        path: "Sources/Ports", exclude: ["EventPorts"], swiftSettings: strict),
+    // A module of its own: whatever the wrapper's ports import is linked into the wrapper.
+    library("EventPorts", in: "Sources/Ports", ["EnforcementEvents"]),
 ]
 
 let components: [Target] = [
     library(
         "Wrapper", in: "Sources/Components",
         ["Ports", "Delivery", "SecretMemory", "WrapperConfiguration"]),
-    library("EventPipeline", in: "Sources/Components", ["Ports", "EnforcementEvents"]),
+    library(
+        "EventPipeline", in: "Sources/Components", ["Ports", "EventPorts", "EnforcementEvents"]),
 ]
 
 let adapters: [Target] = [
@@ -104,10 +107,10 @@ let adapters: [Target] = [
             "CCapability",
         ]),
     library(
-        "EventIntegrity", in: "Sources/Adapters", ["Ports", "EnforcementEvents", "COpenSSL"]),
+        "EventIntegrity", in: "Sources/Adapters", ["EventPorts", "EnforcementEvents", "COpenSSL"]),
     library(
         "EventSinks", in: "Sources/Adapters",
-        ["Ports", "EnforcementEvents", "HTTPFormat", "JSONFormat"]),
+        ["Ports", "EventPorts", "EnforcementEvents", "HTTPFormat", "JSONFormat"]),
 ]
 
 let executables: [Target] = [
@@ -262,16 +265,19 @@ let testTargets: [Target] = [
             "VaultListener", "TestKit", "WrapperConfiguration", "cloudtaser-wrapper",
             "delivery-victim",
         ]),
-    tests("EnforcementEventsTests", ["EnforcementEvents", "EventIntegrity", "Ports", "TestKit"]),
-    tests("EventIntegrityTests", ["EventIntegrity", "EnforcementEvents", "Ports"]),
+    tests("EnforcementEventsTests", ["EnforcementEvents", "EventIntegrity", "TestKit"]),
+    tests("EventIntegrityTests", ["EventIntegrity", "EnforcementEvents", "EventPorts"]),
     tests(
         "EventPipelineTests",
-        ["EventPipeline", "EnforcementEvents", "EventIntegrity", "Ports", "SecretMemory"]),
+        [
+            "EventPipeline", "EnforcementEvents", "EventIntegrity", "EventPorts", "Ports",
+            "SecretMemory",
+        ]),
     tests(
         "EventSinksTests",
         [
-            "EventSinks", "EventPipeline", "EnforcementEvents", "EventIntegrity", "LinuxSystem",
-            "Ports", "TestKit",
+            "EventSinks", "EventPipeline", "EnforcementEvents", "EventIntegrity", "EventPorts",
+            "LinuxSystem", "Ports", "TestKit",
         ]),
 ]
 

@@ -3,7 +3,6 @@ import EnforcementEvents
 import EventIntegrity
 import EventSinks
 import Foundation
-import Ports
 
 enum Sample {
     static func made<Value>(_ value: Value?) -> Value {
