@@ -34,6 +34,23 @@ enum Sample {
     }
 }
 
+extension Sample {
+    /// Lines that are longer than a page of a pipe.
+    static func longLines(_ count: Int) -> [EventLine] {
+        let path = [UInt8](repeating: 0x1b, count: EventLimits.pathBytesMax)
+        var chain = chain()
+        return (0..<count).map { number in
+            var event = event(number, object: String(decoding: path, as: UTF8.self))
+            event.actor = EventProcess(
+                id: 1, groupID: 1, startNanoseconds: 1, name: path,
+                executable: .init(
+                    device: 1, inode: 1, path: EventText(path, bytesMax: EventLimits.pathBytesMax)),
+                user: 0, capabilities: 0, cgroup: 0)
+            return chain.append(event)
+        }
+    }
+}
+
 /// A folder that goes with the test.
 final class TestFolder {
     let path: String
