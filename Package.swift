@@ -80,18 +80,23 @@ let core: [Target] = [
 
 let ports: [Target] = [
     .target(
-        name: "Ports",
-        dependencies: ["Delivery", "Enforcement", "EnforcementEvents", "SecretMemory"],
-        path: "Sources/Ports", swiftSettings: strict)
+        name: "Ports", dependencies: ["Delivery", "SecretMemory"],
+        path: "Sources/Ports", exclude: ["AgentPorts", "EventPorts"], swiftSettings: strict),
+    // Modules of their own: whatever the wrapper's ports import is linked into the wrapper.
+    library("AgentPorts", in: "Sources/Ports", ["Ports", "Enforcement"]),
+    library("EventPorts", in: "Sources/Ports", ["EnforcementEvents"]),
 ]
 
 let components: [Target] = [
     library(
         "Wrapper", in: "Sources/Components",
         ["Ports", "Delivery", "SecretMemory", "WrapperConfiguration"]),
-    library("Agent", in: "Sources/Components", ["Ports", "Enforcement", "AgentProtocol"]),
     library(
-        "EventPipeline", in: "Sources/Components", ["Ports", "Enforcement", "EnforcementEvents"]),
+        "Agent", in: "Sources/Components",
+        ["Ports", "AgentPorts", "Enforcement", "AgentProtocol"]),
+    library(
+        "EventPipeline", in: "Sources/Components",
+        ["Ports", "AgentPorts", "EventPorts", "Enforcement", "EnforcementEvents"]),
 ]
 
 let adapters: [Target] = [
@@ -108,16 +113,20 @@ let adapters: [Target] = [
             "Ports", "Delivery", "SecretMemory", "CLinux", "CSeccomp",
             "CCapability",
         ]),
-    library("LibbpfKernel", in: "Sources/Adapters", ["Ports", "Enforcement", "CBPFPrograms"]),
-    library("AgentClient", in: "Sources/Adapters", ["Ports", "AgentProtocol", "CLinux"]),
-    library("AgentSelfTest", in: "Sources/Adapters", ["Ports", "Enforcement", "CLinux"]),
-    library("AgentPrivileges", in: "Sources/Adapters", ["CCapability"]),
-    library("AgentSockets", in: "Sources/Adapters", ["Ports", "CLinux"]),
     library(
-        "EventIntegrity", in: "Sources/Adapters", ["Ports", "EnforcementEvents", "COpenSSL"]),
+        "LibbpfKernel", in: "Sources/Adapters",
+        ["Ports", "AgentPorts", "Enforcement", "CBPFPrograms"]),
+    library("AgentClient", in: "Sources/Adapters", ["Ports", "AgentProtocol", "CLinux"]),
+    library(
+        "AgentSelfTest", in: "Sources/Adapters",
+        ["Ports", "AgentPorts", "Enforcement", "CLinux"]),
+    library("AgentPrivileges", in: "Sources/Adapters", ["CCapability"]),
+    library("AgentSockets", in: "Sources/Adapters", ["Ports", "AgentPorts", "CLinux"]),
+    library(
+        "EventIntegrity", in: "Sources/Adapters", ["EventPorts", "EnforcementEvents", "COpenSSL"]),
     library(
         "EventSinks", in: "Sources/Adapters",
-        ["Ports", "EnforcementEvents", "HTTPFormat", "JSONFormat"]),
+        ["Ports", "EventPorts", "EnforcementEvents", "HTTPFormat", "JSONFormat"]),
 ]
 
 let executables: [Target] = [
@@ -130,7 +139,7 @@ let executables: [Target] = [
     program(
         "cloudtaser-agent", in: "Sources/Executables",
         [
-            "Agent", "AgentPrivileges", "AgentProtocol", "AgentSelfTest", "AgentSockets",
+            "Agent", "AgentPorts", "AgentPrivileges", "AgentProtocol", "AgentSelfTest", "AgentSockets",
             "Enforcement",
             "EnforcementEvents", "EventIntegrity", "EventPipeline", "EventSinks", "LibbpfKernel",
             "LinuxSystem", "Ports",
@@ -176,7 +185,7 @@ let virtualMachine: [Target] = [
         "guest-init", in: "vm-tests",
         [
             "AttackPrograms", "VaultListener", "LoopbackPKI", "Simulation", "SecretMemory",
-            "AgentProtocol", "LibbpfKernel", "Enforcement", "Ports", "CLinux", "CBPFPrograms",
+            "AgentPorts", "AgentProtocol", "LibbpfKernel", "Enforcement", "Ports", "CLinux", "CBPFPrograms",
         ]),
 ]
 
@@ -285,16 +294,19 @@ let testTargets: [Target] = [
             "VaultListener", "TestKit", "WrapperConfiguration", "cloudtaser-wrapper",
             "delivery-victim", "Delivery", "CLinux",
         ]),
-    tests("EnforcementEventsTests", ["EnforcementEvents", "EventIntegrity", "Ports", "TestKit"]),
-    tests("EventIntegrityTests", ["EventIntegrity", "EnforcementEvents", "Ports"]),
+    tests("EnforcementEventsTests", ["EnforcementEvents", "EventIntegrity", "TestKit"]),
+    tests("EventIntegrityTests", ["EventIntegrity", "EnforcementEvents", "EventPorts"]),
     tests(
         "EventPipelineTests",
-        ["EventPipeline", "EnforcementEvents", "EventIntegrity", "Ports", "SecretMemory"]),
+        [
+            "EventPipeline", "EnforcementEvents", "EventIntegrity", "EventPorts", "Ports",
+            "SecretMemory",
+        ]),
     tests(
         "EventSinksTests",
         [
-            "EventSinks", "EventPipeline", "EnforcementEvents", "EventIntegrity", "LinuxSystem",
-            "Ports", "TestKit",
+            "EventSinks", "EventPipeline", "EnforcementEvents", "EventIntegrity", "EventPorts",
+            "LinuxSystem", "Ports", "TestKit",
         ]),
 ]
 

@@ -85,6 +85,11 @@ import Testing
         other["device"] = ["type_id": 0, "hostname": "a", "colour": "blue"]
         #expect(schema.problems(in: other) == ["/device/colour: unknown"])
         other = try object(Sample.attack())
+        var metadata = try #require(other["metadata"] as? [String: Any])
+        metadata["profiles"] = ["host", "security_control"]
+        other["metadata"] = metadata
+        #expect(schema.problems(in: other).count == 2, "a container of the actor and of the target")
+        other = try object(Sample.attack())
         other["type_uid"] = 100_408
         #expect(schema.problems(in: other).count == 1, "type_uid is class and activity")
     }
@@ -154,7 +159,9 @@ struct OCSFCheck {
         guard let uid = event["class_uid"] as? Int, let schema = classes[String(uid)] else {
             return ["/class_uid: unknown"]
         }
-        var found = problems(in: event, schema, at: "")
+        let metadata = event["metadata"] as? [String: Any]
+        let profiles = Set(metadata?["profiles"] as? [String] ?? [])
+        var found = problems(in: event, schema, profiles, at: "")
         if let activity = event["activity_id"] as? Int, let type = event["type_uid"] as? Int,
             type != uid * 100 + activity, found.isEmpty
         {
@@ -169,7 +176,8 @@ struct OCSFCheck {
     }
 
     private func problems(
-        in object: [String: Any], _ schema: [String: Any], at path: String
+        in object: [String: Any], _ schema: [String: Any], _ profiles: Set<String>,
+        at path: String
     ) -> [String] {
         let attributes = schema["attributes"] as? [String: [String: Any]] ?? [:]
         var found = Self.required(schema).filter { object[$0] == nil }.map {
@@ -185,6 +193,9 @@ struct OCSFCheck {
                 found.append("\(path)/\(name): unknown")
                 continue
             }
+            if let needed = attribute["profiles"] as? [String], profiles.isDisjoint(with: needed) {
+                found.append("\(path)/\(name): needs a profile of \(needed)")
+            }
             if attribute["deprecated"] as? Bool == true { found.append("\(path)/\(name): old") }
             let values = attribute["array"] as? Bool == true ? value as? [Any] : [value]
             guard let values else {
@@ -192,20 +203,20 @@ struct OCSFCheck {
                 continue
             }
             for value in values {
-                found += problems(of: value, attribute, at: "\(path)/\(name)")
+                found += problems(of: value, attribute, profiles, at: "\(path)/\(name)")
             }
         }
         return found
     }
 
     private func problems(
-        of value: Any, _ attribute: [String: Any], at path: String
+        of value: Any, _ attribute: [String: Any], _ profiles: Set<String>, at path: String
     ) -> [String] {
         let type = attribute["type"] as? String ?? ""
         if let schema = objects[type] {
             guard let object = value as? [String: Any] else { return ["\(path): no object"] }
             // `object` is the one without attributes of its own.
-            return type == "object" ? [] : problems(in: object, schema, at: path)
+            return type == "object" ? [] : problems(in: object, schema, profiles, at: path)
         }
         switch type {
         case "integer_t", "long_t", "timestamp_t":

@@ -2,7 +2,6 @@
 import EnforcementEvents
 import EventIntegrity
 import Foundation
-import Ports
 
 /// Events as an agent would make them.
 enum Sample {

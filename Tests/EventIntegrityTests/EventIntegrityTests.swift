@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnforcementEvents
 import EventIntegrity
+import EventPorts
 import Foundation
-import Ports
 import Testing
 
 @Suite struct `SHA-256` {

@@ -2,6 +2,7 @@
 import EnforcementEvents
 import EventIntegrity
 import EventPipeline
+import EventPorts
 import Ports
 import Synchronization
 import Testing

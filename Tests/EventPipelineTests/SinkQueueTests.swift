@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnforcementEvents
 import EventPipeline
+import EventPorts
 import Ports
 import Testing
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnforcementEvents
 import EventIntegrity
+import EventPorts
 import EventSinks
 import Foundation
-import Ports
 import Testing
 
 @Suite(.serialized) struct `A file of events` {

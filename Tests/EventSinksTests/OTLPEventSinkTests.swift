@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnforcementEvents
+import EventPorts
 import EventSinks
 import Foundation
-import Ports
 import TestKit
 import Testing
 

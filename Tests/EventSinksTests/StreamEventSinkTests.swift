@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnforcementEvents
+import EventPorts
 import EventSinks
 import Foundation
-import Ports
 import Testing
 
 @Suite struct `Events on a descriptor` {
@@ -42,7 +42,8 @@ import Testing
         // A pipe of one page, and lines longer than it.
         let setPipeSize: Int32 = 1031
         try #require(fcntl(writer, setPipeSize, 4096) == 4096)
-        let lines = Sample.lines(4, object: String(repeating: "\u{1b}", count: 512))
+        let lines = Sample.longLines(4)
+        try #require(lines.allSatisfy { $0.bytes.count > 4096 })
         let wanted = lines.flatMap { $0.bytes + [UInt8(ascii: "\n")] }
         var sink = StreamEventSink(descriptor: writer, timeout: .milliseconds(20))
         var rest = lines

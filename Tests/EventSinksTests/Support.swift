@@ -3,7 +3,6 @@ import EnforcementEvents
 import EventIntegrity
 import EventSinks
 import Foundation
-import Ports
 
 enum Sample {
     static func made<Value>(_ value: Value?) -> Value {
@@ -32,6 +31,23 @@ enum Sample {
     static func lines(_ count: Int, object: String = "/proc/812/mem") -> [EventLine] {
         var chain = chain()
         return (0..<count).map { chain.append(event($0, object: object)) }
+    }
+}
+
+extension Sample {
+    /// Lines that are longer than a page of a pipe.
+    static func longLines(_ count: Int) -> [EventLine] {
+        let path = [UInt8](repeating: 0x1b, count: EventLimits.pathBytesMax)
+        var chain = chain()
+        return (0..<count).map { number in
+            var event = event(number, object: String(decoding: path, as: UTF8.self))
+            event.actor = EventProcess(
+                id: 1, groupID: 1, startNanoseconds: 1, name: path,
+                executable: .init(
+                    device: 1, inode: 1, path: EventText(path, bytesMax: EventLimits.pathBytesMax)),
+                user: 0, capabilities: 0, cgroup: 0)
+            return chain.append(event)
+        }
     }
 }
 

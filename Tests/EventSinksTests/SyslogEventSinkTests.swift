@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnforcementEvents
+import EventPorts
 import EventSinks
 import Foundation
-import Ports
 import Testing
 
 /// A syslog message taken apart by the grammar of RFC 5424, section 6.
@@ -87,6 +87,12 @@ private final class Listener {
                 bind(descriptor, $0, socklen_t(MemoryLayout<Address>.size)) == 0
             }
         }
+    }
+
+    /// A connection; -1 when none comes.
+    func accepted() -> Int32 {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&entry, 1, 2000) > 0 ? accept(descriptor, nil, nil) : -1
     }
 
     func receive(_ from: Int32? = nil, count: Int = 1 << 17) -> [UInt8] {
@@ -215,7 +221,7 @@ private final class Listener {
         let lines = Sample.lines(3, object: "/tmp/é")
         var sink = sink(.tcp(try address(listener)))
         #expect(sink.deliver(lines) == EventDelivery(taken: 3))
-        let peer = accept(listener.descriptor, nil, nil)
+        let peer = listener.accepted()
         defer { close(peer) }
         var bytes = listener.receive(peer)
         for line in lines {
@@ -233,12 +239,12 @@ private final class Listener {
         let lines = Sample.lines(2)
         var sink = sink(.tcp(try address(listener)))
         #expect(sink.deliver([lines[0]]) == EventDelivery(taken: 1))
-        let first = accept(listener.descriptor, nil, nil)
+        let first = listener.accepted()
         _ = listener.receive(first)
         close(first)
         usleep(50_000)
         #expect(sink.deliver([lines[1]]) == EventDelivery(taken: 1))
-        let second = accept(listener.descriptor, nil, nil)
+        let second = listener.accepted()
         defer { close(second) }
         let frame = listener.receive(second)
         #expect(Parsed(Array(frame.drop { $0 != 0x20 }.dropFirst()))?.text == lines[1].bytes)

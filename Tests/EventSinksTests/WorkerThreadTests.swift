@@ -2,6 +2,7 @@
 import EnforcementEvents
 import EventIntegrity
 import EventPipeline
+import EventPorts
 import EventSinks
 import Foundation
 import LinuxSystem

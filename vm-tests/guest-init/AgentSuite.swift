@@ -13,7 +13,7 @@ struct AgentSuite {
 
     func run() {
         selfTest()
-        guard let agent = RunningAgent(["--events-per-second", "0"]) else {
+        guard let agent = RunningAgent(["--events-per-second", "0", "--pins", "none"]) else {
             return report("VM-EBPF-10", "start", "the agent said nothing", false, "", true)
         }
         registration(agent)

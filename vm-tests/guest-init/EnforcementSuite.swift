@@ -3,6 +3,7 @@ import AttackPrograms
 import Enforcement
 @preconcurrency import Glibc
 import LibbpfKernel
+import AgentPorts
 import Ports
 
 /// The agent's programs against every attack that can be made here.
@@ -174,8 +175,10 @@ struct EnforcementSuite {
 /// One read that root may make of any process.
 enum SelfTest {
     /// 0, or the error number.
-    static func reads(_ pid: pid_t) -> Int32 {
-        let descriptor = open("/proc/\(pid)/environ", O_RDONLY | O_CLOEXEC)
+    static func reads(_ pid: pid_t) -> Int32 { opens("/proc/\(pid)/environ") }
+
+    static func opens(_ path: String) -> Int32 {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return errno }
         close(descriptor)
         return 0

@@ -3,6 +3,7 @@ import AttackPrograms
 import Enforcement
 @preconcurrency import Glibc
 import LibbpfKernel
+import AgentPorts
 import Ports
 
 /// The agent's programs in this guest, and the books about what they did.

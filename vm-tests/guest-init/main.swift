@@ -62,6 +62,7 @@ enum Guest {
             case "vectors": vectors.run()
             case "enforcement": enforcement.run()
             case "agent": AgentSuite(host: host).run()
+            case "guard": GuardSuite(host: host).run()
             case "demo": wrapper.demonstration()
             case "swap": machine.swap()
             default: host.console("guest-init: unknown suite \(suite)")

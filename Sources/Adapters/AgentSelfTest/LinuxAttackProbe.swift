@@ -1,3 +1,4 @@
+package import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 import CLinux
 package import Enforcement

@@ -2,7 +2,6 @@
 import COpenSSL
 internal import EnforcementEvents
 import Glibc
-internal import Ports
 
 /// An Ed25519 key of libcrypto, freed with its owner.
 struct Ed25519Key: ~Copyable {

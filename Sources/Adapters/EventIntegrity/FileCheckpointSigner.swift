@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import COpenSSL
 package import EnforcementEvents
+package import EventPorts
 import Glibc
-package import Ports
 
 /// Signs with an Ed25519 key from a PEM file (PKCS #8, without a passphrase).
 ///

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import EnforcementEvents
+package import EventPorts
 import Glibc
-package import Ports
 
 /// Lines in a file that is rotated: `PATH`, then `PATH.1` (the newest) to `PATH.N`.
 ///

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package import EnforcementEvents
+package import EventPorts
 import Glibc
 import HTTPFormat
 import JSONFormat
-package import Ports
 
 /// Events to an OpenTelemetry collector on the node: OTLP/HTTP logs in JSON, one POST for each
 /// batch, over plain HTTP.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import EnforcementEvents
+internal import EventPorts
 import Glibc
-internal import Ports
 
 /// A log file that is open for appending, closed with its owner.
 struct OpenLogFile: ~Copyable {

@@ -1,6 +1,6 @@
+internal import EventPorts
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
-internal import Ports
 
 /// Where a sink connects to. Names are not looked up: a sink must not wait for a name server, and
 /// a collector is on the node or has an address.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import EnforcementEvents
+package import EventPorts
 import Glibc
-package import Ports
 
 /// Lines on a descriptor, standard output most of the time: a pipe that the container's runtime
 /// reads, a terminal or a file.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import EnforcementEvents
+package import EventPorts
 import Glibc
-package import Ports
 
 /// Events to a syslog daemon (RFC 5424): over a Unix datagram socket, UDP, or TCP with octet
 /// counting (RFC 6587). Not over TLS.

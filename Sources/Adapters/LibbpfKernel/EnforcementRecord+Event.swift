@@ -1,3 +1,4 @@
+internal import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 import CBPFPrograms
 internal import Enforcement

@@ -1,3 +1,4 @@
+package import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 import CBPFPrograms
 package import Enforcement
@@ -109,7 +110,8 @@ extension LibbpfKernel {
             var enrolment = cbpf_enrolment()
             guard cbpf_map_lookup(maps.enrolments, &number, &enrolment) == 0 else { continue }
             found.append(
-                EnrolledWorkload(id: number, wrapper: ProcessID(bitPattern: enrolment.wrapper_group)))
+                EnrolledWorkload(
+                    id: number, wrapper: ProcessID(bitPattern: enrolment.wrapper_group)))
         }
         return found
     }

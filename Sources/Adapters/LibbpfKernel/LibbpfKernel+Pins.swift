@@ -1,7 +1,7 @@
+package import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 import CBPFPrograms
 import Glibc
-package import Ports
 
 extension LibbpfKernel {
     /// What an agent of the same build left running; nil when there is none.

@@ -1,8 +1,8 @@
+package import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 import CBPFPrograms
 internal import Enforcement
 import Glibc
-package import Ports
 
 /// The agent's BPF programs in the running kernel, loaded by libbpf.
 package struct LibbpfKernel: Enforcement, ~Copyable {

@@ -1,7 +1,7 @@
+package import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 import CBPFPrograms
 import Glibc
-package import Ports
 
 /// Where programs and maps stay when the agent ends: one folder for each build of the programs,
 /// below one folder in a BPF file system (bpf(2), BPF_OBJ_PIN).

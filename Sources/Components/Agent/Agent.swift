@@ -1,3 +1,4 @@
+package import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentProtocol
 internal import Enforcement
@@ -15,6 +16,8 @@ package struct Agent<
     private var recorder: Recorder
     private let findings: [VectorFinding]
     private let tier: EnforcementTier
+    /// The programs ran before this agent did.
+    private let isAdopted: Bool
     private var enrolments = Enrolments()
     private var totals = RecordTotals()
     private var nextTick: MonotonicTime
@@ -29,8 +32,10 @@ package struct Agent<
 
     package init(
         settings: AgentSettings, kernel: consuming Kernel, tier: EnforcementTier,
-        findings: [VectorFinding], host: consuming Host, time: Time, recorder: consuming Recorder
+        findings: [VectorFinding], isAdopted: Bool = false, host: consuming Host, time: Time,
+        recorder: consuming Recorder
     ) {
+        self.isAdopted = isAdopted
         self.settings = settings
         self.kernel = kernel
         self.tier = tier
@@ -44,6 +49,7 @@ package struct Agent<
     /// Puts the policy in force and serves until somebody asks for the end.
     package mutating func run() throws(AgentFailure) -> Int32 {
         try arm()
+        if isAdopted { takeOver() }
         recorder.started(
             tier: tier, denied: findings.count { $0.result == .denied },
             open: findings.filter { $0.result == .notDenied }.map(\.vector))
@@ -60,6 +66,15 @@ package struct Agent<
             handle(input)
             if time.monotonic() >= nextTick { tick() }
         }
+    }
+
+    /// What happened while no agent ran: who is enrolled, and what nobody could be told.
+    private mutating func takeOver() {
+        do throws(EnforcementFailure) {
+            enrolments.adopt(try kernel.enrolled(), at: time.monotonic())
+            let lost = try kernel.takeUntoldLoss()
+            if lost > 0 { recorder.lost(whileAway: lost) }
+        } catch { recorder.failed(error) }
     }
 
     private mutating func arm() throws(AgentFailure) {

@@ -1,6 +1,6 @@
+package import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 package import Enforcement
-package import Ports
 
 /// What the operator decides.
 package struct AgentSettings: Sendable, Equatable {

@@ -1,6 +1,6 @@
+package import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 package import Enforcement
-package import Ports
 
 /// How the agent stands at one moment.
 package struct AgentStatus: Sendable, Equatable {

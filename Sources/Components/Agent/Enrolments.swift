@@ -1,3 +1,4 @@
+package import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 package import AgentProtocol
 package import Ports
@@ -37,6 +38,15 @@ package struct Enrolments: Sendable, Equatable {
         } while entries[last] != nil
         entries[last] = Entry(id: last, wrapper: peer.process, user: peer.user, since: now)
         return last
+    }
+
+    /// Workloads that an agent before this one enrolled.
+    package mutating func adopt(_ workloads: [EnrolledWorkload], at now: MonotonicTime) {
+        for workload in workloads where workload.id >= Self.firstID {
+            entries[workload.id] = Entry(
+                id: workload.id, wrapper: workload.wrapper, user: 0, since: now)
+            last = max(last, workload.id)
+        }
     }
 
     package mutating func release(_ id: EnrolmentID) { entries[id] = nil }

@@ -1,3 +1,4 @@
+internal import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 internal import Enforcement
 internal import Ports

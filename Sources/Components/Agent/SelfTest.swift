@@ -1,6 +1,7 @@
+package import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 package import Enforcement
-package import Ports
+internal import Ports
 
 /// What the self-test saw of one vector.
 package struct VectorFinding: Sendable, Equatable {
@@ -44,6 +45,26 @@ package enum SelfTest {
         try kernel.setPolicy(.silent, at: 0)
         try kernel.setPolicy(.silent, at: policy)
         return zip(controls, answers).map { finding($0, $1) }
+    }
+
+    /// On programs that are in force already: their policy for the machine stays as it is, so what
+    /// concerns the machine is denied or not known.
+    package static func runOnRunning<
+        Kernel: Enforcement & ~Copyable, Probe: AttackProbe & ~Copyable
+    >(
+        _ kernel: inout Kernel, _ probe: inout Probe
+    ) throws(EnforcementFailure) -> [VectorFinding] {
+        try kernel.setPolicy(.denyingAll, at: policy)
+        let controls = try attempt(&probe, on: nil, &kernel)
+        let answers = try attempt(&probe, on: enrolment, &kernel)
+        try kernel.setPolicy(.silent, at: policy)
+        return zip(controls, answers).map { control, answer in
+            let isOnMachine = EnforcedVector.of(control.vector)?.isOnMachine ?? false
+            guard isOnMachine else { return finding(control, answer) }
+            return VectorFinding(
+                vector: control.vector, result: answer.outcome == .denied ? .denied : .untested,
+                control: 0)
+        }
     }
 
     private typealias Answer = (vector: VectorNumber, outcome: ProbeOutcome)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import EnforcementEvents
+package import EventPorts
 package import Ports
 
 /// Takes the agent's events, chains them and puts them into every sink's queue. Never waits for a

@@ -1,6 +1,8 @@
+package import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 package import Enforcement
 package import EnforcementEvents
+package import EventPorts
 package import Ports
 
 /// Turns what the programs and the agent report into events, and hands them to the pipeline.
@@ -35,6 +37,11 @@ package struct EventRecorder<
                 )))
         event.tier = EventTier(tier)
         pipeline.record(event)
+    }
+
+    package mutating func lost(whileAway count: UInt64) {
+        pipeline.record(
+            make(.eventLoss, .loss(EventLoss(source: .agent, from: 0, to: 0, count: count))))
     }
 
     package mutating func stopped(signal: Int32) {

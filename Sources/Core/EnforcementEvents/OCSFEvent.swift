@@ -5,7 +5,7 @@
 package enum OCSFEvent {
     package static let schemaVersion = "1.8.0"
     package static let productName = "CloudTaser"
-    package static let profiles = ["host", "security_control"]
+    package static let profiles = ["host", "security_control", "container"]
 
     /// One JSON object without a line feed.
     package static func json(_ line: EventLine) -> [UInt8] { value(line).json }

@@ -8,6 +8,7 @@ import Ports
 enum AgentInvocation {
     case run(AgentOptions)
     case selfTest(json: Bool)
+    case uninstall(pins: String)
     case help
     case version
     case refused(String)
@@ -18,6 +19,8 @@ struct AgentOptions {
     var settings = AgentSettings()
     var socket = Registration.socketPath
     var observation: (address: String, port: UInt16)? = ("127.0.0.1", 9464)
+    /// BPF file system that keeps the programs running without the agent; nil: they end with it.
+    var pins: String? = "/sys/fs/bpf"
     var sinks: [SinkChoice] = []
     /// PEM file of an Ed25519 key that signs checkpoints.
     var checkpointKey: String?
@@ -60,6 +63,14 @@ extension AgentInvocation {
             case ["-o", "json"], ["--output", "json"]: self = .selfTest(json: true)
             case ["--help"], ["-h"]: self = .help
             default: self = .refused("'self-test' knows '-o json' and nothing else")
+            }
+        case "uninstall":
+            switch Array(words.dropFirst()) {
+            case []: self = .uninstall(pins: "/sys/fs/bpf")
+            case ["--help"], ["-h"]: self = .help
+            case let rest where rest.count == 2 && rest[0] == "--pins":
+                self = .uninstall(pins: rest[1])
+            default: self = .refused("'uninstall' knows '--pins PATH' and nothing else")
             }
         case .some(let other): self = .refused("unknown command '\(other)'")
         }

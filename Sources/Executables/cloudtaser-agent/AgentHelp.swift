@@ -9,12 +9,16 @@ enum AgentHelp {
 
         Usage: cloudtaser-agent run [FLAG...]
                cloudtaser-agent self-test [-o json]
+               cloudtaser-agent uninstall [--pins PATH]
                cloudtaser-agent help | version
 
         run        loads the BPF programs, attacks a process of its own to see what is denied, and
                    serves the registration socket until SIGTERM.
         self-test  does the same attacks, prints what was seen for each vector, and leaves nothing
                    behind. Exit code 0: what was tested is denied; 1: something came through.
+
+        uninstall  takes the programs out of the kernel: until then they deny, with or without the
+                   agent.
 
         Flags of run:
           --mode detect|deny|deny+kill  what is done about an attempt (deny)
@@ -23,6 +27,8 @@ enum AgentHelp {
           --lock-modules                deny module loads instead of reporting them
           --socket PATH                 where wrappers register (\(Registration.socketPath))
           --listen ADDRESS:PORT|none    /healthz, /readyz, /metrics, /status (127.0.0.1:9464)
+          --pins PATH|none              BPF file system that keeps the programs in the kernel when
+                                        the agent ends (/sys/fs/bpf)
           --events stdout|file:PATH     where events go, one JSON object a line (stdout); may be
                                         repeated
           --checkpoint-key FILE         Ed25519 key (PEM) that signs the chain of events

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Agent
 import Enforcement
-import Ports
+import AgentPorts
 
 struct ArgumentFailure: Error {
     let text: String
@@ -33,7 +33,7 @@ extension AgentOptions {
 
     private static let flags: Set<String> = [
         "--mode", "--policy", "--socket", "--listen", "--events", "--events-per-second",
-        "--heartbeat-seconds", "--checkpoint-key",
+        "--heartbeat-seconds", "--checkpoint-key", "--pins",
     ]
 
     private mutating func set(_ flag: String, _ value: String) throws(ArgumentFailure) {
@@ -61,6 +61,11 @@ extension AgentOptions {
                 throw ArgumentFailure(text: "--events \(value) is there twice")
             }
             sinks.append(sink)
+        case "--pins":
+            guard value.hasPrefix("/") || value == "none" else {
+                throw ArgumentFailure(text: "--pins is an absolute path or none, not '\(value)'")
+            }
+            pins = value == "none" ? nil : value
         case "--checkpoint-key": checkpointKey = value
         case "--listen": observation = try Self.place(value)
         case "--events-per-second":

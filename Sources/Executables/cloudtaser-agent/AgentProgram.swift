@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Agent
+import AgentPorts
 import AgentSelfTest
 import AgentSockets
 import Enforcement
@@ -21,32 +22,46 @@ enum AgentProgram {
         }
     }
 
-    /// The form of program that the self-test shows to deny most, loaded, and what it showed.
+    /// The programs, in the kernel, and what the self-test showed of them.
     struct Loaded: ~Copyable {
         let kernel: LibbpfKernel
-        let tier: EnforcementTier
         let findings: [VectorFinding]
-
-        init() throws(EnforcementFailure) {
-            var failure = EnforcementFailure.notPermitted
-            var best: (tier: EnforcementTier, findings: [VectorFinding])?
-            for tier in EnforcementTier.allCases {
-                do throws(EnforcementFailure) {
-                    let findings = try test(tier)
-                    if denied(findings) > denied(best?.findings ?? []) || best == nil {
-                        best = (tier, findings)
-                    }
-                    // Nothing can be better than everything.
-                    if findings.allSatisfy({ $0.result != .notDenied }) { break }
-                } catch { failure = error }
-            }
-            guard let best else { throw failure }
-            kernel = try LibbpfKernel(tier: best.tier)
-            tier = best.tier
-            findings = best.findings
-        }
+        /// An agent before this one had them running.
+        let isAdopted: Bool
 
         consuming func intoKernel() -> LibbpfKernel { kernel }
+    }
+
+    /// Takes over what is pinned, or loads the form that the self-test shows to deny most.
+    ///
+    /// - Parameter pins: nil: nothing is taken over, and nothing stays.
+    static func load(_ pins: PinFolder?) throws(EnforcementFailure) -> Loaded {
+        if let pins, var kernel = try LibbpfKernel.adopted(from: pins) {
+            var probe = LinuxAttackProbe()
+            let findings = try SelfTest.runOnRunning(&kernel, &probe)
+            return Loaded(kernel: kernel, findings: findings, isAdopted: true)
+        }
+        let (tier, findings) = try best()
+        return Loaded(
+            kernel: try LibbpfKernel(tier: tier, succeeding: pins), findings: findings,
+            isAdopted: false)
+    }
+
+    private static func best() throws(EnforcementFailure) -> (EnforcementTier, [VectorFinding]) {
+        var failure = EnforcementFailure.notPermitted
+        var best: (tier: EnforcementTier, findings: [VectorFinding])?
+        for tier in EnforcementTier.allCases {
+            do throws(EnforcementFailure) {
+                let findings = try test(tier)
+                if denied(findings) > denied(best?.findings ?? []) || best == nil {
+                    best = (tier, findings)
+                }
+                // Nothing can be better than everything.
+                if findings.allSatisfy({ $0.result != .notDenied }) { break }
+            } catch { failure = error }
+        }
+        guard let best else { throw failure }
+        return best
     }
 
     private static func denied(_ findings: [VectorFinding]) -> Int {
@@ -63,12 +78,23 @@ enum AgentProgram {
 
     static func selfTest(json: Bool) -> Int32 {
         do throws(EnforcementFailure) {
-            let loaded = try Loaded()
-            let (tier, findings) = (loaded.tier, loaded.findings)
+            let (tier, findings) = try best()
             out(json ? SelfTestText.json(tier, findings) : SelfTestText.table(tier, findings))
             return findings.contains { $0.result == .notDenied } ? 1 : 0
         } catch {
             self.error(explain(error))
+            return 1
+        }
+    }
+
+    /// Ends the enforcement on this node: the one way to it, and root's to take.
+    static func uninstall(_ pins: PinFolder) -> Int32 {
+        do throws(EnforcementFailure) {
+            try pins.removeAll()
+            out("cloudtaser-agent: nothing is pinned in \(pins.fileSystem) any more\n")
+            return 0
+        } catch {
+            self.error("cloudtaser-agent: \(error)\n")
             return 1
         }
     }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import Agent
+import AgentPorts
 import AgentPrivileges
 import AgentSockets
 import Enforcement
 import EnforcementEvents
 import EventIntegrity
 import EventPipeline
+import EventPorts
 import EventSinks
 import Glibc
 import LibbpfKernel
@@ -26,11 +28,19 @@ extension AgentProgram {
 
     private static func serve(_ options: AgentOptions) throws(StartFailure) -> Int32 {
         let time = LinuxTimeSource()
+        let pins = options.pins.map { PinFolder(fileSystem: $0) }
+        guard pins?.exists ?? true else {
+            throw StartFailure(
+                text: "cloudtaser-agent: \(options.pins ?? "") is no BPF file system. Mount one "
+                    + "(mount -t bpf bpf /sys/fs/bpf), or choose another with --pins; --pins none "
+                    + "ends the enforcement with the agent.\n")
+        }
         let loaded: Loaded
-        do throws(EnforcementFailure) { loaded = try Loaded() } catch {
+        do throws(EnforcementFailure) { loaded = try prepare(pins) } catch {
             throw StartFailure(text: explain(error))
         }
-        let (tier, findings) = (loaded.tier, loaded.findings)
+        let (tier, findings) = (loaded.kernel.tier, loaded.findings)
+        let isAdopted = loaded.isAdopted
         // Before any other thread: a thread keeps its own.
         do throws(PrivilegeFailure) { try AgentPrivileges.reduce() } catch {
             throw StartFailure(text: "cloudtaser-agent: capabilities: \(error)\n")
@@ -46,10 +56,22 @@ extension AgentProgram {
         let recorder = try recorder(options, sinks, time)
         var agent = Agent(
             settings: options.settings, kernel: loaded.intoKernel(), tier: tier,
-            findings: findings, host: host, time: time, recorder: recorder)
+            findings: findings, isAdopted: isAdopted, host: host, time: time, recorder: recorder)
         do throws(AgentFailure) { return try agent.run() } catch {
             throw StartFailure(text: "cloudtaser-agent: \(error)\n")
         }
+    }
+
+    private static func prepare(
+        _ pins: PinFolder?
+    ) throws(EnforcementFailure) -> Loaded {
+        let loaded = try load(pins)
+        guard let pins else { return loaded }
+        let (findings, isAdopted) = (loaded.findings, loaded.isAdopted)
+        var kernel = loaded.intoKernel()
+        if !isAdopted { try kernel.pin(to: pins) }
+        try kernel.guardItself(pins)
+        return Loaded(kernel: kernel, findings: findings, isAdopted: isAdopted)
     }
 
     private static func sinks(_ options: AgentOptions) throws(StartFailure) -> [RunningSink] {

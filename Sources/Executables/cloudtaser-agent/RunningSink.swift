@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import EventPipeline
+import EventPorts
 import EventSinks
 import Glibc
 import LinuxSystem

@@ -3,6 +3,7 @@
 #include "CLinuxAttack.h"
 
 #include <errno.h>
+#include <linux/bpf.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/io_uring.h>
@@ -363,3 +364,37 @@ int clinux_compatibility_call(void) {
 #else
 int clinux_compatibility_call(void) { return -ENOSYS; }
 #endif
+
+static long bpf_call(int command, union bpf_attr *attributes) {
+    return syscall(SYS_bpf, command, attributes, sizeof *attributes);
+}
+
+uint32_t clinux_bpf_next(enum clinux_bpf_kind kind, uint32_t id) {
+    static const int commands[] = {
+        BPF_MAP_GET_NEXT_ID, BPF_PROG_GET_NEXT_ID, BPF_LINK_GET_NEXT_ID};
+    union bpf_attr attributes = {.start_id = id};
+    return bpf_call(commands[kind], &attributes) < 0 ? 0 : attributes.next_id;
+}
+
+int clinux_bpf_open(enum clinux_bpf_kind kind, uint32_t id) {
+    static const int commands[] = {
+        BPF_MAP_GET_FD_BY_ID, BPF_PROG_GET_FD_BY_ID, BPF_LINK_GET_FD_BY_ID};
+    union bpf_attr attributes = {.map_id = id};
+    long descriptor = bpf_call(commands[kind], &attributes);
+    if (descriptor < 0) return -errno;
+    close((int)descriptor);
+    return 0;
+}
+
+int clinux_set_file_limit(pid_t pid, uint64_t count) {
+    struct rlimit limit = {count, count};
+    return prlimit(pid, RLIMIT_NOFILE, &limit, NULL) < 0 ? -errno : 0;
+}
+
+int clinux_mount_move(const char *source, const char *target) {
+    return mount(source, target, NULL, MS_MOVE, NULL) < 0 ? -errno : 0;
+}
+
+int clinux_mount_bind(const char *source, const char *target) {
+    return mount(source, target, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
+}

@@ -142,3 +142,19 @@ int64_t clinux_message_round(const void *source, size_t count, void *destination
 /// A child calls getpid(2) by the 32-bit entry (int 0x80). 0 when it lived, -ENOSYS when the
 /// kernel killed it, or -errno.
 int clinux_compatibility_call(void);
+
+/// What bpf(2) numbers: maps, programs, links.
+enum clinux_bpf_kind { CLINUX_BPF_MAP, CLINUX_BPF_PROGRAM, CLINUX_BPF_LINK };
+
+/// The next number after `id` (BPF_*_GET_NEXT_ID), 0 at the end or where it is refused.
+uint32_t clinux_bpf_next(enum clinux_bpf_kind kind, uint32_t id);
+
+/// BPF_*_GET_FD_BY_ID; closes it at once. 0 or -errno.
+int clinux_bpf_open(enum clinux_bpf_kind kind, uint32_t id);
+
+/// prlimit(2): RLIMIT_NOFILE of another process, soft and hard, to `count`. 0 or -errno.
+int clinux_set_file_limit(pid_t pid, uint64_t count);
+
+/// mount(2) with MS_MOVE or MS_BIND. 0 or -errno.
+int clinux_mount_move(const char *source, const char *target);
+int clinux_mount_bind(const char *source, const char *target);

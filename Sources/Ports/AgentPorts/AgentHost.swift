@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Ports
 
 /// One connection that waits for an answer.
 package typealias AgentConnection = UInt64

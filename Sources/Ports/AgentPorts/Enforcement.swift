@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Enforcement
+package import Ports
 
 /// Number of an enrolled workload; 0 is nobody.
 package typealias EnrolmentID = UInt32

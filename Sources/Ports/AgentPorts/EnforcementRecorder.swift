@@ -27,6 +27,8 @@ package protocol EnforcementRecorder: ~Copyable {
     ///   - denied: vectors that the self-test saw denied.
     ///   - open: vectors that came through on a protected process.
     mutating func started(tier: EnforcementTier, denied: Int, open: [VectorNumber])
+    /// Records that found no room while no agent took any.
+    mutating func lost(whileAway count: UInt64)
     mutating func stopped(signal: Int32)
     /// - Parameter missing: sequence numbers of the same processor that did not arrive before it.
     mutating func record(_ record: EnforcementRecord, missing: ClosedRange<UInt64>?)

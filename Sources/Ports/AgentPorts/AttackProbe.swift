@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Enforcement
+package import Ports
 
 /// What one attempt on the victim came to.
 package enum ProbeOutcome: Sendable, Equatable {

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+import AttackPrograms
+import CLinux
+@preconcurrency import Glibc
+
+/// Root against the agent itself: its process, its maps, its pins, its cgroup; then its death.
+struct GuardSuite {
+    static let fileSystem = "/sys/fs/bpf"
+    private static let cgroups = "/sys/fs/cgroup"
+    private static let cgroup = "/sys/fs/cgroup/agent"
+    private static let elsewhere = "/sys/fs/cgroup/elsewhere"
+
+    let host: Host
+
+    func run() {
+        mkdir(Self.cgroups, 0o755)
+        _ = clinux_mount("cgroup2", Self.cgroups, "cgroup2")
+        for path in [Self.cgroup, Self.elsewhere] { mkdir(path, 0o755) }
+        // What the agent starts in is what it guards.
+        _ = Self.put(String(getpid()), into: "\(Self.cgroup)/cgroup.procs")
+        let started = RunningAgent([])
+        _ = Self.put(String(getpid()), into: "\(Self.cgroups)/cgroup.procs")
+        guard let agent = started else {
+            return report("VM-EBPF-10", "start", "the agent did not start", false, "", true)
+        }
+        attacks(agent)
+        death(agent)
+    }
+
+    private func report(
+        _ id: String, _ name: String, _ seen: String, _ expected: Bool, _ control: String,
+        _ controlPassed: Bool
+    ) {
+        host.report(
+            CaseResult(
+                id: id, name: "guard: \(name)", observation: seen, expected: expected,
+                control: control, controlPassed: controlPassed))
+    }
+
+    /// 0 or the error number.
+    private static func put(_ text: String, into path: String) -> Int32 {
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return errno }
+        defer { close(descriptor) }
+        let bytes = Array(text.utf8)
+        return write(descriptor, bytes, bytes.count) == bytes.count ? 0 : errno
+    }
+
+    private static func failure(_ result: Int32) -> Int32 { result < 0 ? errno : 0 }
+
+    // MARK: Attacks
+
+    private func attacks(_ agent: RunningAgent) {
+        let plain = ChildProcess(["probe-wait"])
+        _ = plain?.readLine()
+        let victim = plain?.pid ?? 0
+        let onProcess: [(String, String, (pid_t) -> Int32)] = [
+            ("AV-121", "SIGKILL", { Self.failure(kill($0, SIGKILL)) }),
+            ("AV-121", "SIGSTOP", { Self.failure(kill($0, SIGSTOP)) }),
+            ("AV-124", "prlimit", { -clinux_set_file_limit($0, 64) }),
+            ("AV-125", "ptrace", { -clinux_ptrace_attach($0) }),
+            ("AV-125", "/proc/PID/mem", { SelfTest.opens("/proc/\($0)/mem") }),
+        ]
+        for (vector, name, attack) in onProcess {
+            let seen = attack(agent.pid)
+            // A process that is nobody's, the hardest attack last.
+            let control = name == "SIGKILL" ? 0 : attack(victim)
+            if name == "ptrace", control == 0 {
+                _ = clinux_wait_stop(victim)
+                _ = clinux_ptrace_detach(victim)
+            }
+            judge(agent, vector, name, seen, control)
+        }
+        plain.map {
+            kill($0.pid, SIGKILL)
+            $0.reap()
+        }
+        pins(agent)
+        identities(agent)
+        cgroupFiles(agent)
+    }
+
+    private func judge(
+        _ agent: RunningAgent, _ vector: String, _ name: String, _ seen: Int32, _ control: Int32
+    ) {
+        let event = agent.line {
+            $0.contains("GUARD_DENIED") && $0.contains("\"vector\":\"\(vector)\"")
+                || $0.contains("HEARTBEAT")
+        }
+        let isTold = event?.contains("GUARD_DENIED") ?? false
+        report(
+            "VM-EBPF-10", "\(vector) \(name)",
+            "\(SystemError.name(of: seen))\(isTold ? ", told" : ", not told")",
+            seen == EPERM && isTold, "on something else: \(control)", control == 0)
+    }
+
+    private func pins(_ agent: RunningAgent) {
+        guard case .success(let builds) = TargetProcess.entries("\(Self.fileSystem)/cloudtaser"),
+            let build = builds.first
+        else { return report("VM-EBPF-10", "pins", "no pins", false, "", true) }
+        let folder = "\(Self.fileSystem)/cloudtaser/\(build)"
+        let pin = "\(folder)/tasks"
+        mkdir("\(Self.fileSystem)/other", 0o700)
+        let control = Self.failure(rmdir("\(Self.fileSystem)/other"))
+        judge(agent, "AV-129", "unlink", Self.failure(unlink(pin)), control)
+        judge(agent, "AV-129", "rename", Self.failure(rename(pin, "\(folder)/t")), control)
+        judge(agent, "AV-130", "umount", Self.failure(umount2(Self.fileSystem, 0)), 0)
+        judge(
+            agent, "AV-130", "lazy umount",
+            Self.failure(umount2(Self.fileSystem, Int32(MNT_DETACH))), 0)
+        mkdir("/tmp/moved", 0o700)
+        judge(
+            agent, "AV-131", "mount --move", -clinux_mount_move(Self.fileSystem, "/tmp/moved"), 0)
+        judge(agent, "AV-130", "mount over", -clinux_mount_bind("/tmp/moved", folder), 0)
+    }
+
+    /// Each number that bpf(2) gives out is tried. Other programs' are the control: none here, so a
+    /// refusal other than EPERM is what may not be.
+    private func identities(_ agent: RunningAgent) {
+        let kinds: [(clinux_bpf_kind, String, String)] = [
+            (CLINUX_BPF_MAP, "AV-126", "map by number"),
+            (CLINUX_BPF_PROGRAM, "AV-134", "program by number"),
+            (CLINUX_BPF_LINK, "AV-127", "link by number"),
+        ]
+        for (kind, vector, name) in kinds {
+            var id: UInt32 = 0
+            var denied = 0
+            var others: [Int32] = []
+            while case let next = clinux_bpf_next(kind, id), next != 0 {
+                id = next
+                let answer = -clinux_bpf_open(kind, next)
+                if answer == EPERM { denied += 1 } else { others.append(answer) }
+            }
+            let event = agent.line { $0.contains(vector) || $0.contains("HEARTBEAT") }
+            report(
+                "VM-EBPF-10", "\(vector) \(name)",
+                "\(denied) refused with EPERM, others: \(others.prefix(4))",
+                denied >= 10 && event?.contains(vector) == true,
+                "\(others.filter { $0 == 0 }.count) of others opened", true)
+        }
+    }
+
+    private func cgroupFiles(_ agent: RunningAgent) {
+        let freeze = Self.put("1", into: "\(Self.cgroup)/cgroup.freeze")
+        judge(
+            agent, "AV-123", "cgroup.freeze", freeze,
+            Self.put("0", into: "\(Self.elsewhere)/cgroup.freeze"))
+        guard access("\(Self.cgroup)/cgroup.kill", F_OK) == 0 else { return }
+        judge(
+            agent, "AV-122", "cgroup.kill", Self.put("1", into: "\(Self.cgroup)/cgroup.kill"),
+            Self.put("1", into: "\(Self.elsewhere)/cgroup.kill"))
+    }
+
+    // MARK: Death
+
+    /// What no hook sees: the agent is moved to another cgroup and killed there. Then nothing is
+    /// told, and everything is denied; the next agent goes on where it was.
+    private func death(_ agent: RunningAgent) {
+        guard let registrant = ChildProcess(["registrant", AgentSuite.socketPath]),
+            registrant.readLine() == "ready"
+        else { return report("VM-EBPF-10", "death", "no registrant", false, "", true) }
+        registrant.send("register")
+        let enrolled = registrant.readLine() ?? ""
+        let moved = Self.put(String(agent.pid), into: "\(Self.elsewhere)/cgroup.procs")
+        let killer = "\(Self.elsewhere)/cgroup.kill"
+        // Before Linux 5.14 there is no such file, and SIGTERM ends the agent in order.
+        let killed = access(killer, F_OK) == 0 ? Self.put("1", into: killer) : -1
+        if killed == -1 { kill(agent.pid, SIGTERM) }
+        let status = agent.reap()
+        let still = SelfTest.reads(registrant.pid)
+        report(
+            "VM-EBPF-10", "agent killed in another cgroup",
+            "moved: \(moved), killed: \(killed), wait status \(status); the protected process's "
+                + "environ: \(SystemError.name(of: still))",
+            still == EPERM && enrolled.hasPrefix("enrolled"),
+            "an unprotected one: \(SelfTest.reads(getpid()))", SelfTest.reads(getpid()) == 0)
+        afterDeath(registrant)
+    }
+
+    private func afterDeath(_ registrant: ChildProcess) {
+        let map = -clinux_bpf_open(CLINUX_BPF_MAP, clinux_bpf_next(CLINUX_BPF_MAP, 0))
+        report(
+            "VM-EBPF-10", "maps while no agent runs", SystemError.name(of: map), map == EPERM, "",
+            true)
+        unlink(AgentSuite.socketPath)
+        guard let next = RunningAgent([]) else {
+            return report("VM-EBPF-10", "next agent", "did not start", false, "", true)
+        }
+        let told = next.line { $0.contains("ENVIRON_READ") || $0.contains("HEARTBEAT") }
+        let status = HTTPProbe.get("/status")
+        report(
+            "VM-EBPF-10", "next agent",
+            "the read while it was away is \(told?.contains("ENVIRON_READ") == true ? "" : "not ")"
+                + "told; " + (status.contains("\"enrolments\":1") ? "one workload" : status),
+            told?.contains("ENVIRON_READ") == true && status.contains("\"enrolments\":1"),
+            "", true)
+        kill(next.pid, SIGTERM)
+        _ = next.reap()
+        limit(registrant)
+    }
+
+    /// LIM-ROOT-01: root may end the enforcement, with the command that is there for it.
+    private func limit(_ registrant: ChildProcess) {
+        let before = -clinux_ptrace_attach(registrant.pid)
+        guard let removal = ChildProcess(["uninstall"], path: AgentSuite.agentPath) else { return }
+        let line = removal.readLine() ?? ""
+        let status = removal.reap()
+        let after = -clinux_ptrace_attach(registrant.pid)
+        report(
+            "LIM-ROOT-01", "uninstalled by root",
+            "\(line.prefix(60)) (status \(status >> 8)); then ptrace gives \(after)",
+            status == 0 && after == 0, "before: \(SystemError.name(of: before))", before == EPERM)
+        kill(registrant.pid, SIGKILL)
+        registrant.reap()
+    }
+}
