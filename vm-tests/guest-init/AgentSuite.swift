@@ -180,6 +180,16 @@ struct RunningAgent {
         return nil
     }
 
+    /// Whether a line that fits comes before the second heartbeat from now.
+    func tells(_ fits: (String) -> Bool) -> Bool {
+        var beats = 0
+        let found = line { line in
+            if line.contains("\"HEARTBEAT\"") { beats += 1 }
+            return beats == 2 || fits(line)
+        }
+        return found.map(fits) ?? false
+    }
+
     func reap() -> Int32 { process.reap() }
 }
 

@@ -8,9 +8,9 @@ extension EnforcementRecord {
     /// Nil when the record is of a newer program than this reader knows.
     init?(_ event: cbpf_event) {
         guard let tier = EnforcementTier(rawValue: event.tier),
-            let verdict = EnforcementVerdict(rawValue: event.verdict),
-            let hook = Self.hookNames[UInt32(event.hook)]
+            let verdict = EnforcementVerdict(rawValue: event.verdict)
         else { return nil }
+        let hook = Self.hookNames[UInt32(event.hook)] ?? "hook \(event.hook)"
         self.init(
             time: event.time, processor: event.processor, sequence: event.sequence,
             suppressed: event.suppressed, vector: VectorNumber(rawValue: event.vector),
@@ -36,6 +36,14 @@ extension EnforcementRecord {
         CBPF_HOOK_TASK_KILL.rawValue: "task_kill",
         CBPF_HOOK_TASK_ALLOC.rawValue: "task_alloc",
         CBPF_HOOK_TASK_MOVEMEMORY.rawValue: "task_movememory",
+        CBPF_HOOK_BPF_MAP.rawValue: "bpf_map",
+        CBPF_HOOK_BPF_PROG.rawValue: "bpf_prog",
+        CBPF_HOOK_INODE_UNLINK.rawValue: "inode_unlink",
+        CBPF_HOOK_INODE_RMDIR.rawValue: "inode_rmdir",
+        CBPF_HOOK_INODE_RENAME.rawValue: "inode_rename",
+        CBPF_HOOK_SB_UMOUNT.rawValue: "sb_umount",
+        CBPF_HOOK_SB_MOUNT.rawValue: "sb_mount",
+        CBPF_HOOK_MOVE_MOUNT.rawValue: "move_mount",
     ]
 
     /// Up to the first zero.

@@ -45,10 +45,28 @@ package struct PinFolder: Sendable, Equatable {
     }
 
     /// Lets go of everything that any build pinned.
+    ///
+    /// Returns when the kernel has detached them: it does so when it finds time.
     package func removeAll() throws(EnforcementFailure) {
-        for name in Self.entries(of: parent) { try Self.remove("\(parent)/\(name)") }
+        for name in Self.entries(of: parent) {
+            let folder = "\(parent)/\(name)"
+            var links = [UInt32](repeating: 0, count: Self.linksMax)
+            let count = cbpf_pinned_links(folder, &links, links.count)
+            try Self.remove(folder)
+            Self.awaitEnd(of: links.prefix(Int(max(0, count))))
+        }
         guard rmdir(parent) == 0 || errno == ENOENT else {
             throw .systemCall("rmdir of \(parent)", errorNumber: errno)
+        }
+    }
+
+    private static let linksMax = 256
+    /// In steps of 20 ms.
+    private static let waitsMax = 250
+
+    private static func awaitEnd(of links: ArraySlice<UInt32>) {
+        for link in links {
+            for _ in 0..<waitsMax where cbpf_link_exists(link) { usleep(20_000) }
         }
     }
 

@@ -38,6 +38,12 @@ int64_t cbpf_agent_identities(
     const struct cbpf_agent *agent, const char *folder, struct cbpf_guarded_key *identities,
     size_t capacity);
 
+/// Numbers of the links that are pinned in `folder`. Writes up to `capacity`; how many or -errno.
+int64_t cbpf_pinned_links(const char *folder, uint32_t *links, size_t capacity);
+
+/// Whether a link of this number is attached.
+bool cbpf_link_exists(uint32_t link);
+
 /// How many programs the object has.
 size_t cbpf_agent_program_count(const struct cbpf_agent *agent);
 
