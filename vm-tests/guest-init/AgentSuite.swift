@@ -11,19 +11,20 @@ struct AgentSuite {
 
     let host: Host
 
-    func run() {
+    func run(hasSecretMemory: Bool, seed: UInt64) {
         selfTest()
         guard let agent = RunningAgent(["--events-per-second", "0", "--pins", "none"]) else {
             return report("VM-EBPF-10", "start", "the agent said nothing", false, "", true)
         }
         registration(agent)
         traced()
+        wrapped(hasSecretMemory: hasSecretMemory, seed: seed)
         observation()
         privileges(agent)
         ending(agent)
     }
 
-    private func report(
+    func report(
         _ id: String, _ name: String, _ seen: String, _ expected: Bool, _ control: String,
         _ controlPassed: Bool
     ) {
@@ -159,7 +160,7 @@ struct AgentSuite {
 struct RunningAgent {
     private let process: ChildProcess
     /// Lines that are looked at for one event.
-    private static let linesMax = 2000
+    private static let linesMax = 100_000
 
     init?(_ flags: [String]) {
         let words =

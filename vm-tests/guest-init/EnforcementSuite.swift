@@ -1,9 +1,9 @@
+import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 import AttackPrograms
 import Enforcement
 @preconcurrency import Glibc
 import LibbpfKernel
-import AgentPorts
 import Ports
 
 /// The agent's programs against every attack that can be made here.

@@ -61,7 +61,9 @@ enum Guest {
             case "copies": wrapper.copies()
             case "vectors": vectors.run()
             case "enforcement": enforcement.run()
-            case "agent": AgentSuite(host: host).run()
+            case "agent":
+                AgentSuite(host: host).run(
+                    hasSecretMemory: profile.hasSecretMemory, seed: seed)
             case "guard": GuardSuite(host: host).run()
             case "demo": wrapper.demonstration()
             case "swap": machine.swap()
