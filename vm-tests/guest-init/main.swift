@@ -64,6 +64,7 @@ enum Guest {
             case "agent":
                 AgentSuite(host: host).run(
                     hasSecretMemory: profile.hasSecretMemory, seed: seed)
+            case "neighbours": NeighbourSuite(host: host).run()
             case "guard": GuardSuite(host: host).run()
             case "demo": wrapper.demonstration()
             case "swap": machine.swap()
@@ -85,6 +86,7 @@ switch CommandLine.arguments.dropFirst().first {
 case "victim": VictimProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "vault": VaultProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "registrant": RegistrantProgram.run(Array(CommandLine.arguments.dropFirst(2)))
+case "flooder": FlooderProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "pressure": PressureProgram.run()
 case "probe-wait": WaitProbe.run()
 case "probe-seccomp": SeccompProbe.run()

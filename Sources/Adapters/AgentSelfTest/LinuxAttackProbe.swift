@@ -50,6 +50,9 @@ package struct LinuxAttackProbe: AttackProbe, ~Copyable {
         return attempt(target)
     }
 
+    /// BPF_PROG_TYPE_RAW_TRACEPOINT (linux/bpf.h): it runs in every program's context.
+    private static let rawTracepoint: UInt32 = 17
+
     private typealias Attempt = @Sendable (ProcessID) -> Int32
 
     /// By number of the vector.
@@ -95,7 +98,7 @@ package struct LinuxAttackProbe: AttackProbe, ~Copyable {
         25: { -clinux_probe_perf($0, 0) },
         26: { _ in -clinux_probe_perf(-1, 0) },
         27: { -clinux_probe_perf($0, 1) },
-        31: { _ in -clinux_probe_program_load() },
+        31: { _ in -clinux_probe_program_load(rawTracepoint) },
         44: { open($0, "environ", O_RDONLY) },
         46: { open($0, "maps", O_RDONLY) },
         47: { open($0, "syscall", O_RDONLY) },

@@ -105,6 +105,7 @@ enum Metrics {
         let counts = status.counts.sorted { $0.key < $1.key }
         let columns: [(String, String, KeyPath<EnforcementCounts, UInt64>)] = [
             ("attempts_total", "Attempts that a hook judged.", \.attempts),
+            ("vector_events_total", "Attempts that became an event.", \.records),
             ("denied_total", "Attempts that were denied.", \.denied),
             ("events_suppressed_total", "Attempts without an event: rate limit.", \.suppressed),
             ("ringbuf_dropped_total", "Attempts without an event: ring full.", \.dropped),

@@ -3,11 +3,14 @@
 #include "CLinuxProbe.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -74,14 +77,33 @@ int clinux_probe_perf(pid_t pid, int breakpoint) {
     return closed(syscall(SYS_perf_event_open, &attributes, pid, processor, -1, 0));
 }
 
-int clinux_probe_program_load(void) {
+int clinux_probe_enter_namespaces(pid_t pid) {
+    pid_t child = fork();
+    if (child < 0) return -errno;
+    if (child == 0) {
+        char path[64];
+        const char *names[] = {"mnt", "pid"};
+        for (int index = 0; index < 2; index++) {
+            snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, names[index]);
+            int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+            if (descriptor < 0 || setns(descriptor, 0) < 0) _exit(errno);
+            close(descriptor);
+        }
+        _exit(0);
+    }
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+    return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
+}
+
+int clinux_probe_program_load(uint32_t type) {
     struct bpf_insn program[] = {
         {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
         {.code = BPF_JMP | BPF_EXIT},
     };
     union bpf_attr attributes;
     memset(&attributes, 0, sizeof attributes);
-    attributes.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT;
+    attributes.prog_type = type;
     attributes.insns = (uint64_t)(uintptr_t)program;
     attributes.insn_cnt = sizeof program / sizeof program[0];
     attributes.license = (uint64_t)(uintptr_t) "GPL";

@@ -23,8 +23,12 @@ int clinux_ptrace_traceme(void);
 /// registers; `pid` -1 means every process on processor 0. Closes at once. 0 or -errno.
 int clinux_probe_perf(pid_t pid, int breakpoint);
 
-/// bpf(2) BPF_PROG_LOAD of a raw tracepoint program that returns 0. Closes at once. 0 or -errno.
-int clinux_probe_program_load(void);
+/// bpf(2) BPF_PROG_LOAD of a program of this type (enum bpf_prog_type) that returns 0. Closes at
+/// once. 0 or -errno.
+int clinux_probe_program_load(uint32_t type);
+
+/// setns(2) into the mount and PID namespaces of another process, in a child. 0 or -errno.
+int clinux_probe_enter_namespaces(pid_t pid);
 
 /// finit_module(2) of a file that is no module. -errno; the hook is asked before the file is read.
 int clinux_probe_module_file(void);
