@@ -19,9 +19,7 @@ static __always_inline int on_task_alloc(
     // A thread that could not be protected must not come to be.
     if (bpf_map_update_elem(&tasks, &key, &mark, BPF_ANY) != 0)
         return -EAGAIN;
-    struct cbpf_enrolment *enrolment = bpf_map_lookup_elem(&enrolments, &mark.enrolment);
-    if (enrolment)
-        __sync_fetch_and_add(&enrolment->tasks, 1);
+    count_task(mark.enrolment, 1);
     return 0;
 }
 
@@ -29,15 +27,7 @@ static __always_inline int on_task_alloc(
 SEC("fentry/security_task_free")
 int BPF_PROG(forget_task, struct task_struct *task)
 {
-    __u64 key = (__u64)task;
-    struct cbpf_task_mark *mark = bpf_map_lookup_elem(&tasks, &key);
-    if (!mark)
-        return 0;
-    __u32 id = mark->enrolment;
-    struct cbpf_enrolment *enrolment = bpf_map_lookup_elem(&enrolments, &id);
-    if (enrolment)
-        __sync_fetch_and_add(&enrolment->tasks, -1);
-    bpf_map_delete_elem(&tasks, &key);
+    unmark(task);
     return 0;
 }
 
@@ -54,9 +44,8 @@ int enrol(struct bpf_iter__task *context)
         return 0;
     __u64 key = (__u64)task;
     struct cbpf_task_mark mark = *wanted;
-    struct cbpf_enrolment *enrolment = bpf_map_lookup_elem(&enrolments, &mark.enrolment);
-    if (bpf_map_update_elem(&tasks, &key, &mark, BPF_NOEXIST) == 0 && enrolment)
-        __sync_fetch_and_add(&enrolment->tasks, 1);
+    if (bpf_map_update_elem(&tasks, &key, &mark, BPF_NOEXIST) == 0)
+        count_task(mark.enrolment, 1);
     struct cbpf_task_mark *own = bpf_map_lookup_elem(&tasks, &key);
     if (own)
         mark = *own;

@@ -2,17 +2,12 @@
 // The agent guards itself: its process, its maps, programs, links and pins, its cgroup.
 #pragma once
 
-static __always_inline struct cbpf_guard *guard_cell(void)
-{
-    __u32 zero = 0;
-    return bpf_map_lookup_elem(&guard, &zero);
-}
-
 // Whether the id is of the agent's and somebody else asks.
 static __always_inline bool is_guarded(__u32 kind, __u32 id)
 {
     struct cbpf_guarded_key key = {.kind = kind, .id = id};
-    return bpf_map_lookup_elem(&guarded_ids, &key) != 0 && !is_agent();
+    return bpf_map_lookup_elem(&guarded_ids, &key) != 0 && !is_agent() &&
+        !is_open(CBPF_SUCCESSOR_ANY);
 }
 
 static __always_inline int on_bpf_map(struct bpf_map *map, unsigned int mode, __u8 tier)
@@ -40,7 +35,8 @@ static __always_inline bool holds_pins(struct super_block *system)
 {
     struct cbpf_guard *cell = guard_cell();
     return cell && cell->pins_device != 0 && BPF_CORE_READ(system, s_magic) == BPF_FS_MAGIC &&
-        BPF_CORE_READ(system, s_dev) == cell->pins_device && !is_agent();
+        BPF_CORE_READ(system, s_dev) == cell->pins_device && !is_agent() &&
+        !is_open(CBPF_SUCCESSOR_ANY);
 }
 
 // An entry of the pins' folder, or the folder itself.
@@ -101,7 +97,7 @@ static __always_inline bool moves_pins(const char *source)
     bool same = true;
     for (int index = 0; index < sizeof text; index++)
         same &= text[index] == cell->pins_path[index];
-    return same && !is_agent();
+    return same && !is_agent() && !is_open(CBPF_SUCCESSOR_ANY);
 }
 
 static __always_inline int on_sb_mount(
@@ -129,7 +125,7 @@ static __always_inline int on_cgroup_file(struct file *file, __u8 tier)
     struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
     __u64 folder = BPF_CORE_READ(dentry, d_parent, d_inode, i_ino);
     __u32 *kind = bpf_map_lookup_elem(&guarded_cgroups, &folder);
-    if (!kind || is_agent())
+    if (!kind || is_agent() || !agent_lives())
         return 0;
     struct name name;
     read_name(&name, dentry);
@@ -165,10 +161,11 @@ int BPF_PROG(recognise_agent, struct linux_binprm *binary)
     struct file *file = BPF_CORE_READ(binary, file);
     bool is_own_file = is_agents_file(file) && !(BPF_CORE_READ(binary, unsafe) & UNSAFE_PTRACE);
     if (own && own->flags & CBPF_TASK_AGENT && !is_own_file)
-        own->flags &= ~CBPF_TASK_AGENT;
+        unmark(task);
     if (own || !is_own_file)
         return 0;
     struct cbpf_task_mark mark = {.enrolment = CBPF_AGENT_ENROLMENT, .flags = CBPF_TASK_AGENT};
-    bpf_map_update_elem(&tasks, &key, &mark, BPF_ANY);
+    if (bpf_map_update_elem(&tasks, &key, &mark, BPF_NOEXIST) == 0)
+        count_task(mark.enrolment, 1);
     return 0;
 }

@@ -25,6 +25,24 @@ static __always_inline struct cbpf_task_mark *mark_of(struct task_struct *task)
     return bpf_map_lookup_elem(&tasks, &key);
 }
 
+static __always_inline void count_task(__u32 id, __s64 change)
+{
+    struct cbpf_enrolment *enrolment = bpf_map_lookup_elem(&enrolments, &id);
+    if (enrolment)
+        __sync_fetch_and_add(&enrolment->tasks, change);
+}
+
+static __always_inline void unmark(struct task_struct *task)
+{
+    __u64 key = (__u64)task;
+    struct cbpf_task_mark *mark = bpf_map_lookup_elem(&tasks, &key);
+    if (!mark)
+        return;
+    __u32 id = mark->enrolment;
+    if (bpf_map_delete_elem(&tasks, &key) == 0)
+        count_task(id, -1);
+}
+
 static __always_inline struct task_struct *current(void)
 {
     return (struct task_struct *)bpf_get_current_task();
@@ -192,6 +210,26 @@ static __always_inline bool is_agent(void)
 {
     struct cbpf_task_mark *own = mark_of(current());
     return own && own->flags & CBPF_TASK_AGENT;
+}
+
+static __always_inline struct cbpf_guard *guard_cell(void)
+{
+    __u32 zero = 0;
+    return bpf_map_lookup_elem(&guard, &zero);
+}
+
+static __always_inline bool agent_lives(void)
+{
+    __u32 id = CBPF_AGENT_ENROLMENT;
+    struct cbpf_enrolment *agent = bpf_map_lookup_elem(&enrolments, &id);
+    return agent && agent->tasks > 0;
+}
+
+// Whether the agent is gone and has left this much to whoever comes next.
+static __always_inline bool is_open(__u32 to)
+{
+    struct cbpf_guard *cell = guard_cell();
+    return cell && cell->successor >= to && !agent_lives();
 }
 
 static __always_inline int judge_machine(

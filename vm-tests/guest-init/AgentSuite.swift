@@ -36,7 +36,10 @@ struct AgentSuite {
 
     /// Every vector that can be tried is denied on a victim, and worked before.
     private func selfTest() {
-        guard let child = ChildProcess(["self-test"], path: Self.agentPath) else {
+        guard
+            let child = ChildProcess(
+                ["self-test"], path: Self.agentPath, joiningErrors: true)
+        else {
             return report("VM-EBPF-01", "self-test", "could not be executed", false, "", true)
         }
         var lines: [String] = []
@@ -144,6 +147,8 @@ struct AgentSuite {
     }
 
     private func ending(_ agent: RunningAgent) {
+        // What waits in the pipe is read first: nobody did while the attacks were made.
+        _ = agent.tells { _ in false }
         kill(agent.pid, SIGTERM)
         let stop = agent.line { $0.contains("AGENT_STOP") }
         let status = agent.reap()
@@ -162,12 +167,22 @@ struct RunningAgent {
     /// Lines that are looked at for one event.
     private static let linesMax = 100_000
 
-    init?(_ flags: [String]) {
+    /// - Parameter cgroup: it starts in, and guards; nil: this process's.
+    init?(_ flags: [String], in cgroup: String? = nil) {
+        if let cgroup { Self.move(to: cgroup) }
+        defer { if cgroup != nil { Self.move(to: "/sys/fs/cgroup") } }
         let words =
             ["run", "--socket", AgentSuite.socketPath, "--heartbeat-seconds", "1"] + flags
         guard let child = ChildProcess(words, path: AgentSuite.agentPath) else { return nil }
         process = child
         guard line(where: { $0.contains("AGENT_START") }) != nil else { return nil }
+    }
+
+    private static func move(to cgroup: String) {
+        let descriptor = open("\(cgroup)/cgroup.procs", O_WRONLY | O_CLOEXEC)
+        let bytes = Array(String(getpid()).utf8)
+        _ = write(descriptor, bytes, bytes.count)
+        close(descriptor)
     }
 
     var pid: pid_t { process.pid }

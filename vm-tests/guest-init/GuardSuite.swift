@@ -19,11 +19,7 @@ struct GuardSuite {
         mkdir(Self.cgroups, 0o755)
         _ = clinux_mount("cgroup2", Self.cgroups, "cgroup2")
         for path in [Self.cgroup, Self.elsewhere] { mkdir(path, 0o755) }
-        // What the agent starts in is what it guards.
-        _ = Self.put(String(getpid()), into: "\(Self.cgroup)/cgroup.procs")
-        let started = RunningAgent([])
-        _ = Self.put(String(getpid()), into: "\(Self.cgroups)/cgroup.procs")
-        guard let agent = started else {
+        guard let agent = RunningAgent([], in: Self.cgroup) else {
             return report("VM-EBPF-10", "start", "the agent did not start", false, "", true)
         }
         attacks(agent)
@@ -162,27 +158,23 @@ struct GuardSuite {
         else { return report("VM-EBPF-10", "death", "no registrant", false, "", true) }
         registrant.send("register")
         let enrolled = registrant.readLine() ?? ""
-        let moved = Self.put(String(agent.pid), into: "\(Self.elsewhere)/cgroup.procs")
-        let killer = "\(Self.elsewhere)/cgroup.kill"
-        // Before Linux 5.14 there is no such file, and SIGTERM ends the agent in order.
-        let killed = access(killer, F_OK) == 0 ? Self.put("1", into: killer) : -1
-        if killed == -1 { kill(agent.pid, SIGTERM) }
-        let status = agent.reap()
+        let isKilled = killElsewhere(agent)
         let still = SelfTest.reads(registrant.pid)
         report(
             "VM-EBPF-10", "agent killed in another cgroup",
-            "moved: \(moved), killed: \(killed), wait status \(status); the protected process's "
+            "\(isKilled ? "killed" : "no cgroup.kill, ended in order"); the protected process's "
                 + "environ: \(SystemError.name(of: still))",
             still == EPERM && enrolled.hasPrefix("enrolled"),
             "an unprotected one: \(SelfTest.reads(getpid()))", SelfTest.reads(getpid()) == 0)
-        afterDeath(registrant)
+        afterDeath(registrant, wasKilled: isKilled)
     }
 
-    private func afterDeath(_ registrant: ChildProcess) {
-        let map = -clinux_bpf_open(CLINUX_BPF_MAP, clinux_bpf_next(CLINUX_BPF_MAP, 0))
+    private func afterDeath(_ registrant: ChildProcess, wasKilled: Bool) {
+        // Where it could only be ended in order, the maps are open to a successor.
+        let map = Self.firstMap(wanting: wasKilled ? EPERM : 0)
         report(
-            "VM-EBPF-10", "maps while no agent runs", SystemError.name(of: map), map == EPERM, "",
-            true)
+            "VM-EBPF-10", "maps while no agent runs", SystemError.name(of: map),
+            map == (wasKilled ? EPERM : 0), "", true)
         unlink(AgentSuite.socketPath)
         guard let next = RunningAgent([]) else {
             return report("VM-EBPF-10", "next agent", "did not start", false, "", true)
@@ -197,7 +189,51 @@ struct GuardSuite {
             "", true)
         kill(next.pid, SIGTERM)
         _ = next.reap()
+        successors(registrant)
         limit(registrant)
+    }
+
+    /// An agent that ended in order leaves everything to the next one; one that was killed leaves
+    /// maps, and those only with `--successor any`. The workloads stay protected.
+    private func successors(_ registrant: ChildProcess) {
+        let ordered = (Self.firstMap(wanting: 0), -clinux_probe_program_load(17))
+        let still = SelfTest.reads(registrant.pid)
+        guard let heir = RunningAgent(["--successor", "any"], in: Self.cgroup) else {
+            return report("VM-EBPF-10", "--successor any", "did not start", false, "", true)
+        }
+        let alive = Self.firstMap()
+        guard killElsewhere(heir) else { return }
+        let killed = (Self.firstMap(wanting: 0), -clinux_probe_program_load(17))
+        report(
+            "VM-EBPF-10", "what is left to a successor",
+            "after an orderly end: map \(ordered.0), load \(ordered.1), environ "
+                + "\(SystemError.name(of: still)); killed with any: map \(killed.0), load "
+                + "\(SystemError.name(of: killed.1))",
+            ordered == (0, 0) && still == EPERM && killed == (0, EPERM)
+                && SelfTest.reads(registrant.pid) == EPERM,
+            "while the agent lives: map \(SystemError.name(of: alive))", alive == EPERM)
+        unlink(AgentSuite.socketPath)
+    }
+
+    /// - Parameter answer: is waited for: the kernel forgets the agent when it finds time.
+    private static func firstMap(wanting answer: Int32 = EPERM) -> Int32 {
+        var seen: Int32 = -1
+        for _ in 0..<triesMax {
+            seen = -clinux_bpf_open(CLINUX_BPF_MAP, clinux_bpf_next(CLINUX_BPF_MAP, 0))
+            if seen == answer { break }
+            usleep(50_000)
+        }
+        return seen
+    }
+
+    /// False where the kernel has no cgroup.kill; then it is ended in order.
+    private func killElsewhere(_ agent: RunningAgent) -> Bool {
+        let killer = "\(Self.elsewhere)/cgroup.kill"
+        _ = Self.put(String(agent.pid), into: "\(Self.elsewhere)/cgroup.procs")
+        let isKilled = access(killer, F_OK) == 0 && Self.put("1", into: killer) == 0
+        if !isKilled { kill(agent.pid, SIGTERM) }
+        _ = agent.reap()
+        return isKilled
     }
 
     /// LIM-ROOT-01: root may end the enforcement, with the command that is there for it.

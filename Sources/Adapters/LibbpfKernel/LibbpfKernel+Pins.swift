@@ -19,7 +19,9 @@ extension LibbpfKernel {
 
     /// Marks this process as the agent and guards what it consists of: from here on nobody else
     /// gets at its maps, programs, links, pins and cgroup, or at the process.
-    package mutating func guardItself(_ pins: PinFolder) throws(EnforcementFailure) {
+    package mutating func guardItself(
+        _ pins: PinFolder, successor: AgentSuccessor
+    ) throws(EnforcementFailure) {
         _ = try enrol(getpid(), as: Self.agentEnrolment, role: .agent, policy: 0)
         var identities = [cbpf_guarded_key](
             repeating: cbpf_guarded_key(), count: Self.identitiesMax)
@@ -34,7 +36,18 @@ extension LibbpfKernel {
         }
         try guardCgroup()
         var cell = try Self.guardCell(pins)
+        cell.successor = successor.rawValue
         var index: UInt32 = 0
+        try set("guard", &index, &cell)
+    }
+
+    package mutating func leaveToSuccessor() throws(EnforcementFailure) {
+        var index: UInt32 = 0
+        var cell = cbpf_guard()
+        guard cbpf_map_lookup(try map("guard"), &index, &cell) == 0, cell.pins_folder != 0 else {
+            return
+        }
+        cell.successor = CBPF_SUCCESSOR_UPGRADE.rawValue
         try set("guard", &index, &cell)
     }
 
@@ -122,6 +135,22 @@ extension LibbpfKernel {
         var found = key
         while cbpf_map_next_key(map, nil, &found) == 0 {
             try Self.check(cbpf_map_delete(map, &found), "bpf(BPF_MAP_DELETE_ELEM) of \(name)")
+        }
+    }
+}
+
+/// Who may take the programs over when the agent was killed (`enum cbpf_successor`).
+package enum AgentSuccessor: UInt32, Sendable, CaseIterable {
+    /// Whoever executes the same file, device and inode. For an agent that is installed on the node.
+    case sameFile = 0
+    /// Any process that may use bpf(2). For an agent in a container, whose file is another one with
+    /// each start of the container.
+    case any = 1
+
+    package var word: String {
+        switch self {
+        case .sameFile: "same-file"
+        case .any: "any"
         }
     }
 }

@@ -50,23 +50,23 @@ package struct PinFolder: Sendable, Equatable {
     package func removeAll() throws(EnforcementFailure) {
         for name in Self.entries(of: parent) {
             let folder = "\(parent)/\(name)"
-            var links = [UInt32](repeating: 0, count: Self.linksMax)
-            let count = cbpf_pinned_links(folder, &links, links.count)
+            var programs = [UInt32](repeating: 0, count: Self.programsMax)
+            let count = cbpf_pinned_programs(folder, &programs, programs.count)
             try Self.remove(folder)
-            Self.awaitEnd(of: links.prefix(Int(max(0, count))))
+            Self.awaitEnd(of: programs.prefix(Int(max(0, count))))
         }
         guard rmdir(parent) == 0 || errno == ENOENT else {
             throw .systemCall("rmdir of \(parent)", errorNumber: errno)
         }
     }
 
-    private static let linksMax = 256
+    private static let programsMax = 256
     /// In steps of 20 ms.
     private static let waitsMax = 250
 
-    private static func awaitEnd(of links: ArraySlice<UInt32>) {
-        for link in links {
-            for _ in 0..<waitsMax where cbpf_link_exists(link) { usleep(20_000) }
+    private static func awaitEnd(of programs: ArraySlice<UInt32>) {
+        for program in programs {
+            for _ in 0..<waitsMax where cbpf_program_exists(program) { usleep(20_000) }
         }
     }
 

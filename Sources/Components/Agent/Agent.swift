@@ -61,6 +61,9 @@ package struct Agent<
             if case .end(let signal) = input {
                 takeRecords()
                 recorder.stopped(signal: signal)
+                do throws(EnforcementFailure) { try kernel.leaveToSuccessor() } catch {
+                    recorder.failed(error)
+                }
                 return signal
             }
             handle(input)

@@ -2,6 +2,7 @@
 import Agent
 import AgentProtocol
 import Enforcement
+import LibbpfKernel
 import Ports
 
 /// What the command line asks for.
@@ -21,6 +22,8 @@ struct AgentOptions {
     var observation: (address: String, port: UInt16)? = ("127.0.0.1", 9464)
     /// BPF file system that keeps the programs running without the agent; nil: they end with it.
     var pins: String? = "/sys/fs/bpf"
+    /// Who may take the programs over when the agent was killed.
+    var successor = AgentSuccessor.sameFile
     var sinks: [SinkChoice] = []
     /// PEM file of an Ed25519 key that signs checkpoints.
     var checkpointKey: String?

@@ -29,6 +29,9 @@ enum AgentHelp {
           --listen ADDRESS:PORT|none    /healthz, /readyz, /metrics, /status (127.0.0.1:9464)
           --pins PATH|none              BPF file system that keeps the programs in the kernel when
                                         the agent ends (/sys/fs/bpf)
+          --successor same-file|any     who may take the programs over when the agent was killed:
+                                        whoever executes the same file, or any process that may use
+                                        bpf(2), as in a container (same-file)
           --events stdout|file:PATH     where events go, one JSON object a line (stdout); may be
                                         repeated
           --checkpoint-key FILE         Ed25519 key (PEM) that signs the chain of events

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Agent
-import Enforcement
 import AgentPorts
+import Enforcement
+import LibbpfKernel
 
 struct ArgumentFailure: Error {
     let text: String
@@ -34,6 +35,7 @@ extension AgentOptions {
     private static let flags: Set<String> = [
         "--mode", "--policy", "--socket", "--listen", "--events", "--events-per-second",
         "--heartbeat-seconds", "--checkpoint-key", "--pins",
+        "--successor",
     ]
 
     private mutating func set(_ flag: String, _ value: String) throws(ArgumentFailure) {
@@ -61,6 +63,11 @@ extension AgentOptions {
                 throw ArgumentFailure(text: "--events \(value) is there twice")
             }
             sinks.append(sink)
+        case "--successor":
+            guard let found = AgentSuccessor.allCases.first(where: { $0.word == value }) else {
+                throw ArgumentFailure(text: "--successor is same-file or any, not '\(value)'")
+            }
+            successor = found
         case "--pins":
             guard value.hasPrefix("/") || value == "none" else {
                 throw ArgumentFailure(text: "--pins is an absolute path or none, not '\(value)'")

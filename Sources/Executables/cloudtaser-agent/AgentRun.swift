@@ -36,7 +36,7 @@ extension AgentProgram {
                     + "ends the enforcement with the agent.\n")
         }
         let loaded: Loaded
-        do throws(EnforcementFailure) { loaded = try prepare(pins) } catch {
+        do throws(EnforcementFailure) { loaded = try prepare(pins, options.successor) } catch {
             throw StartFailure(text: explain(error))
         }
         let (tier, findings) = (loaded.kernel.tier, loaded.findings)
@@ -63,14 +63,14 @@ extension AgentProgram {
     }
 
     private static func prepare(
-        _ pins: PinFolder?
+        _ pins: PinFolder?, _ successor: AgentSuccessor
     ) throws(EnforcementFailure) -> Loaded {
         let loaded = try load(pins)
         guard let pins else { return loaded }
         let (findings, isAdopted) = (loaded.findings, loaded.isAdopted)
         var kernel = loaded.intoKernel()
         if !isAdopted { try kernel.pin(to: pins) }
-        try kernel.guardItself(pins)
+        try kernel.guardItself(pins, successor: successor)
         return Loaded(kernel: kernel, findings: findings, isAdopted: isAdopted)
     }
 

@@ -236,6 +236,9 @@ package protocol Enforcement: ~Copyable {
     /// Records that found no room since this was last asked, by whichever agent.
     mutating func takeUntoldLoss() throws(EnforcementFailure) -> UInt64
 
+    /// The agent ends in order: whoever comes next may take the programs over, or replace them.
+    mutating func leaveToSuccessor() throws(EnforcementFailure)
+
     /// Threads that carry the mark.
     func tasks(of id: EnrolmentID) throws(EnforcementFailure) -> Int
 

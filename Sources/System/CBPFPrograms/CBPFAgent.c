@@ -203,24 +203,24 @@ int64_t cbpf_agent_identities(
     return (int64_t)count;
 }
 
-int64_t cbpf_pinned_links(const char *folder, uint32_t *links, size_t capacity) {
+int64_t cbpf_pinned_programs(const char *folder, uint32_t *programs, size_t capacity) {
     size_t count = 0;
     DIR *entries = opendir(folder);
     if (entries == NULL) return -errno;
     for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
-        uint32_t program = 0;
+        uint32_t link = 0;
         if (strncmp(entry->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) != 0) continue;
         int descriptor = open_pin(folder, entry->d_name);
         if (descriptor < 0) continue;
-        if (count < capacity && link_identities(descriptor, &links[count], &program) == 0) count++;
+        if (count < capacity && link_identities(descriptor, &link, &programs[count]) == 0) count++;
         close(descriptor);
     }
     closedir(entries);
     return (int64_t)count;
 }
 
-bool cbpf_link_exists(uint32_t link) {
-    int descriptor = bpf_link_get_fd_by_id(link);
+bool cbpf_program_exists(uint32_t program) {
+    int descriptor = bpf_prog_get_fd_by_id(program);
     if (descriptor < 0) return errno != ENOENT;
     close(descriptor);
     return true;

@@ -38,11 +38,13 @@ int64_t cbpf_agent_identities(
     const struct cbpf_agent *agent, const char *folder, struct cbpf_guarded_key *identities,
     size_t capacity);
 
-/// Numbers of the links that are pinned in `folder`. Writes up to `capacity`; how many or -errno.
-int64_t cbpf_pinned_links(const char *folder, uint32_t *links, size_t capacity);
+/// Numbers of the programs whose links are pinned in `folder`. Writes up to `capacity`; how many or
+/// -errno.
+int64_t cbpf_pinned_programs(const char *folder, uint32_t *programs, size_t capacity);
 
-/// Whether a link of this number is attached.
-bool cbpf_link_exists(uint32_t link);
+/// Whether a program of this number is in the kernel. A link loses its number before it is detached,
+/// its program afterwards.
+bool cbpf_program_exists(uint32_t program);
 
 /// How many programs the object has.
 size_t cbpf_agent_program_count(const struct cbpf_agent *agent);

@@ -94,6 +94,16 @@ enum cbpf_cgroup {
     CBPF_CGROUP_ABOVE = 2,
 };
 
+/// Who may take the programs over while no agent lives.
+enum cbpf_successor {
+    /// Whoever executes the agent's file.
+    CBPF_SUCCESSOR_EXECUTABLE = 0,
+    /// Any process that may use bpf(2): it gets at maps and pins, and loads nothing.
+    CBPF_SUCCESSOR_ANY = 1,
+    /// The agent has ended in order and wants a successor of another build: it may load, too.
+    CBPF_SUCCESSOR_UPGRADE = 2,
+};
+
 /// One cell: what the agent guards of itself. All zero: nothing yet.
 struct cbpf_guard {
     /// Who starts this file, untraced, is the agent from its first instruction.
@@ -102,6 +112,9 @@ struct cbpf_guard {
     /// The file system of the pins and the folder they are in.
     unsigned int pins_device;
     unsigned long long pins_folder;
+    /// enum cbpf_successor.
+    unsigned int successor;
+    unsigned int unused;
     /// Where that file system is mounted, for calls that name the place by its path.
     char pins_path[32];
 };
