@@ -57,13 +57,20 @@ package struct SinkQueue: Sendable {
     package var count: Int { lines.count - first }
     package var byteCount: Int { bytes }
 
+    /// What the agent says about itself has room of its own: a flood of attacks must not keep its end
+    /// or the count of what was lost from being told.
+    package static let ownLinesMax = 256
+
     /// Takes the line or counts it as lost.
     package mutating func offer(_ line: EventLine) {
         if isDropping, count <= limits.linesMax / 2, bytes <= limits.bytesMax / 2 {
             isDropping = false
         }
-        let fits = count < limits.linesMax && bytes + line.bytes.count <= limits.bytesMax
-        guard !isDropping, fits else {
+        let isOwn = line.event.type.isAboutAgent
+        let linesMax = limits.linesMax + (isOwn ? Self.ownLinesMax : 0)
+        let bytesMax = limits.bytesMax + (isOwn ? Self.ownLinesMax * EventLimits.lineBytesMax : 0)
+        let fits = count < linesMax && bytes + line.bytes.count <= bytesMax
+        guard !isDropping || isOwn, fits else {
             isDropping = true
             lose(line)
             return

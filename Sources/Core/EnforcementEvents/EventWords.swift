@@ -87,3 +87,15 @@ extension EventType {
         }
     }
 }
+
+extension EventType {
+    /// Whether the agent speaks of itself, and of no attempt.
+    package var isAboutAgent: Bool {
+        switch self {
+        case .eventLoss, .heartbeat, .tierDowngrade, .agentStart, .agentStop, .checkpoint: true
+        case .secretLeak, .processMemoryRead, .environmentRead, .ptraceDenied, .moduleLoad,
+            .programLoad, .ptraceObserved, .guardDenied, .enrolment:
+            false
+        }
+    }
+}
