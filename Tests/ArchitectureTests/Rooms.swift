@@ -25,7 +25,8 @@ enum Room: String, CaseIterable, Sendable {
         case .executables: [.adapters, .components, .ports, .core, .system]
         case .adapters: [.ports, .core, .system]
         case .components: [.ports, .core]
-        case .ports: [.core]
+        // Ports of the agent and of events are modules of their own, beside the wrapper's.
+        case .ports: [.core, .ports]
         case .core: [.core]
         case .system: [.system]
         case .simulation: [.core, .ports, .components, .simulation]
