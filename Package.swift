@@ -75,7 +75,8 @@ let core: [Target] = [
     library("AttackCatalogue", in: "Sources/Core"),
     library("Enforcement", in: "Sources/Core"),
     library("AgentProtocol", in: "Sources/Core"),
-    library("EnforcementEvents", in: "Sources/Core", ["JSONFormat", "SecretMemory"]),
+    library(
+        "EnforcementEvents", in: "Sources/Core", ["Enforcement", "JSONFormat", "SecretMemory"]),
 ]
 
 let ports: [Target] = [
@@ -89,7 +90,9 @@ let components: [Target] = [
     library(
         "Wrapper", in: "Sources/Components",
         ["Ports", "Delivery", "SecretMemory", "WrapperConfiguration"]),
-    library("Agent", in: "Sources/Components", ["Ports", "Enforcement", "AgentProtocol"]),
+    library(
+        "Agent", in: "Sources/Components",
+        ["Ports", "Enforcement", "EnforcementEvents", "AgentProtocol"]),
     library(
         "EventPipeline", in: "Sources/Components", ["Ports", "Enforcement", "EnforcementEvents"]),
 ]
@@ -108,7 +111,9 @@ let adapters: [Target] = [
             "Ports", "Delivery", "SecretMemory", "CLinux", "CSeccomp",
             "CCapability",
         ]),
-    library("LibbpfKernel", in: "Sources/Adapters", ["Ports", "Enforcement", "CBPFPrograms"]),
+    library(
+        "LibbpfKernel", in: "Sources/Adapters",
+        ["Ports", "Enforcement", "EnforcementEvents", "CBPFPrograms"]),
     library("AgentClient", in: "Sources/Adapters", ["Ports", "AgentProtocol", "CLinux"]),
     library("AgentSelfTest", in: "Sources/Adapters", ["Ports", "Enforcement", "CLinux"]),
     library("AgentPrivileges", in: "Sources/Adapters", ["CCapability"]),
@@ -176,7 +181,8 @@ let virtualMachine: [Target] = [
         "guest-init", in: "vm-tests",
         [
             "AttackPrograms", "VaultListener", "LoopbackPKI", "Simulation", "SecretMemory",
-            "AgentProtocol", "LibbpfKernel", "Enforcement", "Ports", "CLinux", "CBPFPrograms",
+            "AgentProtocol", "LibbpfKernel", "Enforcement", "EnforcementEvents", "Ports", "CLinux",
+            "CBPFPrograms",
         ]),
 ]
 
@@ -204,11 +210,14 @@ let testSupport: [Target] = [
 
 let heapScanSupport: [Target] = [
     program(
+        "agent-probe", in: "Tests/Support",
+        ["AgentPrivileges", "AgentSelfTest", "Enforcement", "Ports"]),
+    program(
         "heap-scan-harness", in: "Tests/Support",
         [
             "VaultSecretStore", "Ports", "Delivery", "SecretMemory", "WrapperConfiguration",
             "MemoryScan", "CLinux",
-        ])
+        ]),
 ]
 
 let testPrograms: [Target] = [
@@ -285,17 +294,35 @@ let testTargets: [Target] = [
             "VaultListener", "TestKit", "WrapperConfiguration", "cloudtaser-wrapper",
             "delivery-victim", "Delivery", "CLinux",
         ]),
-    tests("EnforcementEventsTests", ["EnforcementEvents", "EventIntegrity", "Ports", "TestKit"]),
+    tests(
+        "EnforcementEventsTests",
+        ["Enforcement", "EnforcementEvents", "EventIntegrity", "Ports", "TestKit"]),
     tests("EventIntegrityTests", ["EventIntegrity", "EnforcementEvents", "Ports"]),
     tests(
         "EventPipelineTests",
-        ["EventPipeline", "EnforcementEvents", "EventIntegrity", "Ports", "SecretMemory"]),
+        [
+            "EventPipeline", "Enforcement", "EnforcementEvents", "EventIntegrity", "Ports",
+            "SecretMemory",
+        ]),
     tests(
         "EventSinksTests",
         [
-            "EventSinks", "EventPipeline", "EnforcementEvents", "EventIntegrity", "LinuxSystem",
-            "Ports", "TestKit",
+            "EventSinks", "EventPipeline", "Enforcement", "EnforcementEvents", "EventIntegrity",
+            "LinuxSystem", "Ports", "TestKit",
         ]),
+    tests("EnforcementTests", ["Enforcement", "TestKit"]),
+    tests("AgentProtocolTests", ["AgentProtocol"]),
+    tests("AgentClientTests", ["AgentClient", "AgentProtocol", "Ports"]),
+    tests(
+        "AgentTests",
+        ["Agent", "AgentProtocol", "Enforcement", "EnforcementEvents", "Ports"]),
+    tests("AgentSocketsTests", ["AgentSockets", "Ports", "TestKit"]),
+    tests("AgentSelfTestTests", ["agent-probe", "TestKit"]),
+    tests("AgentPrivilegesTests", ["AgentPrivileges", "agent-probe", "TestKit"]),
+    tests(
+        "LibbpfKernelTests",
+        ["LibbpfKernel", "CBPFPrograms", "Enforcement", "EnforcementEvents", "Ports"]),
+    tests("AgentProgramTests", ["cloudtaser-agent", "TestKit"]),
 ]
 
 let package = Package(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Enforcement
+package import EnforcementEvents
 
 /// Number of an enrolled workload; 0 is nobody.
 package typealias EnrolmentID = UInt32
@@ -16,22 +17,6 @@ package enum EnforcementTier: UInt8, Sendable, CaseIterable {
         switch self {
         case .lsm: "lsm"
         case .modifyReturn: "fmod_ret"
-        }
-    }
-}
-
-/// What became of an attempt.
-package enum EnforcementVerdict: UInt8, Sendable, CaseIterable {
-    case observed = 1
-    case denied = 2
-    /// Denied, and the caller was sent SIGKILL.
-    case killed = 3
-
-    package var word: String {
-        switch self {
-        case .observed: "observed"
-        case .denied: "denied"
-        case .killed: "killed"
         }
     }
 }
@@ -100,7 +85,7 @@ package struct EnforcementRecord: Sendable, Equatable {
     /// `ptrace_access_check`, …
     package var hook: String
     package var tier: EnforcementTier
-    package var verdict: EnforcementVerdict
+    package var verdict: EventVerdict
     /// The system call's number, the lockdown reason, the program's type, by hook.
     package var detail: UInt64
     package var policyGeneration: UInt32
@@ -112,7 +97,7 @@ package struct EnforcementRecord: Sendable, Equatable {
 
     package init(
         time: UInt64, processor: UInt32, sequence: UInt64, suppressed: UInt64,
-        vector: VectorNumber, hook: String, tier: EnforcementTier, verdict: EnforcementVerdict,
+        vector: VectorNumber, hook: String, tier: EnforcementTier, verdict: EventVerdict,
         detail: UInt64, policyGeneration: UInt32, actor: EnforcementProcess,
         target: EnforcementProcess?, object: [UInt8]
     ) {

@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 import CBPFPrograms
 internal import Enforcement
+internal import EnforcementEvents
 internal import Ports
 
 extension EnforcementRecord {
     /// Nil when the record is of a newer program than this reader knows.
     init?(_ event: cbpf_event) {
         guard let tier = EnforcementTier(rawValue: event.tier),
-            let verdict = EnforcementVerdict(rawValue: event.verdict),
+            let verdict = Self.verdicts[UInt32(event.verdict)],
+            let vector = VectorNumber(event.vector),
             let hook = Self.hookNames[UInt32(event.hook)]
         else { return nil }
         self.init(
             time: event.time, processor: event.processor, sequence: event.sequence,
-            suppressed: event.suppressed, vector: VectorNumber(rawValue: event.vector),
+            suppressed: event.suppressed, vector: vector,
             hook: hook, tier: tier, verdict: verdict, detail: event.detail,
             policyGeneration: event.generation, actor: EnforcementProcess(event.actor),
             target: event.has_target == 0 ? nil : EnforcementProcess(event.target),
             object: Self.text(event.object))
     }
+
+    private static let verdicts: [UInt32: EventVerdict] = [
+        CBPF_OBSERVED.rawValue: .observed, CBPF_DENIED.rawValue: .denied,
+        CBPF_KILLED.rawValue: .killed,
+    ]
 
     private static let hookNames: [UInt32: String] = [
         CBPF_HOOK_PTRACE_ACCESS_CHECK.rawValue: "ptrace_access_check",
@@ -35,6 +42,14 @@ extension EnforcementRecord {
         CBPF_HOOK_TASK_KILL.rawValue: "task_kill",
         CBPF_HOOK_TASK_ALLOC.rawValue: "task_alloc",
         CBPF_HOOK_TASK_MOVEMEMORY.rawValue: "task_movememory",
+        CBPF_HOOK_BPF_MAP.rawValue: "bpf_map",
+        CBPF_HOOK_BPF_PROG.rawValue: "bpf_prog",
+        CBPF_HOOK_INODE_UNLINK.rawValue: "inode_unlink",
+        CBPF_HOOK_INODE_RMDIR.rawValue: "inode_rmdir",
+        CBPF_HOOK_INODE_RENAME.rawValue: "inode_rename",
+        CBPF_HOOK_SB_UMOUNT.rawValue: "sb_umount",
+        CBPF_HOOK_SB_MOUNT.rawValue: "sb_mount",
+        CBPF_HOOK_MOVE_MOUNT.rawValue: "move_mount",
     ]
 
     /// Up to the first zero.

@@ -23,11 +23,16 @@ enum AgentHelp {
           --lock-modules                deny module loads instead of reporting them
           --socket PATH                 where wrappers register (\(Registration.socketPath))
           --listen ADDRESS:PORT|none    /healthz, /readyz, /metrics, /status (127.0.0.1:9464)
-          --events stdout|file:PATH     where events go, one JSON object a line (stdout); may be
-                                        repeated
+          --events WHERE                where events go, one JSON object a line; may be repeated:
+                                        stdout (default), file:/PATH, syslog:/dev/log,
+                                        syslog:udp://ADDRESS:PORT, syslog:tcp://ADDRESS:PORT,
+                                        otlp:http://ADDRESS:PORT/v1/logs
+          --event-format native|ocsf    the line itself, or OCSF with the line in raw_data (native)
           --checkpoint-key FILE         Ed25519 key (PEM) that signs the chain of events
           --events-per-second N         per vector, cgroup and processor; 0: no limit (100)
           --heartbeat-seconds N         between two heartbeats (30)
+          --config FILE                 further flags, one a line; SIGHUP reads mode, policy and
+                                        lock-modules anew; the command line counts more
 
         Examples:
           cloudtaser-agent self-test
