@@ -75,7 +75,8 @@ let core: [Target] = [
     library("AttackCatalogue", in: "Sources/Core"),
     library("Enforcement", in: "Sources/Core"),
     library("AgentProtocol", in: "Sources/Core"),
-    library("EnforcementEvents", in: "Sources/Core", ["JSONFormat", "SecretMemory"]),
+    library(
+        "EnforcementEvents", in: "Sources/Core", ["Enforcement", "JSONFormat", "SecretMemory"]),
 ]
 
 let ports: [Target] = [
@@ -83,7 +84,8 @@ let ports: [Target] = [
         name: "Ports", dependencies: ["Delivery", "SecretMemory"],
         path: "Sources/Ports", exclude: ["AgentPorts", "EventPorts"], swiftSettings: strict),
     // Modules of their own: whatever the wrapper's ports import is linked into the wrapper.
-    library("AgentPorts", in: "Sources/Ports", ["Ports", "Enforcement"]),
+    library(
+        "AgentPorts", in: "Sources/Ports", ["Ports", "Enforcement", "EnforcementEvents"]),
     library("EventPorts", in: "Sources/Ports", ["EnforcementEvents"]),
 ]
 
@@ -93,7 +95,7 @@ let components: [Target] = [
         ["Ports", "Delivery", "SecretMemory", "WrapperConfiguration"]),
     library(
         "Agent", in: "Sources/Components",
-        ["Ports", "AgentPorts", "Enforcement", "AgentProtocol"]),
+        ["Ports", "AgentPorts", "Enforcement", "EnforcementEvents", "AgentProtocol"]),
     library(
         "EventPipeline", in: "Sources/Components",
         ["Ports", "AgentPorts", "EventPorts", "Enforcement", "EnforcementEvents"]),
@@ -115,7 +117,7 @@ let adapters: [Target] = [
         ]),
     library(
         "LibbpfKernel", in: "Sources/Adapters",
-        ["Ports", "AgentPorts", "Enforcement", "CBPFPrograms"]),
+        ["Ports", "AgentPorts", "Enforcement", "EnforcementEvents", "CBPFPrograms"]),
     library("AgentClient", in: "Sources/Adapters", ["Ports", "AgentProtocol", "CLinux"]),
     library(
         "AgentSelfTest", in: "Sources/Adapters",
@@ -139,7 +141,8 @@ let executables: [Target] = [
     program(
         "cloudtaser-agent", in: "Sources/Executables",
         [
-            "Agent", "AgentPorts", "AgentPrivileges", "AgentProtocol", "AgentSelfTest", "AgentSockets",
+            "Agent", "AgentPorts", "AgentPrivileges", "AgentProtocol", "AgentSelfTest",
+            "AgentSockets",
             "Enforcement",
             "EnforcementEvents", "EventIntegrity", "EventPipeline", "EventSinks", "LibbpfKernel",
             "LinuxSystem", "Ports",
@@ -185,7 +188,8 @@ let virtualMachine: [Target] = [
         "guest-init", in: "vm-tests",
         [
             "AttackPrograms", "VaultListener", "LoopbackPKI", "Simulation", "SecretMemory",
-            "AgentPorts", "AgentProtocol", "LibbpfKernel", "Enforcement", "Ports", "CLinux", "CBPFPrograms",
+            "AgentPorts", "AgentProtocol", "LibbpfKernel", "Enforcement", "EnforcementEvents",
+            "Ports", "CLinux", "CBPFPrograms",
         ]),
 ]
 
@@ -213,11 +217,14 @@ let testSupport: [Target] = [
 
 let heapScanSupport: [Target] = [
     program(
+        "agent-probe", in: "Tests/Support",
+        ["AgentPrivileges", "AgentSelfTest", "Enforcement", "Ports"]),
+    program(
         "heap-scan-harness", in: "Tests/Support",
         [
             "VaultSecretStore", "Ports", "Delivery", "SecretMemory", "WrapperConfiguration",
             "MemoryScan", "CLinux",
-        ])
+        ]),
 ]
 
 let testPrograms: [Target] = [
@@ -294,20 +301,42 @@ let testTargets: [Target] = [
             "VaultListener", "TestKit", "WrapperConfiguration", "cloudtaser-wrapper",
             "delivery-victim", "Delivery", "CLinux",
         ]),
-    tests("EnforcementEventsTests", ["EnforcementEvents", "EventIntegrity", "TestKit"]),
+    tests(
+        "EnforcementEventsTests",
+        ["Enforcement", "EnforcementEvents", "EventIntegrity", "Ports", "TestKit"]),
     tests("EventIntegrityTests", ["EventIntegrity", "EnforcementEvents", "EventPorts"]),
     tests(
         "EventPipelineTests",
         [
-            "EventPipeline", "EnforcementEvents", "EventIntegrity", "EventPorts", "Ports",
+            "EventPipeline", "Enforcement", "EnforcementEvents", "EventIntegrity", "AgentPorts",
+            "EventPorts", "Ports",
             "SecretMemory",
         ]),
     tests(
         "EventSinksTests",
         [
-            "EventSinks", "EventPipeline", "EnforcementEvents", "EventIntegrity", "EventPorts",
+            "EventSinks", "EventPipeline", "Enforcement", "EnforcementEvents", "EventIntegrity",
+            "EventPorts",
             "LinuxSystem", "Ports", "TestKit",
         ]),
+    tests("EnforcementTests", ["Enforcement", "TestKit"]),
+    tests("AgentProtocolTests", ["AgentProtocol"]),
+    tests("AgentClientTests", ["AgentClient", "AgentProtocol", "Ports"]),
+    tests(
+        "AgentTests",
+        [
+            "Agent", "AgentPorts", "AgentProtocol", "Enforcement", "EnforcementEvents", "Ports",
+        ]),
+    tests("AgentSocketsTests", ["AgentSockets", "AgentPorts", "Ports", "TestKit"]),
+    tests("AgentSelfTestTests", ["agent-probe", "TestKit"]),
+    tests("AgentPrivilegesTests", ["AgentPrivileges", "agent-probe", "TestKit"]),
+    tests(
+        "LibbpfKernelTests",
+        [
+            "LibbpfKernel", "CBPFPrograms", "AgentPorts", "Enforcement", "EnforcementEvents",
+            "Ports",
+        ]),
+    tests("AgentProgramTests", ["cloudtaser-agent", "TestKit"]),
 ]
 
 let package = Package(

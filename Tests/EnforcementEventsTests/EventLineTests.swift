@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Enforcement
 import EnforcementEvents
 import EventIntegrity
 import Foundation
@@ -92,8 +93,9 @@ import Testing
     }
 
     @Test func `numbers vectors within the catalogue's range`() {
-        #expect(VectorID(0) == nil && VectorID(1000) == nil)
-        #expect(VectorID(1)?.text == "AV-001" && VectorID(999)?.text == "AV-999")
+        #expect(VectorNumber(0) == nil && VectorNumber(1000) == nil)
+        #expect(
+            VectorNumber(1)?.description == "AV-001" && VectorNumber(999)?.description == "AV-999")
     }
 
     @Test func `takes boot identifiers as the kernel writes them`() {

@@ -100,7 +100,7 @@ import Testing
             .ptraceDenied: 100_703, .ptraceObserved: 100_703, .moduleLoad: 100_201,
             .programLoad: 100_304, .guardDenied: 200_401, .agentStart: 600_203,
             .agentStop: 600_204, .enrolment: 99, .eventLoss: 99, .heartbeat: 99,
-            .tierDowngrade: 99, .checkpoint: 99,
+            .tierDowngrade: 99, .checkpoint: 99, .policyChange: 99, .agentFailure: 99,
         ]
         for event in Sample.oneOfEach {
             #expect(try object(event)["type_uid"] as? Int == wanted[event.type], "\(event.type)")

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Enforcement
 import EnforcementEvents
 import EventIntegrity
 import Foundation
@@ -37,7 +38,7 @@ enum Sample {
         -> EnforcementEvent
     {
         var event = EnforcementEvent(type, time: moment(number), policyGeneration: 3)
-        event.vector = VectorID(8)
+        event.vector = VectorNumber(8)
         event.verdict = .denied
         event.tier = .lsm
         event.access = .read
@@ -67,7 +68,7 @@ enum Sample {
                 event.details = .heartbeat(
                     EventHeartbeat(
                         intervalSeconds: 10, eventsTotal: 7, lostTotal: 1, protectedTasks: 3))
-            case .agentStart, .agentStop:
+            case .agentStart, .agentStop, .policyChange, .agentFailure:
                 event.details = .agent(EventAgent(version: "1.0.0", reason: "SIGTERM"))
             case .checkpoint:
                 event.details = .checkpoint(
@@ -98,7 +99,7 @@ enum Sample {
         var event = EnforcementEvent(.eventLoss, time: moment(), policyGeneration: .max)
         event.time.monotonicNanoseconds = .max
         event.time.isClockSynchronized = false
-        event.vector = VectorID(999)
+        event.vector = VectorNumber(999)
         event.verdict = .observed
         event.tier = .modifyReturn
         event.access = .write

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Enforcement
 import EnforcementEvents
 import EventIntegrity
 import EventSinks
@@ -16,7 +17,7 @@ enum Sample {
             .processMemoryRead,
             time: .init(occurred: time, detected: time, monotonicNanoseconds: UInt64(number)))
         event.verdict = .denied
-        event.vector = VectorID(8)
+        event.vector = VectorNumber(8)
         event.object = EventText(object, bytesMax: EventLimits.objectBytesMax)
         event.node = EventText("node-1", bytesMax: EventLimits.labelBytesMax)
         return event

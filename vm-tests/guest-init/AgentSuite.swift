@@ -233,7 +233,7 @@ enum RegistrantProgram {
     }
 
     private static func say(_ line: String, to path: String) -> String {
-        let connection = clinux_local_connect(path)
+        let connection = clinux_local_connect(path, 5000)
         guard connection >= 0 else { return "no agent: \(-connection)" }
         defer { close(connection) }
         _ = line.utf8CString.withUnsafeBufferPointer {

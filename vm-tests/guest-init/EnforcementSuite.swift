@@ -2,6 +2,7 @@ import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 import AttackPrograms
 import Enforcement
+import EnforcementEvents
 @preconcurrency import Glibc
 import LibbpfKernel
 import Ports
@@ -219,7 +220,7 @@ struct BooksJudge {
             }
             let denies = EnforcementPolicy.enforcing[record.vector] == .deny && mode == "deny"
             if (record.verdict == .denied) != denies {
-                wrong.append("\(name): \(record.vector) is \(record.verdict.word)")
+                wrong.append("\(name): \(record.vector) is \(record.verdict.rawValue)")
             }
         }
         if report.outcome == .refused, report.errorNumber == EPERM, mode == "deny",

@@ -12,7 +12,7 @@ package struct LinuxAttackProbe: AttackProbe, ~Copyable {
     package init() {}
 
     package var vectors: [VectorNumber] {
-        Self.attempts.keys.map { VectorNumber(rawValue: $0) }.sorted()
+        Self.attempts.keys.compactMap { VectorNumber($0) }.sorted()
     }
 
     package mutating func begin() throws(AttackProbeFailure) -> ProcessID {

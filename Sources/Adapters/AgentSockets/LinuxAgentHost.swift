@@ -12,6 +12,8 @@ package struct LinuxAgentHost: AgentHost, ~Copyable {
     package static let speechLimit = Duration.seconds(5)
     /// Bytes of a registration's line with its line feed.
     package static let lineBytesMax = 128
+    /// For the answer to "does another agent serve there" (milliseconds).
+    private static let connectMillisecondsMax: Int32 = 1000
     /// Bytes of a request's head.
     package static let headBytesMax = 4096
 
@@ -55,6 +57,7 @@ package struct LinuxAgentHost: AgentHost, ~Copyable {
         do throws(AgentSocketFailure) { remote = try Self.listen(observation) } catch {
             Glibc.close(blocked)
             Glibc.close(local)
+            unlink(path)
             throw error
         }
         self.path = path
@@ -90,8 +93,6 @@ package struct LinuxAgentHost: AgentHost, ~Copyable {
         sigemptyset(&set)
         for signal in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&set, signal) }
         pthread_sigmask(SIG_BLOCK, &set, nil)
-        // A peer that has gone is an error of write(2), not the agent's end.
-        signal(SIGPIPE, SIG_IGN)
         let descriptor = clinux_signal_descriptor(&set)
         guard descriptor >= 0 else {
             throw .systemCall("signalfd", errorNumber: -descriptor)
@@ -101,15 +102,20 @@ package struct LinuxAgentHost: AgentHost, ~Copyable {
 
     /// Every user's containers may register: the file's mode lets them.
     private static func listen(_ path: String) throws(AgentSocketFailure) -> Int32 {
-        let there = clinux_local_connect(path)
-        guard there < 0 else {
-            Glibc.close(there)
-            throw .anotherAgent(path)
-        }
-        if there == -ECONNREFUSED { unlink(path) }
+        let there = clinux_local_connect(path, connectMillisecondsMax)
+        if there >= 0 { Glibc.close(there) }
+        // Too busy to answer is there, too.
+        guard there < 0, there != -EAGAIN else { throw .anotherAgent(path) }
+        // What is no socket refuses as well, and is nobody's leftover.
+        if there == -ECONNREFUSED, isSocket(path) { unlink(path) }
         let listener = clinux_local_listen(path, 0o666)
         guard listener >= 0 else { throw .cannotListen(path, errorNumber: -listener) }
         return listener
+    }
+
+    private static func isSocket(_ path: String) -> Bool {
+        var facts = stat()
+        return lstat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFSOCK
     }
 
     // MARK: AgentHost
@@ -130,7 +136,7 @@ package struct LinuxAgentHost: AgentHost, ~Copyable {
         guard let known = connections.removeValue(forKey: connection) else { return }
         // Small, and into an empty socket buffer: it goes as a whole or the peer has gone.
         _ = text.utf8CString.withUnsafeBufferPointer {
-            write(known.descriptor, $0.baseAddress, $0.count - 1)
+            send(known.descriptor, $0.baseAddress, $0.count - 1, Int32(MSG_NOSIGNAL))
         }
         Glibc.close(known.descriptor)
     }

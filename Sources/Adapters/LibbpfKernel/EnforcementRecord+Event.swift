@@ -2,23 +2,30 @@ internal import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 import CBPFPrograms
 internal import Enforcement
+internal import EnforcementEvents
 internal import Ports
 
 extension EnforcementRecord {
     /// Nil when the record is of a newer program than this reader knows.
     init?(_ event: cbpf_event) {
         guard let tier = EnforcementTier(rawValue: event.tier),
-            let verdict = EnforcementVerdict(rawValue: event.verdict)
+            let verdict = Self.verdicts[UInt32(event.verdict)],
+            let vector = VectorNumber(event.vector)
         else { return nil }
         let hook = Self.hookNames[UInt32(event.hook)] ?? "hook \(event.hook)"
         self.init(
             time: event.time, processor: event.processor, sequence: event.sequence,
-            suppressed: event.suppressed, vector: VectorNumber(rawValue: event.vector),
+            suppressed: event.suppressed, vector: vector,
             hook: hook, tier: tier, verdict: verdict, detail: event.detail,
             policyGeneration: event.generation, actor: EnforcementProcess(event.actor),
             target: event.has_target == 0 ? nil : EnforcementProcess(event.target),
             object: Self.text(event.object))
     }
+
+    private static let verdicts: [UInt32: EventVerdict] = [
+        CBPF_OBSERVED.rawValue: .observed, CBPF_DENIED.rawValue: .denied,
+        CBPF_KILLED.rawValue: .killed,
+    ]
 
     private static let hookNames: [UInt32: String] = [
         CBPF_HOOK_PTRACE_ACCESS_CHECK.rawValue: "ptrace_access_check",

@@ -138,19 +138,3 @@ extension LibbpfKernel {
         }
     }
 }
-
-/// Who may take the programs over when the agent was killed (`enum cbpf_successor`).
-package enum AgentSuccessor: UInt32, Sendable, CaseIterable {
-    /// Whoever executes the same file, device and inode. For an agent that is installed on the node.
-    case sameFile = 0
-    /// Any process that may use bpf(2). For an agent in a container, whose file is another one with
-    /// each start of the container.
-    case any = 1
-
-    package var word: String {
-        switch self {
-        case .sameFile: "same-file"
-        case .any: "any"
-        }
-    }
-}

@@ -18,13 +18,18 @@ package struct Agent<
     private let tier: EnforcementTier
     /// The programs ran before this agent did.
     private let isAdopted: Bool
+    private var policySource: any PolicySource
     private var enrolments = Enrolments()
     private var totals = RecordTotals()
     private var nextTick: MonotonicTime
     private var generation: UInt32 = 1
+    /// In force since generation `generation`.
+    private var policy = EnforcementPolicy.silent
 
     /// Records taken at once.
     private static var recordsMax: Int { 256 }
+    /// ... and so often before somebody else is served: a flood must not keep workloads waiting.
+    private static var batchesMax: Int { 64 }
     /// Between two looks at what has ended.
     private static var tickInterval: Duration { .seconds(1) }
     /// The workloads' policy; 0 is the machine's.
@@ -33,7 +38,7 @@ package struct Agent<
     package init(
         settings: AgentSettings, kernel: consuming Kernel, tier: EnforcementTier,
         findings: [VectorFinding], isAdopted: Bool = false, host: consuming Host, time: Time,
-        recorder: consuming Recorder
+        recorder: consuming Recorder, policySource: any PolicySource
     ) {
         self.isAdopted = isAdopted
         self.settings = settings
@@ -43,6 +48,7 @@ package struct Agent<
         self.host = host
         self.time = time
         self.recorder = recorder
+        self.policySource = policySource
         nextTick = time.monotonic()
     }
 
@@ -52,7 +58,8 @@ package struct Agent<
         if isAdopted { takeOver() }
         recorder.started(
             tier: tier, denied: findings.count { $0.result == .denied },
-            open: findings.filter { $0.result == .notDenied }.map(\.vector))
+            open: findings.filter { $0.result == .notDenied }.map(\.vector),
+            generation: generation)
         while true {
             let input: AgentInput
             do throws(AgentHostFailure) { input = try host.next(until: nextTick) } catch {
@@ -81,15 +88,12 @@ package struct Agent<
     }
 
     private mutating func arm() throws(AgentFailure) {
-        let policy: EnforcementPolicy
         do throws(EnforcementPolicyFailure) { policy = try settings.policy.policy() } catch {
             throw .policy(error.description)
         }
-        do throws(EnforcementFailure) {
-            try kernel.setRate(settings.rate, generation: generation)
-            try kernel.setPolicy(policy, at: 0)
-            try kernel.setPolicy(policy, at: Self.workloadPolicy)
-        } catch { throw .enforcement(error) }
+        do throws(EnforcementFailure) { try enforce(policy, generation: generation) } catch {
+            throw .enforcement(error)
+        }
     }
 
     package mutating func handle(_ input: AgentInput) {
@@ -100,8 +104,48 @@ package struct Agent<
         case .request(let connection, let method, let path):
             host.answer(connection, ObservationPage.answer(method, path, status()))
         case .records: takeRecords()
-        case .deadline, .reload, .end: break
+        case .reload: reload()
+        case .deadline, .end: break
         }
+    }
+
+    // MARK: Policy
+
+    /// All of the new policy or nothing of it.
+    private mutating func reload() {
+        let settings: PolicySettings
+        let policy: EnforcementPolicy
+        do throws(PolicySourceFailure) { settings = try policySource.read() } catch {
+            return recorder.failed(reloading: error.text)
+        }
+        do throws(EnforcementPolicyFailure) { policy = try settings.policy() } catch {
+            return recorder.failed(reloading: error.description)
+        }
+        guard settings != self.settings.policy else { return }
+        do throws(EnforcementFailure) {
+            try enforce(policy, generation: generation + 1)
+        } catch {
+            recorder.failed(error)
+            return restore()
+        }
+        generation += 1
+        self.settings.policy = settings
+        self.policy = policy
+        recorder.policyChanged(generation: generation, mode: settings.mode)
+    }
+
+    private mutating func restore() {
+        do throws(EnforcementFailure) { try enforce(policy, generation: generation) } catch {
+            recorder.failed(error)
+        }
+    }
+
+    private mutating func enforce(
+        _ policy: EnforcementPolicy, generation: UInt32
+    ) throws(EnforcementFailure) {
+        try kernel.setRate(settings.rate, generation: generation)
+        try kernel.setPolicy(policy, at: 0)
+        try kernel.setPolicy(policy, at: Self.workloadPolicy)
     }
 
     // MARK: Enrolment
@@ -111,9 +155,12 @@ package struct Agent<
     ) -> Result<Registration.Answer, Registration.Refusal> {
         if let refusal = Registration.accept(line) { return .failure(refusal) }
         do throws(Registration.Refusal) {
+            // Saying yes would be a promise that nothing keeps.
+            guard findings.contains(where: { $0.result == .denied }) else { throw .unguarded }
             let id = try enrolments.reserve(peer, at: time.monotonic())
             if let refusal = enrol(connection, peer, as: id) {
-                enrolments.release(id)
+                enrolments.refuse(id)
+                forget(id)
                 throw refusal
             }
             recorder.enrolled(id, peer)
@@ -131,7 +178,8 @@ package struct Agent<
             let tasks = try kernel.enrol(
                 peer.process, as: id, role: .wrapper, policy: Self.workloadPolicy)
             if tasks.contains(where: { $0.enrolment != id }) { return .enrolled }
-            // A mark that a refused process keeps protects nobody's secret and ends with it.
+            // A mark that a refused process keeps protects nobody's secret and ends with it; until
+            // then its number is taken.
             if let refusal = Enrolments.refusal(of: tasks, peer) { return refusal }
             return host.isConnected(connection) ? nil : .gone
         } catch {
@@ -149,7 +197,7 @@ package struct Agent<
 
     private mutating func takeRecords() {
         do throws(EnforcementFailure) {
-            while true {
+            for _ in 0..<Self.batchesMax {
                 let records = try kernel.takeRecords(atMost: Self.recordsMax, waiting: 0)
                 for record in records {
                     recorder.record(record, missing: totals.add(record))
@@ -162,12 +210,15 @@ package struct Agent<
     private mutating func tick() {
         nextTick = time.monotonic().advanced(by: Self.tickInterval)
         takeRecords()
-        for id in enrolments.entries.keys {
-            do throws(EnforcementFailure) {
-                if try kernel.forget(id) { enrolments.release(id) }
-            } catch { recorder.failed(error) }
-        }
+        for id in enrolments.entries.keys { forget(id) }
         recorder.tick(protectedTasks: UInt32(clamping: protectedTasks))
+    }
+
+    /// Frees the number if nobody has it any more; the next tick tries again.
+    private mutating func forget(_ id: EnrolmentID) {
+        do throws(EnforcementFailure) {
+            if try kernel.forget(id) { enrolments.release(id) }
+        } catch { recorder.failed(error) }
     }
 
     private var protectedTasks: Int {
@@ -183,7 +234,7 @@ package struct Agent<
         do throws(EnforcementFailure) { counts = try kernel.counts() } catch {}
         return AgentStatus(
             tier: tier, mode: settings.policy.mode, generation: generation,
-            hooks: kernel.hooks, findings: findings, enrolments: enrolments.entries.count,
+            hooks: kernel.hooks, findings: findings, enrolments: enrolments.count,
             protectedTasks: protectedTasks, counts: counts, totals: totals,
             sinks: recorder.sinks)
     }

@@ -1,6 +1,7 @@
-package import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
+package import AgentPorts
 package import Enforcement
+package import EnforcementEvents
 
 /// How the agent stands at one moment.
 package struct AgentStatus: Sendable, Equatable {
@@ -25,11 +26,12 @@ package struct AgentStatus: Sendable, Equatable {
     package var isReady: Bool { findings.contains { $0.result == .denied } && open.isEmpty }
 }
 
-/// Records taken, and what the gaps between them say.
+/// Records taken, and what the gaps between them say. The programs number each processor's records
+/// from 1.
 package struct RecordTotals: Sendable, Equatable {
     package struct Kind: Sendable, Hashable {
-        package let event: String
-        package let verdict: EnforcementVerdict
+        package let event: EventType
+        package let verdict: EventVerdict
     }
 
     package private(set) var byKind: [Kind: UInt64] = [:]
@@ -41,10 +43,12 @@ package struct RecordTotals: Sendable, Equatable {
 
     /// Returns the numbers that are missing before this record, nil when none are.
     package mutating func add(_ record: EnforcementRecord) -> ClosedRange<UInt64>? {
-        let event = EnforcedVector.of(record.vector)?.event ?? "UNKNOWN"
+        let event = EventType(record.vector, record.verdict)
         byKind[Kind(event: event, verdict: record.verdict), default: 0] += 1
-        let expected = (sequences[record.processor] ?? record.sequence - 1) + 1
+        let last = sequences[record.processor, default: 0]
+        guard record.sequence > last else { return nil }
         sequences[record.processor] = record.sequence
+        let expected = last + 1
         guard record.sequence > expected else { return nil }
         lost += record.sequence - expected
         return expected...record.sequence - 1

@@ -11,6 +11,8 @@ package struct Enrolments: Sendable, Equatable {
         package let wrapper: ProcessID
         package let user: UInt32
         package let since: MonotonicTime
+        /// It was refused after the kernel had marked it: the number is taken until it ends.
+        package fileprivate(set) var isRefused = false
     }
 
     /// Workloads at once; the programs' table has room for the agent and the victims too.
@@ -50,6 +52,12 @@ package struct Enrolments: Sendable, Equatable {
     }
 
     package mutating func release(_ id: EnrolmentID) { entries[id] = nil }
+
+    /// Keeps the number of a process that is not enrolled, until the kernel has forgotten it.
+    package mutating func refuse(_ id: EnrolmentID) { entries[id]?.isRefused = true }
+
+    /// Workloads that registered and were not refused.
+    package var count: Int { entries.values.count { !$0.isRefused } }
 
     /// What the enrolment found must be the peer alone, traced by nobody.
     package static func refusal(of tasks: [EnrolledTask], _ peer: AgentPeer) -> Registration

@@ -1,11 +1,15 @@
 internal import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 internal import Enforcement
+internal import EnforcementEvents
 internal import Ports
 
 /// What the observation port answers (HTTP/1.1, RFC 9112; one request a connection).
 enum ObservationPage {
     static func answer(_ method: String, _ path: String, _ status: AgentStatus) -> String {
+        guard !method.isEmpty else {
+            return response("400 Bad Request", "This is no HTTP request.\n")
+        }
         guard method == "GET" else {
             return response("405 Method Not Allowed", "Only GET is answered here.\n")
         }
@@ -81,11 +85,15 @@ enum Metrics {
             "protected_tasks", "gauge", "Threads under protection.",
             [("", UInt64(max(0, status.protectedTasks)))])
         let kinds = status.totals.byKind.sorted {
-            ($0.key.event, $0.key.verdict.rawValue) < ($1.key.event, $1.key.verdict.rawValue)
+            ($0.key.event.rawValue, $0.key.verdict.rawValue)
+                < ($1.key.event.rawValue, $1.key.verdict.rawValue)
         }
         family(
             "events_total", "counter", "Events by type and verdict.",
-            kinds.map { ("type=\"\($0.key.event)\",verdict=\"\($0.key.verdict.word)\"", $0.value) })
+            kinds.map {
+                let (event, verdict) = ($0.key.event.rawValue, $0.key.verdict.rawValue)
+                return ("type=\"\(event)\",verdict=\"\(verdict)\"", $0.value)
+            })
         counted(status, family)
         family(
             "ringbuf_missing_total", "counter",

@@ -25,8 +25,9 @@ package struct EventRecorder<
     }
 
     package mutating func started(
-        tier: EnforcementTier, denied: Int, open: [VectorNumber]
+        tier: EnforcementTier, denied: Int, open: [VectorNumber], generation: UInt32
     ) {
+        pipeline.policy.generation = UInt64(generation)
         let rest =
             open.isEmpty ? "" : "; not denied: " + open.map(\.description).joined(separator: " ")
         var event = make(
@@ -59,7 +60,8 @@ package struct EventRecorder<
                     .loss(
                         EventLoss(
                             source: .ring, cpu: record.processor, from: missing.lowerBound,
-                            to: missing.upperBound, count: UInt64(missing.count)))))
+                            to: missing.upperBound,
+                            count: missing.upperBound - missing.lowerBound + 1))))
         }
         pipeline.record(event(of: record))
     }
@@ -81,9 +83,31 @@ package struct EventRecorder<
     }
 
     package mutating func failed(_ failure: EnforcementFailure) {
-        var event = make(.agentStart, .agent(EventAgent(version: version, reason: "\(failure)")))
-        event.verdict = nil
-        pipeline.record(event)
+        fail(Self.text(of: failure))
+    }
+
+    package mutating func failed(reloading reason: String) {
+        fail("policy not changed: \(reason)")
+    }
+
+    package mutating func policyChanged(generation: UInt32, mode: PolicySettings.Mode) {
+        pipeline.policy.generation = UInt64(generation)
+        let agent = EventAgent(version: version, reason: "mode \(mode.rawValue)")
+        pipeline.record(make(.policyChange, .agent(agent)))
+    }
+
+    private mutating func fail(_ reason: String) {
+        pipeline.record(make(.agentFailure, .agent(EventAgent(version: version, reason: reason))))
+    }
+
+    private static func text(of failure: EnforcementFailure) -> String {
+        switch failure {
+        case .notPermitted: "bpf(2) is not permitted"
+        case .unsupported(let detail): "not supported by this kernel: \(detail)"
+        case .noSuchProcess: "no such process"
+        case .full(let table): "table \(table) is full"
+        case .systemCall(let call, let number): "\(call): error \(number)"
+        }
     }
 
     package mutating func tick(protectedTasks: UInt32) {
@@ -118,11 +142,11 @@ package struct EventRecorder<
     }
 
     private func event(of record: EnforcementRecord) -> EnforcementEvent {
-        let verdict = EventVerdict(record.verdict)
+        let verdict = record.verdict
         var event = EnforcementEvent(
             EventType(record.vector, verdict), time: moment(record.time),
             policyGeneration: UInt64(record.policyGeneration))
-        event.vector = VectorID(record.vector.rawValue)
+        event.vector = record.vector
         event.verdict = verdict
         event.tier = EventTier(record.tier)
         event.hook = EventText(record.hook, bytesMax: EventLimits.wordBytesMax)
@@ -138,27 +162,6 @@ package struct EventRecorder<
         event.origin = EnforcementEvent.Origin(cpu: record.processor, sequence: record.sequence)
         event.suppressed = record.suppressed
         return event
-    }
-}
-
-extension EventType {
-    /// The type that the catalogue gives the vector; a trace that was let through is not "denied".
-    init(_ vector: VectorNumber, _ verdict: EventVerdict) {
-        let name = EnforcedVector.of(vector)?.event ?? ""
-        self =
-            name == "PTRACE_ATTACH"
-            ? (verdict == .observed ? .ptraceObserved : .ptraceDenied)
-            : EventType(rawValue: name) ?? .processMemoryRead
-    }
-}
-
-extension EventVerdict {
-    init(_ verdict: EnforcementVerdict) {
-        switch verdict {
-        case .observed: self = .observed
-        case .denied: self = .denied
-        case .killed: self = .killed
-        }
     }
 }
 

@@ -52,9 +52,9 @@ package enum Registration {
     /// Reads a request; the line has no line feed any more.
     package static func accept(_ line: String) -> Refusal? {
         let words = line.split(separator: " ", omittingEmptySubsequences: false)
-        guard words.count == 2, words[0] == "register", let number = Int(words[1]) else {
-            return .malformed
-        }
+        guard words.count == 2, words[0] == "register", let number = Int(words[1]),
+            String(number) == words[1]
+        else { return .malformed }
         return number == version ? nil : .version
     }
 
@@ -70,12 +70,12 @@ package enum Registration {
         let words = line.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
         switch words.first {
         case "enrolled":
-            guard words.count == 4, let number = UInt32(words[2]), !words[3].isEmpty else {
-                return nil
-            }
+            guard words.count == 4, words[1] == String(version), let number = UInt32(words[2]),
+                String(number) == words[2], !words[3].isEmpty
+            else { return nil }
             return .success(Answer(enrolment: number, tier: words[3]))
         case "refused":
-            guard words.count == 3 else { return nil }
+            guard words.count == 3, Int(words[1]) != nil, !words[2].isEmpty else { return nil }
             // A later agent may know more reasons.
             return .failure(Refusal(rawValue: words[2]) ?? .failed)
         default: return nil

@@ -2,31 +2,39 @@
 
 /// Number of a vector in the catalogue (Fixtures/attack-vectors.json), 1 to 143; 150 is no vector
 /// of the catalogue but a BPF load that reads no other program's memory.
-package struct VectorNumber: RawRepresentable, Sendable, Hashable, Comparable,
-    CustomStringConvertible
-{
+package struct VectorNumber: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// Three digits name it.
+    package static let max: UInt16 = 999
+
+    /// 1…`max`.
     package let rawValue: UInt16
 
-    package init(rawValue: UInt16) { self.rawValue = rawValue }
+    /// nil outside 1…`max`.
+    package init?(_ number: UInt16) {
+        guard (1...Self.max).contains(number) else { return nil }
+        rawValue = number
+    }
+
+    fileprivate init(known number: UInt16) { rawValue = number }
 
     package static func < (a: VectorNumber, b: VectorNumber) -> Bool { a.rawValue < b.rawValue }
 
     /// `AV-008`.
     package var description: String {
         let digits = String(rawValue)
-        return "AV-" + String(repeating: "0", count: max(0, 3 - digits.count)) + digits
+        return "AV-" + String(repeating: "0", count: 3 - digits.utf8.count) + digits
     }
 
     /// Reads `AV-008`; nil for anything else.
     package init?(_ id: some StringProtocol) {
-        guard id.hasPrefix("AV-"), id.utf8.count >= 6, let number = UInt16(id.dropFirst(3)),
-            number > 0
+        guard id.hasPrefix("AV-"), let number = UInt16(id.dropFirst(3)),
+            let vector = VectorNumber(number), vector.description == id
         else { return nil }
-        rawValue = number
+        self = vector
     }
 
-    package static let moduleLoad = VectorNumber(rawValue: 64)
-    package static let harmlessLoad = VectorNumber(rawValue: 150)
+    package static let moduleLoad = VectorNumber(known: 64)
+    package static let harmlessLoad = VectorNumber(known: 150)
 }
 
 /// A vector that a hook of the agent's programs knows.
@@ -40,7 +48,7 @@ package struct EnforcedVector: Sendable, Equatable {
     package let isOnMachine: Bool
 
     private init(_ number: UInt16, _ event: String, _ usual: EnforcementAction, _ machine: Bool) {
-        self.number = VectorNumber(rawValue: number)
+        self.number = VectorNumber(known: number)
         self.event = event
         self.usual = usual
         isOnMachine = machine

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Enforcement
 
 /// One thing the agent has to tell. Holds what the kernel and the agent know, never a byte of a
 /// secret: the content that a scan matched is not part of any event.
@@ -6,7 +7,7 @@ package struct EnforcementEvent: Sendable, Equatable {
     package var type: EventType
     package var time: Moment
     /// The vector of the attack catalogue; nil where none applies.
-    package var vector: VectorID?
+    package var vector: VectorNumber?
     /// nil for what the agent says about itself.
     package var verdict: EventVerdict?
     package var tier: EventTier?
@@ -78,23 +79,6 @@ package struct EnforcementEvent: Sendable, Equatable {
     }
 
     package var severity: EventSeverity { type.severity(verdict: verdict) }
-}
-
-/// A vector of the attack catalogue: `AV-008`.
-package struct VectorID: Sendable, Hashable {
-    package static let numberMax: UInt16 = 999
-    package let number: UInt16
-
-    /// nil outside 1…999.
-    package init?(_ number: UInt16) {
-        guard (1...Self.numberMax).contains(number) else { return nil }
-        self.number = number
-    }
-
-    package var text: String {
-        let digits = String(number)
-        return "AV-" + String(repeating: "0", count: 3 - digits.utf8.count) + digits
-    }
 }
 
 /// `/proc/sys/kernel/random/boot_id`.
@@ -177,10 +161,10 @@ package struct EventHeartbeat: Sendable, Equatable {
     }
 }
 
-/// What the agent says when it starts or stops.
+/// What the agent says about itself.
 package struct EventAgent: Sendable, Equatable {
     package let version: EventText
-    /// Why it stops, or what it found when it started.
+    /// What it found when it started, what changed or failed, why it stops.
     package let reason: EventText
 
     package init(version: String, reason: String) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Enforcement
 
 /// The fields of a line, in their order.
 package enum EventTable {
@@ -58,7 +59,7 @@ package enum EventTable {
         ) { $0.time.isClockSynchronized.map { .boolean($0) } },
         .known(
             "vector", .pattern("^AV-[0-9]{3}$", charactersMax: 6), "vector of the attack catalogue"
-        ) { $0.vector.map { .text($0.text) } },
+        ) { $0.vector.map { .text($0.description) } },
         .known("verdict", .words(EventVerdict.self), "what became of the attempt") {
             $0.verdict.map { .text($0.rawValue) }
         },
@@ -103,7 +104,7 @@ package enum EventTable {
         .group("heartbeat", "`HEARTBEAT`: totals since the agent's start", heartbeat) {
             $0.details.heartbeat
         },
-        .group("agent", "`AGENT_START`, `AGENT_STOP`: which agent, and why", agent) {
+        .group("agent", "which agent speaks of itself, and why", agent) {
             $0.details.agent
         },
         .group("checkpoint", "`CHECKPOINT`: signature over the line before", checkpoint) {

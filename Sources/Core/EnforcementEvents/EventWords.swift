@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Enforcement
 
 /// What an event is about. The words are stable: filters and alarms are written against them.
 package enum EventType: String, Sendable, CaseIterable {
@@ -30,8 +31,12 @@ package enum EventType: String, Sendable, CaseIterable {
     case heartbeat = "HEARTBEAT"
     /// The tier of a vector changed; `tierChange` says from what to what.
     case tierDowngrade = "TIER_DOWNGRADE"
+    /// Another policy is in force from here on.
+    case policyChange = "POLICY_CHANGE"
     case agentStart = "AGENT_START"
     case agentStop = "AGENT_STOP"
+    /// The kernel, or the agent's files, failed the agent; what is enforced goes on.
+    case agentFailure = "AGENT_FAILURE"
     /// A signature over the lines before it.
     case checkpoint = "CHECKPOINT"
 }
@@ -79,9 +84,9 @@ extension EventType {
         case .secretLeak, .guardDenied, .processMemoryRead, .environmentRead, .ptraceDenied,
             .ptraceObserved:
             verdict == .denied ? .warning : .critical
-        case .eventLoss, .tierDowngrade: .warning
+        case .eventLoss, .tierDowngrade, .agentFailure: .warning
         case .moduleLoad, .programLoad: verdict == .observed ? .notice : .warning
-        case .enrolment, .agentStart, .agentStop:
+        case .enrolment, .policyChange, .agentStart, .agentStop:
             verdict == .denied ? .warning : .notice
         case .heartbeat, .checkpoint: .informational
         }
@@ -92,10 +97,21 @@ extension EventType {
     /// Whether the agent speaks of itself, and of no attempt.
     package var isAboutAgent: Bool {
         switch self {
-        case .eventLoss, .heartbeat, .tierDowngrade, .agentStart, .agentStop, .checkpoint: true
+        case .eventLoss, .heartbeat, .tierDowngrade, .policyChange, .agentStart, .agentStop,
+            .agentFailure, .checkpoint:
+            true
         case .secretLeak, .processMemoryRead, .environmentRead, .ptraceDenied, .moduleLoad,
             .programLoad, .ptraceObserved, .guardDenied, .enrolment:
             false
         }
+    }
+
+    /// The type that the catalogue gives the vector; a trace that was let through is not "denied".
+    package init(_ vector: VectorNumber, _ verdict: EventVerdict) {
+        let name = EnforcedVector.of(vector)?.event ?? ""
+        self =
+            name == "PTRACE_ATTACH"
+            ? (verdict == .observed ? .ptraceObserved : .ptraceDenied)
+            : EventType(rawValue: name) ?? .processMemoryRead
     }
 }

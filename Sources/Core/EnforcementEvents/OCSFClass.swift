@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Enforcement
 
 /// The classes of OCSF that events become, each with the activity it has there.
 enum OCSFClass: Equatable {
@@ -24,7 +25,9 @@ enum OCSFClass: Equatable {
         case .secretLeak, .guardDenied: self = .detectionFinding
         case .agentStart: self = .applicationLifecycle(isStart: true)
         case .agentStop: self = .applicationLifecycle(isStart: false)
-        case .enrolment, .eventLoss, .heartbeat, .tierDowngrade, .checkpoint: self = .baseEvent
+        case .enrolment, .eventLoss, .heartbeat, .tierDowngrade, .policyChange, .agentFailure,
+            .checkpoint:
+            self = .baseEvent
         }
         // The class is about a process: without a target there is none.
         let needsTarget =
@@ -143,7 +146,7 @@ enum OCSFClass: Equatable {
                     (
                         "analytic",
                         .object([
-                            ("name", .text(event.vector?.text ?? event.type.rawValue)),
+                            ("name", .text(event.vector?.description ?? event.type.rawValue)),
                             ("type_id", .number(event.type == .secretLeak ? 9 : 1)),
                         ])
                     ),

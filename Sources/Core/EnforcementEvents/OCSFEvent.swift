@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Enforcement
 
 /// Events as OCSF 1.8 has them, for whoever collects that. The line itself goes along as
 /// `raw_data`, so that the chain can be checked behind any collector that keeps it.
@@ -42,7 +43,8 @@ package enum OCSFEvent {
 
     private static func message(_ event: EnforcementEvent) -> String {
         let parts = [
-            event.type.rawValue, event.vector?.text, event.verdict?.rawValue, event.object?.text,
+            event.type.rawValue, event.vector?.description, event.verdict?.rawValue,
+            event.object?.text,
         ]
         return parts.compactMap { $0 }.joined(separator: " ")
     }
@@ -116,7 +118,7 @@ package enum OCSFEvent {
     /// What the schema has no place for and queries need. All else is in `raw_data`.
     private static func unmapped(_ event: EnforcementEvent) -> EventValue {
         var members: Members = [("type", .text(event.type.rawValue))]
-        if let vector = event.vector { members.append(("vector", .text(vector.text))) }
+        if let vector = event.vector { members.append(("vector", .text(vector.description))) }
         if let tier = event.tier { members.append(("tier", .text(tier.rawValue))) }
         if let hook = event.hook { members.append(("hook", .text(hook.text))) }
         if let number = event.errorNumber { members.append(("errno", .number(Int64(number)))) }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Enforcement
 
 /// Events as an export request of OTLP's logs in JSON (OpenTelemetry protocol 1, `/v1/logs`).
 package enum OTLPLogs {
@@ -24,7 +25,7 @@ package enum OTLPLogs {
         let event = line.event
         let (number, text) = severity(event.severity)
         var attributes = [attribute("event.name", event.type.rawValue)]
-        if let vector = event.vector { attributes.append(attribute("vector", vector.text)) }
+        if let vector = event.vector { attributes.append(attribute("vector", vector.description)) }
         if let verdict = event.verdict { attributes.append(attribute("verdict", verdict.rawValue)) }
         if let tier = event.tier { attributes.append(attribute("tier", tier.rawValue)) }
         return .object([

@@ -32,11 +32,16 @@ enum AgentHelp {
           --successor same-file|any     who may take the programs over when the agent was killed:
                                         whoever executes the same file, or any process that may use
                                         bpf(2), as in a container (same-file)
-          --events stdout|file:PATH     where events go, one JSON object a line (stdout); may be
-                                        repeated
+          --events WHERE                where events go, one JSON object a line; may be repeated:
+                                        stdout (default), file:/PATH, syslog:/dev/log,
+                                        syslog:udp://ADDRESS:PORT, syslog:tcp://ADDRESS:PORT,
+                                        otlp:http://ADDRESS:PORT/v1/logs
+          --event-format native|ocsf    the line itself, or OCSF with the line in raw_data (native)
           --checkpoint-key FILE         Ed25519 key (PEM) that signs the chain of events
           --events-per-second N         per vector, cgroup and processor; 0: no limit (100)
           --heartbeat-seconds N         between two heartbeats (30)
+          --config FILE                 further flags, one a line; SIGHUP reads mode, policy and
+                                        lock-modules anew; the command line counts more
 
         Examples:
           cloudtaser-agent self-test

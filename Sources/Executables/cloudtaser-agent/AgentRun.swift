@@ -15,10 +15,10 @@ import LinuxSystem
 import Ports
 
 extension AgentProgram {
-    static func run(_ options: AgentOptions) -> Int32 {
+    static func run(_ options: AgentOptions, _ source: OptionSource) -> Int32 {
         do throws(StartFailure) {
-            let signal = try serve(options)
-            error("cloudtaser-agent: ended by signal \(signal); pinned programs stay\n")
+            let signal = try serve(options, source)
+            error("cloudtaser-agent: ended by signal \(signal); nothing is denied any more\n")
             return 0
         } catch {
             self.error(error.text)
@@ -26,7 +26,11 @@ extension AgentProgram {
         }
     }
 
-    private static func serve(_ options: AgentOptions) throws(StartFailure) -> Int32 {
+    private static func serve(
+        _ options: AgentOptions, _ source: OptionSource
+    ) throws(StartFailure) -> Int32 {
+        // A reader of the events or of messages that has gone is not the agent's end.
+        signal(SIGPIPE, SIG_IGN)
         let time = LinuxTimeSource()
         let pins = options.pins.map { PinFolder(fileSystem: $0) }
         guard pins?.exists ?? true else {
@@ -56,7 +60,8 @@ extension AgentProgram {
         let recorder = try recorder(options, sinks, time)
         var agent = Agent(
             settings: options.settings, kernel: loaded.intoKernel(), tier: tier,
-            findings: findings, isAdopted: isAdopted, host: host, time: time, recorder: recorder)
+            findings: findings, isAdopted: isAdopted, host: host, time: time, recorder: recorder,
+            policySource: source)
         do throws(AgentFailure) { return try agent.run() } catch {
             throw StartFailure(text: "cloudtaser-agent: \(error)\n")
         }
@@ -76,11 +81,10 @@ extension AgentProgram {
 
     private static func sinks(_ options: AgentOptions) throws(StartFailure) -> [RunningSink] {
         var running: [RunningSink] = []
-        do throws(WorkerFailure) {
-            for choice in options.sinks.isEmpty ? [.standardOutput] : options.sinks {
-                running.append(try RunningSink(choice))
-            }
-        } catch { throw StartFailure(text: "cloudtaser-agent: a sink's thread: \(error)\n") }
+        let choices = options.sinks.isEmpty ? [.standardOutput] : options.sinks
+        for (choice, name) in zip(choices, SinkChoice.names(of: choices)) {
+            running.append(try RunningSink(choice, name: name, options.encoding, node: node))
+        }
         return running
     }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import Agent
+import EnforcementEvents
 import EventPipeline
 import EventPorts
 import EventSinks
@@ -50,18 +52,62 @@ struct RunningSink {
     /// How long a sink may take at the end.
     private static let stopLimit = Duration.seconds(5)
 
-    init(_ choice: SinkChoice) throws(WorkerFailure) {
+    /// What is wrong with the choice, nil when nothing is.
+    static func problem(_ choice: SinkChoice) -> String? {
+        let isRight =
+            switch choice {
+            case .standardOutput, .file: true
+            case .syslogSocket(let path): SinkAddress(path: path) != nil
+            case .syslog(let place, _): SinkAddress(host: place.host, port: place.port) != nil
+            case .otlp(let place, let path):
+                OTLPEventSink(host: place.host, port: place.port, path: path) != nil
+            }
+        return isRight
+            ? nil
+            : "--events: \(choice): names are not looked up, use a numeric address or localhost; "
+                + "paths are printable ASCII and those of sockets have at most "
+                + "\(SinkAddress.pathBytesMax) bytes"
+    }
+
+    init(
+        _ choice: SinkChoice, name: String, _ encoding: EventEncoding, node: String?
+    ) throws(StartFailure) {
+        let message = SyslogMessage(
+            facility: .audit, host: node ?? "", application: "cloudtaser-agent",
+            processID: getpid())
+        func syslog(_ transport: SyslogEventSink.Transport) throws(StartFailure) -> RunningSink {
+            try RunningSink(
+                running: SyslogEventSink(
+                    name: name, transport: transport, message: message, encoding: encoding))
+        }
         switch choice {
-        case .standardOutput: try self.init(running: StreamEventSink())
+        case .standardOutput:
+            try self.init(running: StreamEventSink(name: name, encoding: encoding))
         case .file(let path):
-            try self.init(running: FileEventSink(settings: FileEventSink.Settings(path: path)))
+            let settings = FileEventSink.Settings(path: path, encoding: encoding)
+            try self.init(running: FileEventSink(name: name, settings: settings))
+        case .syslogSocket(let path): self = try syslog(.unix(.unix(path: path)))
+        case .syslog(let place, let isStream):
+            guard let address = SinkAddress(host: place.host, port: place.port) else {
+                throw StartFailure(text: Self.problem(choice) ?? "")
+            }
+            self = try syslog(isStream ? .tcp(address) : .udp(address))
+        case .otlp(let place, let path):
+            guard
+                let sink = OTLPEventSink(
+                    name: name, host: place.host, port: place.port, path: path, encoding: encoding)
+            else { throw StartFailure(text: Self.problem(choice) ?? "") }
+            try self.init(running: sink)
         }
     }
 
     private init<Sink: EventSink & ~Copyable & Sendable>(
         running sink: consuming Sink
-    ) throws(WorkerFailure) {
-        let runner = try SinkRunner(sink)
+    ) throws(StartFailure) {
+        let runner: SinkRunner<Sink>
+        do throws(WorkerFailure) { runner = try SinkRunner(sink) } catch {
+            throw StartFailure(text: "cloudtaser-agent: a sink's thread: \(error)\n")
+        }
         channel = runner.channel
         stop = { runner.stop(within: Self.stopLimit) }
     }

@@ -11,8 +11,9 @@ struct StartFailure: Error {
         switch failure {
         case .cannotListen(let place, let number):
             text =
-                "cloudtaser-agent: cannot listen on \(place): \(String(cString: strerror(number))). "
-                + "Create the folder, or choose another place with --socket or --listen.\n"
+                "cloudtaser-agent: cannot listen on \(place): "
+                + "\(String(cString: strerror(number))). Create the folder, or choose another "
+                + "place with --socket or --listen.\n"
         case .anotherAgent(let path):
             text = "cloudtaser-agent: another agent answers at \(path). Stop it first.\n"
         case .systemCall(let call, let number):

@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
+import Agent
 import Glibc
 import LibbpfKernel
 
+func refuse(_ reason: String) -> Never {
+    AgentProgram.error("cloudtaser-agent: \(reason)\nRun `cloudtaser-agent --help`.\n")
+    exit(64)
+}
+
 switch AgentInvocation(Array(CommandLine.arguments.dropFirst())) {
-case .run(let options): exit(AgentProgram.run(options))
+case .run(_, let words):
+    let source = OptionSource(words: words)
+    do throws(ArgumentFailure) {
+        exit(AgentProgram.run(try source.options(), source))
+    } catch { refuse(error.text) }
 case .selfTest(let json): exit(AgentProgram.selfTest(json: json))
 case .uninstall(let path): exit(AgentProgram.uninstall(PinFolder(fileSystem: path)))
 case .help: AgentProgram.out(AgentHelp.text)
 case .version: AgentProgram.out("cloudtaser-agent \(AgentHelp.version)\n")
-case .refused(let reason):
-    AgentProgram.error("cloudtaser-agent: \(reason)\nRun `cloudtaser-agent --help`.\n")
-    exit(64)
+case .refused(let reason): refuse(reason)
 }

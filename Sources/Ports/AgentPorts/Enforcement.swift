@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Enforcement
+package import EnforcementEvents
 package import Ports
 
 /// Number of an enrolled workload; 0 is nobody.
@@ -17,22 +18,6 @@ package enum EnforcementTier: UInt8, Sendable, CaseIterable {
         switch self {
         case .lsm: "lsm"
         case .modifyReturn: "fmod_ret"
-        }
-    }
-}
-
-/// What became of an attempt.
-package enum EnforcementVerdict: UInt8, Sendable, CaseIterable {
-    case observed = 1
-    case denied = 2
-    /// Denied, and the caller was sent SIGKILL.
-    case killed = 3
-
-    package var word: String {
-        switch self {
-        case .observed: "observed"
-        case .denied: "denied"
-        case .killed: "killed"
         }
     }
 }
@@ -101,7 +86,7 @@ package struct EnforcementRecord: Sendable, Equatable {
     /// `ptrace_access_check`, …
     package var hook: String
     package var tier: EnforcementTier
-    package var verdict: EnforcementVerdict
+    package var verdict: EventVerdict
     /// The system call's number, the lockdown reason, the program's type, by hook.
     package var detail: UInt64
     package var policyGeneration: UInt32
@@ -113,7 +98,7 @@ package struct EnforcementRecord: Sendable, Equatable {
 
     package init(
         time: UInt64, processor: UInt32, sequence: UInt64, suppressed: UInt64,
-        vector: VectorNumber, hook: String, tier: EnforcementTier, verdict: EnforcementVerdict,
+        vector: VectorNumber, hook: String, tier: EnforcementTier, verdict: EventVerdict,
         detail: UInt64, policyGeneration: UInt32, actor: EnforcementProcess,
         target: EnforcementProcess?, object: [UInt8]
     ) {
@@ -206,6 +191,22 @@ package enum EnforcementFailure: Error, Sendable, Equatable {
     /// A table of the programs is full; `table` is its name.
     case full(table: String)
     case systemCall(String, errorNumber: Int32)
+}
+
+/// Who may take the programs over when the agent was killed (`enum cbpf_successor`).
+package enum AgentSuccessor: UInt32, Sendable, CaseIterable {
+    /// Whoever executes the same file, device and inode. For an agent that is installed on the node.
+    case sameFile = 0
+    /// Any process that may use bpf(2). For an agent in a container, whose file is another one with
+    /// each start of the container.
+    case any = 1
+
+    package var word: String {
+        switch self {
+        case .sameFile: "same-file"
+        case .any: "any"
+        }
+    }
 }
 
 /// The programs in the kernel that deny and report.

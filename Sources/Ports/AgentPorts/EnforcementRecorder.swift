@@ -26,7 +26,9 @@ package protocol EnforcementRecorder: ~Copyable {
     /// - Parameters:
     ///   - denied: vectors that the self-test saw denied.
     ///   - open: vectors that came through on a protected process.
-    mutating func started(tier: EnforcementTier, denied: Int, open: [VectorNumber])
+    ///   - generation: of the policy; counts its changes, from 1.
+    mutating func started(
+        tier: EnforcementTier, denied: Int, open: [VectorNumber], generation: UInt32)
     /// Records that found no room while no agent took any.
     mutating func lost(whileAway count: UInt64)
     mutating func stopped(signal: Int32)
@@ -35,7 +37,11 @@ package protocol EnforcementRecorder: ~Copyable {
     mutating func enrolled(_ id: EnrolmentID, _ peer: AgentPeer)
     /// - Parameter reason: one word of ours.
     mutating func refused(_ reason: String, _ peer: AgentPeer)
+    /// Another policy is in force; told once.
+    mutating func policyChanged(generation: UInt32, mode: PolicySettings.Mode)
     mutating func failed(_ failure: EnforcementFailure)
+    /// - Parameter reason: what could not be done, and what is done instead.
+    mutating func failed(reloading reason: String)
     /// Called at least once a second.
     mutating func tick(protectedTasks: UInt32)
     var sinks: [SinkFacts] { get }

@@ -40,12 +40,19 @@ int clinux_local_listen(const char *path, mode_t mode) {
     return listener;
 }
 
-int clinux_local_connect(const char *path) {
+static int set_timeouts(int connection, int milliseconds) {
+    struct timeval limit = {milliseconds / 1000, milliseconds % 1000 * 1000};
+    if (setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0) return -1;
+    return setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
+int clinux_local_connect(const char *path, int milliseconds) {
     struct sockaddr_un address;
     int result = local_address(path, &address);
     if (result < 0) return result;
     int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connection < 0) return -errno;
+    if (set_timeouts(connection, milliseconds) < 0) return failed(connection);
     if (connect(connection, (struct sockaddr *)&address, sizeof address) < 0)
         return failed(connection);
     return connection;
@@ -81,12 +88,5 @@ int clinux_peer(int connection, pid_t *process, uint32_t *user) {
     if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) return -errno;
     *process = peer.pid;
     *user = peer.uid;
-    return 0;
-}
-
-int clinux_set_timeouts(int connection, int milliseconds) {
-    struct timeval limit = {milliseconds / 1000, milliseconds % 1000 * 1000};
-    if (setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0) return -errno;
-    if (setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0) return -errno;
     return 0;
 }

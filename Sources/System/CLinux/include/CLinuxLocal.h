@@ -8,8 +8,10 @@
 /// mode `mode`. Descriptor or -errno; -ENAMETOOLONG for a path that no address can hold.
 int clinux_local_listen(const char *path, mode_t mode);
 
-/// Connects to the Unix stream socket at `path`, close-on-exec. Descriptor or -errno.
-int clinux_local_connect(const char *path);
+/// Connects to the Unix stream socket at `path`, close-on-exec. Connecting, sending and receiving
+/// take `milliseconds` each at most (SO_SNDTIMEO, SO_RCVTIMEO); 0: no limit. Descriptor or -errno;
+/// -EAGAIN when nobody accepted in time.
+int clinux_local_connect(const char *path, int milliseconds);
 
 /// Binds and listens on TCP at a numeric IPv4 or IPv6 address, close-on-exec and non-blocking.
 /// Descriptor or -errno; -EINVAL for an address that is none.
@@ -20,6 +22,3 @@ int clinux_accept(int listener);
 
 /// SO_PEERCRED. 0 and the peer as this process's namespaces name it, or -errno.
 int clinux_peer(int connection, pid_t *process, uint32_t *user);
-
-/// SO_RCVTIMEO and SO_SNDTIMEO. 0 or -errno.
-int clinux_set_timeouts(int connection, int milliseconds);

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-import Agent
-import AgentPorts
-import Enforcement
-import LibbpfKernel
-
-struct ArgumentFailure: Error {
-    let text: String
-}
+internal import AgentPorts
+internal import Enforcement
+internal import EnforcementEvents
 
 extension AgentOptions {
-    init(_ words: [String]) throws(ArgumentFailure) {
+    /// Reads flags; of a flag that is there twice, the last one counts.
+    package init(_ words: [String]) throws(ArgumentFailure) {
         var rest = words[...]
         while let word = rest.popFirst() {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let flag = String(parts[0])
             if flag == "--lock-modules" {
+                guard parts.count == 1 else {
+                    throw ArgumentFailure(text: "--lock-modules takes no value")
+                }
                 settings.policy.lockModules = true
                 continue
             }
@@ -34,7 +33,7 @@ extension AgentOptions {
 
     private static let flags: Set<String> = [
         "--mode", "--policy", "--socket", "--listen", "--events", "--events-per-second",
-        "--heartbeat-seconds", "--checkpoint-key", "--pins",
+        "--event-format", "--heartbeat-seconds", "--checkpoint-key", "--config", "--pins",
         "--successor",
     ]
 
@@ -50,19 +49,29 @@ extension AgentOptions {
             do throws(PolicyTextFailure) {
                 settings.policy.exceptions.append(try PolicySettings.exception(value))
             } catch { throw ArgumentFailure(text: "--policy: \(error)") }
-        case "--socket":
-            guard value.hasPrefix("/") else {
-                throw ArgumentFailure(text: "--socket needs an absolute path, not '\(value)'")
-            }
-            socket = value
+        case "--socket": socket = try Self.path(flag, value)
+        case "--checkpoint-key": checkpointKey = try Self.path(flag, value)
+        case "--config": configuration = try Self.path(flag, value)
+        default: try setEvents(flag, value)
+        }
+    }
+
+    private mutating func setEvents(_ flag: String, _ value: String) throws(ArgumentFailure) {
+        switch flag {
         case "--events":
             guard let sink = SinkChoice(value) else {
-                throw ArgumentFailure(text: "--events is stdout or file:/PATH, not '\(value)'")
+                throw ArgumentFailure(text: "--events is \(SinkChoice.forms), not '\(value)'")
             }
             guard !sinks.contains(sink) else {
                 throw ArgumentFailure(text: "--events \(value) is there twice")
             }
             sinks.append(sink)
+        case "--event-format":
+            guard let format = EventEncoding(rawValue: value) else {
+                let words = EventEncoding.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ArgumentFailure(text: "--event-format is one of \(words), not '\(value)'")
+            }
+            encoding = format
         case "--successor":
             guard let found = AgentSuccessor.allCases.first(where: { $0.word == value }) else {
                 throw ArgumentFailure(text: "--successor is same-file or any, not '\(value)'")
@@ -73,7 +82,6 @@ extension AgentOptions {
                 throw ArgumentFailure(text: "--pins is an absolute path or none, not '\(value)'")
             }
             pins = value == "none" ? nil : value
-        case "--checkpoint-key": checkpointKey = value
         case "--listen": observation = try Self.place(value)
         case "--events-per-second":
             let number = try Self.number(flag, value, 0...1_000_000)
@@ -82,6 +90,15 @@ extension AgentOptions {
         default:
             settings.heartbeatSeconds = try Self.number(flag, value, 1...3600)
         }
+    }
+
+    private static func path(
+        _ flag: String, _ text: String
+    ) throws(ArgumentFailure) -> String {
+        guard text.hasPrefix("/") else {
+            throw ArgumentFailure(text: "\(flag) needs an absolute path, not '\(text)'")
+        }
+        return text
     }
 
     private static func number(
@@ -100,16 +117,10 @@ extension AgentOptions {
         _ text: String
     ) throws(ArgumentFailure) -> (address: String, port: UInt16)? {
         if text == "none" { return nil }
-        guard let colon = text.lastIndex(of: ":"),
-            let port = UInt16(text[text.index(after: colon)...])
-        else {
+        guard let place = SinkPlace(text) else {
             throw ArgumentFailure(
-                text: "--listen is ADDRESS:PORT or none, not '\(text)'")
+                text: "--listen is ADDRESS:PORT, [ADDRESS]:PORT or none, not '\(text)'")
         }
-        var address = text[..<colon]
-        if address.hasPrefix("["), address.hasSuffix("]") {
-            address = address.dropFirst().dropLast()
-        }
-        return (String(address), port)
+        return (place.host, place.port)
     }
 }

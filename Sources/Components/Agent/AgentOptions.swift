@@ -1,53 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-import Agent
-import AgentProtocol
-import Enforcement
-import LibbpfKernel
-import Ports
+package import AgentPorts
+internal import AgentProtocol
+package import EnforcementEvents
+
+/// Flags of `cloudtaser-agent run`.
+package struct AgentOptions: Sendable {
+    package var settings = AgentSettings()
+    package var socket = Registration.socketPath
+    /// Of the observation port; nil: no port.
+    package var observation: (address: String, port: UInt16)? = ("127.0.0.1", 9464)
+    /// BPF file system that keeps the programs running without the agent; nil: they end with it.
+    package var pins: String? = "/sys/fs/bpf"
+    /// Who may take the programs over when the agent was killed.
+    package var successor = AgentSuccessor.sameFile
+    package var sinks: [SinkChoice] = []
+    package var encoding = EventEncoding.native
+    /// PEM file of an Ed25519 key that signs checkpoints.
+    package var checkpointKey: String?
+    /// File with further flags.
+    package var configuration: String?
+}
 
 /// What the command line asks for.
-enum AgentInvocation {
-    case run(AgentOptions)
+package enum AgentInvocation: Sendable {
+    /// - Parameter words: what `options` was read from.
+    case run(AgentOptions, words: [String])
     case selfTest(json: Bool)
     case uninstall(pins: String)
     case help
     case version
     case refused(String)
-}
 
-/// Flags of `run`.
-struct AgentOptions {
-    var settings = AgentSettings()
-    var socket = Registration.socketPath
-    var observation: (address: String, port: UInt16)? = ("127.0.0.1", 9464)
-    /// BPF file system that keeps the programs running without the agent; nil: they end with it.
-    var pins: String? = "/sys/fs/bpf"
-    /// Who may take the programs over when the agent was killed.
-    var successor = AgentSuccessor.sameFile
-    var sinks: [SinkChoice] = []
-    /// PEM file of an Ed25519 key that signs checkpoints.
-    var checkpointKey: String?
-}
-
-/// Where events go.
-enum SinkChoice: Equatable {
-    case standardOutput
-    case file(String)
-
-    /// `stdout`, `file:/var/log/events.jsonl`.
-    init?(_ text: String) {
-        if text == "stdout" {
-            self = .standardOutput
-        } else if text.hasPrefix("file:/") {
-            self = .file(String(text.dropFirst("file:".count)))
-        } else {
-            return nil
-        }
-    }
-}
-
-extension AgentInvocation {
-    init(_ words: [String]) {
+    package init(_ words: [String]) {
         switch words.first {
         case nil: self = .refused("no command")
         case "help", "--help", "-h": self = .help
@@ -57,8 +41,9 @@ extension AgentInvocation {
                 self = .help
                 return
             }
+            let flags = Array(words.dropFirst())
             do throws(ArgumentFailure) {
-                self = .run(try AgentOptions(Array(words.dropFirst())))
+                self = .run(try AgentOptions(flags), words: flags)
             } catch { self = .refused(error.text) }
         case "self-test":
             switch Array(words.dropFirst()) {
@@ -78,4 +63,10 @@ extension AgentInvocation {
         case .some(let other): self = .refused("unknown command '\(other)'")
         }
     }
+}
+
+package struct ArgumentFailure: Error, Sendable, Equatable {
+    package let text: String
+
+    package init(text: String) { self.text = text }
 }

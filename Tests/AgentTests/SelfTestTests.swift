@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+import Agent
+import AgentPorts
+import Enforcement
+import Ports
+import Testing
+
+/// Attacks a victim as a script says, depending on whether it was enrolled.
+private struct FakeProbe: AttackProbe {
+    let kernel: FakeKernel
+    let script: [VectorNumber: (before: ProbeOutcome, after: ProbeOutcome)]
+    var hasVictim = true
+    /// Policies in force at each attempt on the first and the second victim.
+    var seen: [EnforcementPolicy?] = []
+    var begins = 0
+    var ends = 0
+
+    var vectors: [VectorNumber] { script.keys.sorted() }
+
+    mutating func begin() throws(AttackProbeFailure) -> ProcessID {
+        begins += 1
+        guard hasVictim else { throw .noVictim(errorNumber: 11) }
+        return 4711
+    }
+
+    mutating func attempt(_ vector: VectorNumber) -> ProbeOutcome {
+        seen.append(kernel.policies[SelfTest.policy])
+        guard let answers = script[vector] else { return .failed(errorNumber: 38) }
+        return kernel.enrolled.isEmpty ? answers.before : answers.after
+    }
+
+    mutating func end() { ends += 1 }
+}
+
+@Suite struct `The self-test` {
+    private static func find(
+        _ before: ProbeOutcome, _ after: ProbeOutcome
+    ) throws -> VectorFinding {
+        var kernel = FakeKernel()
+        var probe = FakeProbe(kernel: kernel, script: [.named("AV-008"): (before, after)])
+        return try #require(try SelfTest.run(&kernel, &probe).first)
+    }
+
+    @Test func `calls denied only what worked before and is denied after`() throws {
+        #expect(try Self.find(.through, .denied).result == .denied)
+        #expect(try Self.find(.through, .through).result == .notDenied)
+        // No denial: the attack may have had its effect.
+        #expect(try Self.find(.through, .killed).result == .notDenied)
+        #expect(try Self.find(.through, .failed(errorNumber: 3)).result == .notDenied)
+        for before in [ProbeOutcome.denied, .killed, .failed(errorNumber: 38)] {
+            #expect(try Self.find(before, .denied).result == .untested)
+            #expect(try Self.find(before, .through).result == .untested)
+        }
+    }
+
+    @Test func `keeps what the attempt without protection gave`() throws {
+        #expect(try Self.find(.through, .denied).control == 0)
+        #expect(try Self.find(.denied, .denied).control == 1)
+        #expect(try Self.find(.failed(errorNumber: 38), .denied).control == 38)
+        #expect(try Self.find(.killed, .denied).control == -1)
+    }
+
+    @Test func `enrols the second victim alone, as a victim, and cleans up after itself`() throws {
+        var kernel = FakeKernel()
+        var probe = FakeProbe(
+            kernel: kernel,
+            script: [.named("AV-044"): (.through, .denied), .named("AV-008"): (.through, .denied)])
+        let findings = try SelfTest.run(&kernel, &probe)
+        #expect(findings == [.denied("AV-008"), .denied("AV-044")])
+        #expect(kernel.enrolled.count == 1)
+        #expect(kernel.enrolled.first?.id == SelfTest.enrolment)
+        #expect(kernel.enrolled.first?.role == .victim)
+        #expect(kernel.enrolled.first?.policy == SelfTest.policy)
+        #expect(probe.seen == [.silent, .silent, .denyingAll, .denyingAll])
+        #expect(probe.begins == 2 && probe.ends == 2)
+        #expect(kernel.policies == [0: .silent, SelfTest.policy: .silent])
+    }
+
+    @Test func `fails without a victim, and with a kernel that fails`() throws {
+        var kernel = FakeKernel()
+        var probe = FakeProbe(kernel: kernel, script: [:], hasVictim: false)
+        #expect(throws: EnforcementFailure.noSuchProcess) { try SelfTest.run(&kernel, &probe) }
+        probe.hasVictim = true
+        kernel.policyFailures = [.notPermitted]
+        #expect(throws: EnforcementFailure.notPermitted) { try SelfTest.run(&kernel, &probe) }
+        kernel.answer = { _, _ throws(EnforcementFailure) in throw .full(table: "tasks") }
+        #expect(throws: EnforcementFailure.full(table: "tasks")) {
+            try SelfTest.run(&kernel, &probe)
+        }
+        #expect(probe.begins - probe.ends == 1, "only the failed begin has no end")
+    }
+}
