@@ -6,8 +6,8 @@ import Enforcement
 import LibbpfKernel
 import Ports
 
-/// VM-EBPF-09: whoever is denied is killed. The attacker is a process of its own; what it would have
-/// got is what it prints, so one that dies in the denied call prints nothing.
+/// VM-EBPF-09: whoever is denied is killed. The attacker is a process of its own; what it would
+/// have got is what it prints, so one that dies in the denied call prints nothing.
 struct KillSuite {
     private static let vectors: [AttackVector] = [
         .memory, .environ, .processVMReadv, .ptraceInject, .descriptorTheft,

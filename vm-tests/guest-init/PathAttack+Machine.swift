@@ -84,7 +84,8 @@ extension PathAttack {
     }
 }
 
-/// `/sbin/modprobe` as the kernel calls it: loads a file that is no module and says what came of it.
+/// `/sbin/modprobe` as the kernel calls it: loads a file that is no module and says what came of
+/// it.
 enum ModprobeProgram {
     static let path = "/sbin/modprobe"
     static let resultPath = "/tmp/modprobe-result"

@@ -65,7 +65,7 @@ package struct ArmedHooks: Sendable, Equatable {
         return hooks
     }()
 
-    /// The planned agent. Under `deny`, module loads are observed only: they are denied where a
+    /// The agent. Under `deny`, module loads are observed only: they are denied where a
     /// policy locks modules.
     package static func agent(_ response: Response) -> ArmedHooks {
         var hooks = ArmedHooks()

@@ -24,7 +24,7 @@ package enum ModelledDelivery: String, Sendable, CaseIterable {
 /// What watches the machine.
 package enum EnforcementMode: String, Sendable, CaseIterable {
     case none
-    /// The planned agent's programs observe.
+    /// The agent's programs observe.
     case detect
     /// They deny.
     case deny
