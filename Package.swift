@@ -275,7 +275,7 @@ let testTargets: [Target] = [
         "SimulationTests",
         [
             "Simulation", "SimulationMatrix", "AttackCatalogue", "AttackPrograms",
-            "Ports", "LinuxProcessHost", "TestKit", "WrapperConfiguration",
+            "Enforcement", "Ports", "LinuxProcessHost", "TestKit", "WrapperConfiguration",
         ]),
     tests(
         "SimulationEngineTests",

@@ -83,8 +83,6 @@ static __always_inline __u16 vector_of_reason(__u32 reason)
         return 62;
     if (reason == REASON(LOCKDOWN_PCI_ACCESS))
         return 63;
-    if (reason == REASON(LOCKDOWN_KEXEC))
-        return 68;
     if (reason == REASON(LOCKDOWN_HIBERNATION))
         return 71;
     if (reason == REASON(LOCKDOWN_DEBUGFS))
@@ -106,8 +104,10 @@ static __always_inline __u16 vector_of_reason(__u32 reason)
     if (bpf_core_enum_value_exists(enum lockdown_reason, LOCKDOWN_DBG_READ_KERNEL) &&
         reason == REASON(LOCKDOWN_DBG_READ_KERNEL))
         return 74;
-    // Asked for each module, signed or not; kernel_read_file judges those.
-    return reason == REASON(LOCKDOWN_MODULE_SIGNATURE) ? 0 : 75;
+    // kernel_read_file and kernel_load_data were asked about the same module or kernel.
+    if (reason == REASON(LOCKDOWN_MODULE_SIGNATURE) || reason == REASON(LOCKDOWN_KEXEC))
+        return 0;
+    return 75;
 }
 
 static __always_inline int on_locked_down(__u32 reason, __u8 tier)
@@ -121,10 +121,12 @@ static __always_inline int on_locked_down(__u32 reason, __u8 tier)
     return judge_machine(vector, CBPF_HOOK_LOCKED_DOWN, tier, reason, 0);
 }
 
-// The kernel asked for it (request_module), by a helper that it started itself.
+// The kernel asked for it (request_module), by a helper that it started itself. The first process
+// has a kernel thread for a parent too.
 static __always_inline bool is_automatic(void)
 {
-    return BPF_CORE_READ(current(), real_parent, flags) & PF_KTHREAD;
+    struct task_struct *parent = BPF_CORE_READ(current(), real_parent);
+    return BPF_CORE_READ(parent, pid) != 0 && BPF_CORE_READ(parent, flags) & PF_KTHREAD;
 }
 
 static __always_inline int on_module(__u8 hook, __u64 detail, __u8 tier)

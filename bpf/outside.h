@@ -32,10 +32,13 @@ static __always_inline __u16 vector_of_access(
     case CALL_PIDFD_GETFD: return is_secret_descriptor(target, entry->second) ? 10 : 11;
     case CALL_KCMP: return 17;
     case CALL_PROCESS_MADVISE: return 18;
+    // task_movememory is asked next, and judges it.
     case CALL_MOVE_PAGES:
-    case CALL_MIGRATE_PAGES: return 20;
+    case CALL_MIGRATE_PAGES: return 0;
     case CALL_GET_ROBUST_LIST: return 21;
-    case CALL_SETNS: return attach ? 16 : 0;
+    // By a pidfd, which is checked in read mode; by a file of /proc/PID/ns, as container runtimes
+    // do it, nobody is asked here.
+    case CALL_SETNS: return 16;
     case CALL_READ:
     case CALL_PREAD64:
     case CALL_READV:

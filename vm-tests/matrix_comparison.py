@@ -6,8 +6,8 @@ A cell is vector, boot, delivery mode, enforcement and target. The simulated sid
 """
 import json
 
-# The attacker got the secret, control, a setting or facts.
-GAINS = ("leaked", "controlled", "changed", "informed")
+# The attacker got the secret, control, a setting or facts, or past every check.
+GAINS = ("leaked", "controlled", "changed", "informed", "passed")
 SIMULATED_GAINS = ("exposed", "detected")
 # open(2) of a file under /proc turns a program's EPERM into EACCES on some kernels.
 SAME_REFUSAL = {"EACCES": "EPERM"}
@@ -28,7 +28,7 @@ def compare(runs, cells):
         for message in run.verdicts:
             key = (message["id"], run.boot["name"], message["delivery"],
                    message["enforcement"], message["target"])
-            if message["outcome"] == "unavailable":
+            if message["outcome"] == "unavailable" or not message.get("simulated", True):
                 continue
             cell = cells.get(key)
             if cell is None:
@@ -54,6 +54,9 @@ def disagrees(message, cell):
     if gained != (cell["verdict"] in SIMULATED_GAINS):
         return True
     if message["outcome"] != "refused" or cell["verdict"] != "blocked":
+        return False
+    # Nobody is left who could have seen an error number.
+    if message["enforcement"] == "deny+kill":
         return False
     real, derived = message["errorName"], cell["errorName"]
     return derived is not None and SAME_REFUSAL.get(real, real) != SAME_REFUSAL.get(

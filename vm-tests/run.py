@@ -18,6 +18,7 @@ import threading
 import time
 
 import demo
+import enforcement_report
 import kernels
 import matrix_comparison
 from guest_image import initramfs
@@ -25,8 +26,9 @@ from machine import BootFailure, Machine
 from machine_checks import MachineChecks
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-ALL_SUITES = ("hibernation,images,memory,core,wrapper,vectors,enforcement,agent,guard,neighbours,"
-              "budget,swap")
+# Swap comes last, because the machine swaps afterwards.
+ALL_SUITES = ("hibernation,images,memory,core,wrapper,vectors,budget,enforcement,paths,agent,guard,"
+              "neighbours,swap")
 
 # Each boot: kernel series, what is added to the kernel command line and why, suites to run.
 BOOTS = [
@@ -35,12 +37,16 @@ BOOTS = [
      "parameters": ["lsm=lockdown,yama,loadpin,safesetid,integrity,apparmor,bpf"]},
     # memfd_secret is compiled in and off by default before Linux 6.5.
     {"name": "6.1", "series": "6.1", "suites": ALL_SUITES, "parameters": ["secretmem.enable=1"]},
-    {"name": "6.12", "series": "6.12", "suites": ALL_SUITES, "parameters": []},
+    # Both forms of program are compared here, elsewhere the better one.
+    {"name": "6.12", "series": "6.12", "suites": ALL_SUITES, "parameters": ["ct.tiers=both"]},
     {"name": "7.2", "series": "7.2", "suites": ALL_SUITES, "parameters": []},
     {"name": "6.1-default", "series": "6.1", "suites": "tier,wrapper,vectors", "parameters": []},
     # Pages of dead processes hold nothing, so that every copy found is one that somebody keeps.
     {"name": "6.12-init-on-free", "series": "6.12", "suites": "images,copies,vectors",
      "parameters": ["init_on_free=1"]},
+    # LSM programs load and attach there, and never run.
+    {"name": "6.12-no-bpf-lsm", "series": "6.12", "suites": "enforcement,paths,agent,guard",
+     "parameters": ["lsm=lockdown,yama"]},
 ]
 
 # What the demonstration boots when the host cannot show the attacks.
@@ -61,6 +67,7 @@ class BootRun:
     def __init__(self, boot, kernel, options):
         self.boot, self.kernel, self.options = boot, kernel, options
         self.cases, self.suites, self.attacks, self.verdicts = [], [], {}, []
+        self.programs = {}
         self.facts = {}
         self.finished, self.retries, self.seconds = False, 0, 0.0
         self.failure = ""
@@ -128,6 +135,8 @@ class BootRun:
             self.attacks[message["vector"]] = (message["classic"], message["cloudtaser"])
         elif kind == "verdict":
             self.verdicts.append(message)
+        elif kind == "program":
+            self.programs[message["section"]] = (message["verified"], message["bytes"])
         elif kind == "profile":
             self.facts = message["facts"]
         elif kind == "suite":
@@ -231,6 +240,10 @@ def arguments():
                         help="compare the attacks' results with the output of simulate --matrix -o json")
     parser.add_argument("--measured", default=os.path.join(ROOT, "Fixtures",
                                                            "vm-measured-cells.json"))
+    parser.add_argument("--baseline",
+                        default=os.path.join(ROOT, "bpf", "verifier-baseline.csv"))
+    parser.add_argument("--page", default=os.path.join(ROOT, "docs", "reference",
+                                                       "enforcement-matrix.md"))
     parser.add_argument("--demo", metavar="EXPECTED",
                         help="attack the demonstration's pair in one guest, print its table and "
                         "compare it with this file")
@@ -277,7 +290,20 @@ def main():
     if not options.only and not options.suites:
         write_profiles(runs, options.profiles)
     agree = options.matrix is None or comparison(runs, options)
-    return summary(runs, found, records, options) or (0 if agree else 1)
+    told = enforcement(runs, options)
+    return summary(runs, found, records, options) or (0 if agree and told else 1)
+
+
+def enforcement(runs, options):
+    """Compares what the agent's programs cost and told with the committed files; writes both."""
+    whole = not options.only and not options.suites
+    wrong = enforcement_report.check_baseline(runs, options.baseline, whole)
+    for line in wrong:
+        print(f"GREW {line}")
+    if whole and not enforcement_report.check_page(runs, options.page):
+        print(f"CHANGED {options.page}: look at the difference and commit it")
+        return False
+    return not wrong
 
 
 def comparison(runs, options):

@@ -116,6 +116,9 @@ struct AttackMatrixTests {
         #expect(Set(ids).count == ids.count)
         #expect(ids.count >= 20)
         #expect(Set(ids).isSubset(of: SimulatedAttacks.all.map { $0.id }))
+        let compared = PathVector.allCases.filter(\.isSimulated).map(\.rawValue)
+        #expect(Set(compared).isSubset(of: SimulatedAttacks.all.map { $0.id }))
+        #expect(compared.count >= 16)
     }
 
     @Test("as many cells as the last VM run compared are cells of this matrix")

@@ -3,9 +3,9 @@ import CLinux
 import Glibc
 
 /// Files that stand for memory: memfd_create(2), memfd_secret(2).
-enum MemoryFile {
+package enum MemoryFile {
     /// How often the needle occurs in the file, by mapping it, else by reading it.
-    static func occurrences(of needle: Needle, in descriptor: Int32) -> Int {
+    package static func occurrences(of needle: Needle, in descriptor: Int32) -> Int {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return 0 }
         let bytes = Int(status.st_size)

@@ -107,6 +107,8 @@ package enum AttackOutcome: String, Sendable {
     case changed
     /// Facts were had, and no byte of the secret.
     case informed
+    /// Every check was passed; only what would have been loaded was missing.
+    case passed
     /// The kernel refused the access that would have shown it.
     case refused
     /// The access worked and the secret was not in what it showed.

@@ -8,7 +8,10 @@ package enum InsideVector: String, CaseIterable, Sendable {
     case inheritedDescriptor = "AV-024"
     case userFault = "AV-035"
     case fileWrite = "AV-086"
+    case standardOutput = "AV-087"
     case streamSend = "AV-088"
+    case messagesOnStream = "AV-089"
+    case messagesToOneAddress = "AV-090"
     case fileToSocket = "AV-091"
     case pipeToSocket = "AV-092"
     case pipePages = "AV-093"
@@ -19,7 +22,9 @@ package enum InsideVector: String, CaseIterable, Sendable {
     case messageQueue = "AV-100"
     case ring = "AV-104"
     case fileName = "AV-112"
+    case childArguments = "AV-113"
     case threadName = "AV-114"
+    case exitStatus = "AV-115"
     case otherProcess = "AV-117"
     case ownMemory = "AV-120"
     case compatibilityEntry = "AV-138"
@@ -30,7 +35,7 @@ package struct InsideAttack {
     /// Longest secret that is looked at (bytes): one datagram, one message, one name.
     package static let secretBytesMax = 200
 
-    private let secret: UnsafeRawBufferPointer
+    let secret: UnsafeRawBufferPointer
     /// Of the secret's file, where one is open.
     let descriptor: Int32?
 
@@ -59,6 +64,11 @@ package struct InsideAttack {
         case .sharedFileMapping: throughMapping(temporaryFile())
         case .sharedMemory: throughMapping(clinux_memfd_create("outward"))
         case .streamSend: throughSocket { write($0, secret.baseAddress, secret.count) }
+        case .standardOutput: standardOutput()
+        case .messagesOnStream: throughSocket { sendMessages($0, 1) }
+        case .messagesToOneAddress: toOneAddress()
+        case .childArguments: childArguments()
+        case .exitStatus: exitStatus()
         case .fileToSocket: fileToSocket()
         case .pipeToSocket: pipeToSocket()
         case .pipePages: pipePages()
@@ -185,7 +195,7 @@ package struct InsideAttack {
         }
     }
 
-    private func throughSocket(_ send: (Int32) -> Int) -> (AttackOutcome, Int32) {
+    func throughSocket(_ send: (Int32) -> Int) -> (AttackOutcome, Int32) {
         var ends: [Int32] = [-1, -1]
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else {
             return (.unavailable, errno)

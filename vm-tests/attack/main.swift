@@ -61,6 +61,7 @@ if arguments.count == 2, let number = Int32(arguments[1]) {
     if arguments[0] == "map" { InsideAttack.show(number) }
     if arguments[0] == "receive" { InsideAttack.receive(from: number) }
 }
+if arguments.count == 2, arguments[0] == "wait" { InsideAttack.waitForEnd() }
 if arguments.count == 2, arguments[0] == "inside" { attackFromInside(arguments[1]) }
 var options: [String: String] = [:]
 var words: [String] = []

@@ -20,6 +20,28 @@ struct GuardedKernel: ~Copyable {
         kernel = loaded
     }
 
+    /// Whether these programs deny, by attacking a victim.
+    mutating func works() -> Bool {
+        guard let child = ChildProcess(["probe-wait"]), child.readLine() == "ready" else {
+            return false
+        }
+        defer {
+            kill(child.pid, SIGKILL)
+            child.reap()
+        }
+        do throws(EnforcementFailure) {
+            try set(.enforcing)
+            return enrol(child.pid).count == 1 && SelfTest.reads(child.pid) == EPERM
+        } catch {
+            return false
+        }
+    }
+
+    /// The forms that deny here, the better first; only the best unless the boot asks for both.
+    static func chosen(of working: [EnforcementTier]) -> [EnforcementTier] {
+        Guest.parameter("ct.tiers") == "both" ? working : Array(working.prefix(1))
+    }
+
     mutating func set(_ policy: EnforcementPolicy) throws(EnforcementFailure) {
         try kernel.setPolicy(policy, at: 0)
         try kernel.setPolicy(policy, at: Self.workloadPolicy)

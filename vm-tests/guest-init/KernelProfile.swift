@@ -8,6 +8,8 @@ import CLinux
 struct KernelProfile {
     let memfdSecretError: Int32
     let bpfLSMError: Int32
+    /// mm_access(PTRACE_MODE_READ) asks nobody about holders of CAP_PERFMON.
+    let perfmonReads: Bool
     private let facts: [(String, JSONLine.Value)]
 
     var hasSecretMemory: Bool { memfdSecretError == 0 }
@@ -17,6 +19,7 @@ struct KernelProfile {
     init() {
         memfdSecretError = Self.error(closing: clinux_memfd_secret(UInt32(O_CLOEXEC)))
         bpfLSMError = Self.probeBPF()
+        perfmonReads = Self.probePerfmonReads()
         let seccomp = Self.probeSeccomp()
         let selfHandle = clinux_pidfd_open(getpid())
         defer { close(selfHandle) }
@@ -53,7 +56,7 @@ struct KernelProfile {
             ("lsm", file("/sys/kernel/security/lsm")),
             ("memfdSecret", name(memfdSecretError)),
             ("modules", name(-clinux_probe_modules())),
-            ("perfmonReadAccess", .text(Self.perfmonReads() ? "available" : "none")),
+            ("perfmonReadAccess", .text(perfmonReads ? "available" : "none")),
             ("pidfdGetfd", name(Self.error(closing: clinux_pidfd_getfd(selfHandle, 0)))),
             ("processMadvise", name(-clinux_probe_process_madvise())),
             ("release", file("/proc/sys/kernel/osrelease")),
@@ -78,7 +81,7 @@ struct KernelProfile {
 
     /// Whether a process that the LSM program protects from every ptrace check shows its maps to
     /// root all the same: then mm_access does not ask.
-    private static func perfmonReads() -> Bool {
+    private static func probePerfmonReads() -> Bool {
         guard activeLSMs().contains("bpf"), case .success(let program) = DenyPtrace.load(),
             let child = ChildProcess(["probe-wait"])
         else { return false }

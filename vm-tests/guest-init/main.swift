@@ -61,6 +61,7 @@ enum Guest {
             case "copies": wrapper.copies()
             case "vectors": vectors.run()
             case "enforcement": enforcement.run()
+            case "paths": PathSuite(host: host, seed: seed, profile: profile).run()
             case "agent":
                 AgentSuite(host: host).run(
                     hasSecretMemory: profile.hasSecretMemory, seed: seed)
@@ -82,7 +83,11 @@ if getpid() == 1 {
     print("guest-init: power off: \(SystemError.name(of: -failure))")
     while true { pause() }
 }
+if CommandLine.arguments.first == ModprobeProgram.path { ModprobeProgram.run() }
 switch CommandLine.arguments.dropFirst().first {
+case "hostage": HostageProgram.run(Array(CommandLine.arguments.dropFirst(2)))
+case "attacker": AttackerProgram.run(Array(CommandLine.arguments.dropFirst(2)))
+case "take-core": CoreTakerProgram.run()
 case "victim": VictimProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "vault": VaultProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "registrant": RegistrantProgram.run(Array(CommandLine.arguments.dropFirst(2)))

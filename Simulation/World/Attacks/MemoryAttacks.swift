@@ -116,7 +116,22 @@ package struct RemotePageOut: SimulatedAttack {
     package func run(
         _ scene: AttackScene, on kernel: inout some Kernel
     ) throws(KernelFailure) -> AttackGain {
-        try kernel.search(scene) { .pageOut(scene.target, $0) }
+        // The stack first: an attacker who is answered with a signal has one attempt.
+        var refusal: KernelFailure?
+        let regions = try kernel.regions(of: scene.target)
+        for region in regions.filter({ $0.kind == .stack })
+            + regions.filter({ $0.kind != .stack })
+        {
+            do throws(KernelFailure) {
+                let found = try kernel.bytes(
+                    .pageOut(scene.target, region.range), by: scene.attacker)
+                if scene.isLeak(found) { return .secret }
+            } catch {
+                refusal = refusal ?? error
+            }
+        }
+        if let refusal { throw refusal }
+        return .nothing
     }
 }
 

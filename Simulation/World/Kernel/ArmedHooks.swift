@@ -6,6 +6,7 @@ package enum Hook: String, Sendable, CaseIterable {
     case ptraceAccessCheck = "ptrace_access_check"
     case ptraceTraceMe = "ptrace_traceme"
     case fileOpen = "file_open"
+    case followLink = "inode_follow_link"
     case fileReceive = "file_receive"
     case filePermission = "file_permission"
     case socketSendMessage = "socket_sendmsg"
@@ -15,7 +16,8 @@ package enum Hook: String, Sendable, CaseIterable {
     case lockedDown = "locked_down"
     case moduleLoad = "kernel_read_file"
     case kernelImageLoad = "kernel_load_data"
-    case setLimit = "task_prlimit"
+    case setLimit = "task_setrlimit"
+    case taskKill = "task_kill"
 
     /// Only a sleepable program can do its work here: reading content may fault a page in.
     var needsSleep: Bool { self == .socketSendMessage }
@@ -63,7 +65,7 @@ package struct ArmedHooks: Sendable, Equatable {
         return hooks
     }()
 
-    /// The planned agent. Under `deny`, module loads are observed only: they are denied where a
+    /// The agent. Under `deny`, module loads are observed only: they are denied where a
     /// policy locks modules.
     package static func agent(_ response: Response) -> ArmedHooks {
         var hooks = ArmedHooks()
@@ -80,10 +82,15 @@ package struct Protection: Sendable, Equatable {
     package var tracer: ProcessID?
     /// The values delivered to it, which it may not send out.
     package var values: [[UInt8]]
+    /// It is the wrapper, which the container's runtime stops with any signal.
+    package var takesSignals: Bool
 
-    package init(tracer: ProcessID? = nil, values: [[UInt8]] = []) {
+    package init(
+        tracer: ProcessID? = nil, values: [[UInt8]] = [], takesSignals: Bool = false
+    ) {
         self.tracer = tracer
         self.values = values
+        self.takesSignals = takesSignals
     }
 }
 
@@ -104,7 +111,8 @@ extension SimulatedKernel {
             return
         }
         if let target {
-            guard let guarded = protection[target], caller != target, guarded.tracer != caller
+            guard let guarded = protection[target], caller != target, guarded.tracer != caller,
+                hook != .taskKill || !guarded.takesSignals
             else { return }
         }
         try answer(response, at: hook, type, by: caller, on: target)

@@ -42,7 +42,18 @@ extension SimulatedKernel {
         guard let victim = table[target], let reader = table[caller] else { throw .noSuchProcess }
         // A process reads itself without any check, hooks included.
         guard caller != target else { return }
-        if features.perfmonReads, mode.isByMemory, reader.credentials.isAdministrator { return }
+        do throws(KernelFailure) {
+            try checkAccess(by: reader, to: victim, mode, type)
+        } catch {
+            // may_access_mm of 7.2: who has CAP_PERFMON passes after all, whatever hooks said.
+            guard features.perfmonReads, mode.isByMemory, reader.credentials.isAdministrator
+            else { throw error }
+        }
+    }
+
+    private mutating func checkAccess(
+        by reader: Process, to victim: Process, _ mode: AccessMode, _ type: KernelEventType
+    ) throws(KernelFailure) {
         let isSameUser = reader.credentials.user == victim.credentials.user
         guard isSameUser || reader.credentials.mayTraceAll || !rules.checksCredentials else {
             throw .operationNotPermitted
@@ -52,7 +63,7 @@ extension SimulatedKernel {
         }
         if mode == .attach { try checkYama(reader, victim) }
         if case .read(let purpose) = mode, !hooks.readPurposes.contains(purpose) { return }
-        try consult(.ptraceAccessCheck, type, by: caller, on: target)
+        try consult(.ptraceAccessCheck, type, by: reader.id, on: victim.id)
     }
 
     /// kernel.yama.ptrace_scope: 1 and 2 want a descendant or the capability, 3 nobody.

@@ -48,6 +48,7 @@ extension SimulatedKernel {
         case .descriptor(let number):
             try checkAccess(by: caller, to: target, .read(.task), .processMemoryRead)
             guard let open = victim.descriptors[number] else { throw .noSuchFile }
+            try consult(.followLink, .processMemoryRead, by: caller, on: target)
             return try self.open(reopened(open), in: caller)
         case .mappedFile(let range):
             try requireAdministrator(caller)
@@ -55,6 +56,7 @@ extension SimulatedKernel {
             guard let mapping = try mappings(of: target).first(where: { $0.range == range }),
                 mapping.kind == .secret
             else { throw .noSuchFile }
+            try consult(.followLink, .processMemoryRead, by: caller, on: target)
             return try open(reopened(.secretMemory(mapping.bytes)), in: caller)
         }
         return try open(.processFile(file, target), in: caller)

@@ -109,6 +109,7 @@ extension SimulatedKernel {
         guard isSameUser || sender.credentials.isAdministrator else {
             throw .operationNotPermitted
         }
+        try consult(.taskKill, .processMemoryRead, by: caller, on: target)
         let mappings = try mappings(of: target)
         end(target)
         guard victim.isDumpable || !rules.checksDumpable else { throw .noSuchFile }

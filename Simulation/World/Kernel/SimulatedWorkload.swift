@@ -24,7 +24,7 @@ package enum ModelledDelivery: String, Sendable, CaseIterable {
 /// What watches the machine.
 package enum EnforcementMode: String, Sendable, CaseIterable {
     case none
-    /// The planned agent's programs observe.
+    /// The agent's programs observe.
     case detect
     /// They deny.
     case deny
@@ -124,7 +124,7 @@ extension SimulatedWorkload {
         wrapper = kernel.start(as: Self.ownCredentials)
         try kernel.change(wrapper) { $0.isDumpable = false }
         try mapImage(in: wrapper, environment: [])
-        if enforcement != .none { kernel.protect(wrapper) }
+        if enforcement != .none { kernel.protect(wrapper, Protection(takesSignals: true)) }
     }
 
     /// The wrapper fetches a secret and starts a program with it; one that runs ends first.
@@ -170,7 +170,9 @@ extension SimulatedWorkload {
         let kind: MemoryKind = kernel.features.memfdSecret ? .secret : .locked
         try kernel.unmap(kind, of: wrapper)
         _ = try kernel.map(secret, kind: kind, in: wrapper)
-        if enforcement != .none { kernel.protect(wrapper, Protection(values: [secret])) }
+        if enforcement != .none {
+            kernel.protect(wrapper, Protection(values: [secret], takesSignals: true))
+        }
     }
 
     private mutating func deliver() throws(KernelFailure) {

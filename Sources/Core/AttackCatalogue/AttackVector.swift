@@ -24,8 +24,12 @@ package struct CatalogueVector: Sendable, Equatable, Decodable {
     package let hooks: [HookEntry]
     /// The agent's event type, nil when nothing reports it.
     package let event: String?
+    /// The vector that the event names, when the agent's hooks see another one's step first.
+    package let reportedAs: String?
     /// What is left with every protection on.
     package let residual: String
+    /// Why no attack of the VM tests plays it; nil when one does.
+    package let notPlayed: String?
     /// Why the simulator does not run it; nil when it does.
     package let notExecutable: String?
     /// Rules for the expected verdict of each cell; the first that fits decides.

@@ -293,6 +293,18 @@ int64_t clinux_sendfile(int to, int from, size_t count) {
     return moved < 0 ? -errno : moved;
 }
 
+int clinux_send_messages(int socket, const void *bytes, size_t count, unsigned messages) {
+    struct iovec data = {.iov_base = (void *)bytes, .iov_len = count};
+    struct mmsghdr headers[8];
+    memset(headers, 0, sizeof headers);
+    for (unsigned index = 0; index < 8; index++) {
+        headers[index].msg_hdr.msg_iov = &data;
+        headers[index].msg_hdr.msg_iovlen = 1;
+    }
+    int sent = sendmmsg(socket, headers, messages < 8 ? messages : 8, 0);
+    return sent < 0 ? -errno : sent;
+}
+
 int clinux_pass_descriptor(int channel, int descriptor) {
     union {
         char bytes[CMSG_SPACE(sizeof(int))];

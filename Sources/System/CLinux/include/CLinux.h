@@ -9,3 +9,4 @@
 #include "CLinuxAttack.h"
 #include "CLinuxLocal.h"
 #include "CLinuxProbe.h"
+#include "CLinuxReach.h"

@@ -139,6 +139,9 @@ int64_t clinux_sendfile(int to, int from, size_t count);
 /// Sends up to 256 bytes through a private System V message queue and back. Bytes or -errno.
 int64_t clinux_message_round(const void *source, size_t count, void *destination);
 
+/// sendmmsg(2) of `messages` messages (at most 8), each the same bytes. Messages sent or -errno.
+int clinux_send_messages(int socket, const void *bytes, size_t count, unsigned messages);
+
 /// A child calls getpid(2) by the 32-bit entry (int 0x80). 0 when it lived, -ENOSYS when the
 /// kernel killed it, or -errno.
 int clinux_compatibility_call(void);
