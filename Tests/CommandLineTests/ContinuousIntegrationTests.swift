@@ -49,8 +49,8 @@ struct ContinuousIntegrationTests {
         let ran = run.output.split(separator: "\n").filter { $0.hasPrefix("=== ") }
         #expect(
             ran.dropLast() == [
-                "=== check", "=== test", "=== simulation", "=== demo", "=== vm-test",
-                "=== evidence-report",
+                "=== check", "=== test", "=== simulation", "=== simulation-of-commit",
+                "=== demo", "=== vm-test", "=== evidence-report",
             ])
         #expect(run.status == 1 && run.output.hasSuffix("\n0 passed, 6 failed\n"), "\(run)")
     }
