@@ -16,7 +16,14 @@ STATIC_FLAGS := -c release --scratch-path $(STATIC) -Xswiftc -static-executable 
 	-Xlinker -s
 STATIC_PROGRAMS := cloudtaser-wrapper cloudtaser-agent attack demo-application guest-init
 PROGRAMS := cloudtaser-wrapper cloudtaser
-SOURCES := $(shell find Sources Simulation vm-tests Tests bpf -type f 2>/dev/null) Package.swift
+# What each program is built from: an edited test builds no wrapper.
+BUILT_FROM_cloudtaser-wrapper := Sources
+BUILT_FROM_cloudtaser := Sources Simulation
+BUILT_FROM_attack := Sources vm-tests
+BUILT_FROM_demo-application := Sources vm-tests
+BUILT_FROM_guest-init := Sources Simulation vm-tests Tests/Support
+sources = $(shell find $(BUILT_FROM_$(1)) -type f -not -name '*.py' -not -name '*.pyc') \
+	Package.swift Package.resolved
 SWIFT_FOLDERS := Package.swift Sources Simulation Tests vm-tests
 EVIDENCE := build/evidence
 
@@ -32,14 +39,17 @@ setup: ## Install what building and testing needs (Debian packages; needs root o
 .PHONY: build
 build: $(addprefix build/,$(PROGRAMS)) ## Build every release program into build/
 
-build/cloudtaser: $(SOURCES)
+build/cloudtaser: $(call sources,cloudtaser)
 	swift build -c release --product cloudtaser
 	@mkdir -p build && cp "$$(swift build -c release --show-bin-path)/cloudtaser" $@.new && mv $@.new $@
 
 # Goes into every injected container: its size is a promise.
 WRAPPER_BYTES_MAX := 12000000
 
-$(addprefix build/,$(STATIC_PROGRAMS)): build/%: $(SOURCES)
+$(foreach program,$(STATIC_PROGRAMS),\
+	$(eval build/$(program): $(call sources,$(program))))
+
+$(addprefix build/,$(STATIC_PROGRAMS)): build/%:
 	swift build $(STATIC_FLAGS) --product $*
 	@mkdir -p build && cp "$$(swift build $(STATIC_FLAGS) --show-bin-path)/$*" $@.new && mv $@.new $@
 	@touch $@

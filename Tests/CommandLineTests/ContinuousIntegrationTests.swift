@@ -11,6 +11,15 @@ struct ContinuousIntegrationTests {
         bad: ; @echo "1 passed, 3 failed"; exit 1
         silent: ; @:
         broken: ; @echo "demo: the application is gone"; exit 1
+        demo: ; @echo "0 passed, 0 failed"
+        simulation:
+        \t@echo "seeds         2 from 1"; echo "failures      0"
+        \t@echo "canaries      2 red of 2"; exit 0
+        test: ; @:
+        vm-test: ; @echo "no kernel"
+        seeds:
+        \t@echo "seeds         5 from 1"; echo "failures      2"
+        \t@echo "canaries      5 red of 6"; exit 1
         swift: ; @echo "Test run with 7 tests in 2 suites passed after 1.5 seconds."
 
         """
@@ -35,11 +44,26 @@ struct ContinuousIntegrationTests {
             (["good"], "2 passed, 0 failed", 0), (["silent"], "0 passed, 0 failed", 0),
             (["swift", "good"], "9 passed, 0 failed", 0), (["bad"], "1 passed, 3 failed", 1),
             (["broken"], "0 passed, 1 failed", 1), (["good", "broken"], "2 passed, 1 failed", 1),
-            (["nowhere"], "0 passed, 1 failed", 1),
+            (["nowhere"], "0 passed, 1 failed", 1), (["seeds"], "8 passed, 3 failed", 1),
         ])
     func counts(stages: [String], last: String, status: Int32) throws {
         let run = try run(stages)
         #expect(run.output.hasSuffix("\n\(last)\n"), "\(run)")
+        #expect(run.status == status)
+    }
+
+    @Test(
+        "A stage that tests and counts nothing fails; control: one that counts, and others",
+        arguments: [
+            (["test"], "0 passed, 1 failed", 1), (["vm-test"], "0 passed, 1 failed", 1),
+            (["demo"], "0 passed, 1 failed", 1), (["simulation"], "4 passed, 0 failed", 0),
+            (["simulation", "silent"], "4 passed, 0 failed", 0),
+            (["simulation", "test", "silent", "demo"], "4 passed, 2 failed", 1),
+        ])
+    func countsNothing(stages: [String], last: String, status: Int32) throws {
+        let run = try run(stages)
+        #expect(run.output.hasSuffix("\n\(last)\n"), "\(run)")
+        #expect(run.output.contains("counted no test") == (status != 0), "\(run)")
         #expect(run.status == status)
     }
 
@@ -52,6 +76,7 @@ struct ContinuousIntegrationTests {
                 "=== check", "=== test", "=== simulation", "=== simulation-of-commit",
                 "=== demo", "=== vm-test", "=== evidence-report",
             ])
-        #expect(run.status == 1 && run.output.hasSuffix("\n0 passed, 6 failed\n"), "\(run)")
+        // Two that are not in this Makefile, three that count nothing, and one that counts four.
+        #expect(run.status == 1 && run.output.hasSuffix("\n4 passed, 5 failed\n"), "\(run)")
     }
 }

@@ -69,7 +69,11 @@ final class AddressSpace {
     let systemCallInstruction: UInt64
     var members: Set<pid_t> = []
     /// This memory was made dumpable for an exec's sake, and must not stay so.
-    var isRaised = false
+    var isRaised = false {
+        didSet { wasRaised = wasRaised || isRaised }
+    }
+    /// It has been at some time. A fork may have copied it then, and tell of it later.
+    private(set) var wasRaised = false
     /// Execs under way that need it dumpable.
     var raisedCount = 0
     /// The task that was interrupted to make it undumpable again.
@@ -90,7 +94,7 @@ final class AddressSpace {
     func forked() -> AddressSpace {
         let space = AddressSpace(
             area: area, hasRegion: hasRegion, systemCallInstruction: systemCallInstruction)
-        space.isRaised = isRaised
+        space.isRaised = wasRaised
         return space
     }
 }
@@ -106,4 +110,8 @@ final class SlotPool {
 
     func take() -> Int? { free.popLast() }
     func giveBack(_ slot: Int) { free.append(slot) }
+    /// Takes who waits for a slot off the list, when there is one.
+    func nextWaiting() -> pid_t? {
+        free.isEmpty || waiting.isEmpty ? nil : waiting.removeFirst()
+    }
 }

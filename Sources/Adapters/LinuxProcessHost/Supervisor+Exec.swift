@@ -12,7 +12,7 @@ extension Supervisor {
         do throws(StepFailure) {
             try prepare(task)
         } catch {
-            killProcess(of: task, because: error)
+            giveUp(on: task, because: error)
         }
     }
 
@@ -141,9 +141,19 @@ extension Supervisor {
         changed.orig_rax = UInt64(SystemCallNumber.prctl)
         (changed.rdi, changed.rsi, changed.rdx) = (UInt64(PR_SET_DUMPABLE), 1, 0)
         (changed.r10, changed.r8) = (0, 0)
+        // Booked first: who shares the memory stays behind when a step fails.
+        tasks[task]?.exec?.raisedDumpable = true
+        tasks[task]?.space.raisedCount += 1
+        tasks[task]?.space.isRaised = true
         try take(.raiseDumpable) {
             let set = tracee.setRegisters(changed)
             return set < 0 ? set : runToSystemCallStop(tracee)
+        }
+        var left = Registers()
+        try take(.raiseDumpable) { tracee.registers(into: &left) }
+        // Another thread's new image, in the leader's place, comes out of an exec.
+        guard left.orig_rax == changed.orig_rax else {
+            throw StepFailure(step: .raiseDumpable, errorNumber: EPROTO)
         }
         var again = registers
         // Back onto the two bytes of the syscall instruction.
@@ -151,9 +161,6 @@ extension Supervisor {
         again.rax = registers.orig_rax
         again.orig_rax = UInt64(bitPattern: -1)
         try take(.raiseDumpable) { tracee.setRegisters(again) }
-        tasks[task]?.exec?.raisedDumpable = true
-        tasks[task]?.space.raisedCount += 1
-        tasks[task]?.space.isRaised = true
         try take(.resumeExec) { tracee.resume(signal: 0, toSystemCall: false) }
     }
 
@@ -165,6 +172,11 @@ extension Supervisor {
             counters.failedExecs += 1
             var registers = Registers()
             try take(.restoreEnvironmentRegister) { tracee.registers(into: &registers) }
+            // The image of another thread may be here instead, in the place of a leader that it
+            // has ended: without values, and its stop passed over.
+            guard (-4095 ... -1).contains(Int64(bitPattern: registers.rax)) else {
+                throw StepFailure(step: .restoreEnvironmentRegister, errorNumber: EPROTO)
+            }
             if exec.isExecveat {
                 registers.r10 = exec.callersArray
             } else if !exec.isLaunch {
@@ -181,7 +193,7 @@ extension Supervisor {
             }
             try finishExec(task, tracee)
         } catch {
-            killProcess(of: task, because: error)
+            giveUp(on: task, because: error)
         }
     }
 
@@ -203,18 +215,19 @@ extension Supervisor {
         releaseSlot(of: known)
         tasks[task]?.exec = nil
         tasks[task]?.machine.execEnded()
+        if known.exec?.raisedDumpable == true { known.space.raisedCount -= 1 }
+        settleDumpable(known.space)
         if let mask = known.exec?.heldMask {
             try take(.restoreSignals) { tracee.setSignalMask(mask) }
         }
         try letGo(task, tracee)
     }
 
-    /// Gives the slot to the next exec that waits for one.
+    /// Gives the slot to the next exec that waits for one, and still needs it.
     func releaseSlot(of task: TracedTask) {
         guard let slot = task.exec?.slot else { return }
         task.space.slots.giveBack(slot)
-        guard !task.space.slots.waiting.isEmpty else { return }
-        prepareExec(task.space.slots.waiting.removeFirst())
+        while let next = task.space.slots.nextWaiting() { prepareExec(next) }
     }
 
     /// Back to its own: traced on (attached), or not at all.

@@ -70,7 +70,8 @@ extension Supervisor {
             settleDumpable(known.space)
             try take(.resumeImage) { tracee.resume(signal: 0, toSystemCall: false) }
         } catch {
-            killProcess(of: task, because: error)
+            // A thread that the exec of another one has ended takes nobody with it.
+            if error.errorNumber != ESRCH { killProcess(of: task, because: error) }
         }
     }
 
@@ -149,24 +150,49 @@ extension Supervisor {
     /// such exec, one who stays behind takes the flag back for all.
     func settleDumpable(_ space: AddressSpace) {
         guard space.isRaised, space.raisedCount == 0, space.lowering == nil else { return }
-        let idle = space.members.first { tasks[$0]?.machine.phase == .running }
+        let idle = space.members.first {
+            tasks[$0]?.machine.phase == .running && tasks[$0]?.exec == nil
+        }
         // Without one, every member is in an exec; the next to leave or to fail comes here.
         guard let idle, Tracee(task: idle).interrupt() >= 0 else { return }
         space.lowering = idle
     }
 
+    /// The interrupted member stops. True when that was the interruption, and it went on.
+    ///
+    /// Any other stop uses the interruption up (ptrace_stop, kernel/signal.c): its fork tells of
+    /// the child and then nobody would stop it for the flag.
+    func continueLowering(_ space: AddressSpace, _ task: pid_t, _ stop: Stop) -> Bool {
+        switch stop {
+        case .trap, .groupStop:
+            makeUndumpable(task, stop)
+            return true
+        case .fork, .vfork, .clone, .vforkDone, .signal, .unknown:
+            // Before it goes on, so that it comes no further than to its next instruction.
+            if Tracee(task: task).interrupt() < 0 { space.lowering = nil }
+        case .seccomp, .systemCall, .exec, .exited, .killed:
+            // Itself in an exec or gone: the next who can is asked.
+            space.lowering = nil
+        }
+        return false
+    }
+
     /// The interrupted member's stop: PR_SET_DUMPABLE 0, then on as if nothing had been.
     ///
     /// Its own call may have been interrupted. Whether that call restarts is the kernel's
-    /// decision and depends on pending signals, so the task passes through a second stop.
-    func makeUndumpable(_ task: pid_t) {
+    /// decision and depends on pending signals, so the task passes through a second stop, which
+    /// is a group-stop again where this one was.
+    private func makeUndumpable(_ task: pid_t, _ stop: Stop) {
         guard let known = tasks[task] else { return }
         let tracee = Tracee(task: task)
         known.space.lowering = nil
         do throws(StepFailure) {
             guard known.space.raisedCount == 0 else {
                 // Another exec has begun meanwhile; its end comes back to this.
-                try take(.resumeImage) { tracee.resume(signal: 0, toSystemCall: false) }
+                try take(.resumeImage) {
+                    stop == .trap
+                        ? tracee.resume(signal: 0, toSystemCall: false) : tracee.listen()
+                }
                 return
             }
             var mask: UInt64?
@@ -180,7 +206,7 @@ extension Supervisor {
             try take(.resumeImage) { tracee.interrupt() }
             try take(.resumeImage) { tracee.resume(signal: 0, toSystemCall: false) }
         } catch {
-            killProcess(of: task, because: error)
+            giveUp(on: task, because: error)
         }
     }
 }

@@ -34,15 +34,14 @@ extension Supervisor {
             if stop.isEnd { programEnded(stop) }
             return
         }
-        if stop == .trap, let space = tasks[task]?.space, space.lowering == task {
-            makeUndumpable(task)
-            return
-        }
+        let lowered = tasks[task].flatMap { $0.space.lowering == task ? $0.space : nil }
+        if let lowered, continueLowering(lowered, task, stop) { return }
         if tasks[task]?.machine.isBetweenExecs(at: stop) == true {
             counters.stopsBetweenExecs += 1
         }
         guard let action = tasks[task]?.machine.handle(stop) else { return }
         perform(action, task)
+        if let lowered { settleDumpable(lowered) }
     }
 
     private func perform(_ action: TaskStateMachine.Action, _ task: pid_t) {
@@ -70,7 +69,13 @@ extension Supervisor {
         guard Tracee(task: leader).eventMessage(into: &message) >= 0 else { return }
         let former = pid_t(message)
         guard former != leader, let state = tasks.removeValue(forKey: former) else { return }
-        if let replaced = tasks[leader] { replaced.space.members.remove(leader) }
+        if let replaced = tasks[leader] {
+            // Nobody tells of its end, which may have been in the midst of an exec of its own.
+            replaced.space.members.remove(leader)
+            replaced.space.slots.waiting.removeAll { $0 == leader }
+            leaveRaised(replaced, leader)
+            releaseSlot(of: replaced)
+        }
         state.space.members.remove(former)
         tasks[leader] = state
     }

@@ -165,6 +165,16 @@ final class Supervisor: ProgramTree {
         return result
     }
 
+    /// A step failed for a task in its old image.
+    ///
+    /// One that has left its stop without us was killed, with its process or by the exec of
+    /// another thread of it, whose image is not to be killed for that. If it lives all the same,
+    /// the exec that it goes on with is a violation.
+    func giveUp(on task: pid_t, because failure: StepFailure) {
+        guard failure.errorNumber != ESRCH, Tracee(task: task).isInHandledStop else { return }
+        killProcess(of: task, because: failure)
+    }
+
     /// Fail closed: whatever runs under this process id dies before its next instruction.
     func killProcess(of task: pid_t, because failure: StepFailure) {
         let process = tasks[task]?.process ?? task

@@ -102,6 +102,18 @@ struct Tracee {
         return written == bytes.count ? written : -Int(EFAULT)
     }
 
+    /// Whether the task is in a stop, and in none that a wait has still to tell of: its number may
+    /// meanwhile be another thread's (execve(2) of a thread that is not the leader).
+    var isInHandledStop: Bool {
+        var registers = Registers()
+        guard self.registers(into: &registers) >= 0 else { return false }
+        var news = siginfo_t()
+        let events = WEXITED | WSTOPPED | WNOHANG | WNOWAIT | waitAllTasks
+        let asked = waitid(P_PID, id_t(task), &news, events)
+        // si_signo is 0 when there is nothing to tell.
+        return asked == 0 && news.si_signo == 0
+    }
+
     private func call(_ request: Int32, _ address: UInt, _ data: UInt) -> Int {
         clinux_ptrace(request, task, address, data)
     }

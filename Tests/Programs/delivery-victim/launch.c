@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -244,6 +245,8 @@ static const struct { const char *name; launcher *launch; int turns; } primitive
 };
 
 int run_primitive(const char *name) {
+    static int dumpable = -1;
+    if (dumpable < 0) dumpable = prctl(PR_GET_DUMPABLE);
     for (size_t i = 0; i < sizeof primitives / sizeof primitives[0]; i++) {
         if (strcmp(primitives[i].name, name)) continue;
         char label[128];
@@ -256,6 +259,7 @@ int run_primitive(const char *name) {
             }
         }
         snprintf(label, sizeof label, "%s/parent", name);
+        if (dumpable != 1) settled_dumpable();
         return report(label);
     }
     fprintf(stderr, "victim: no primitive %s\n", name);

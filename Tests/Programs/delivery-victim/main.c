@@ -40,6 +40,13 @@ int main(int count, char **arguments) {
     if (!strcmp(what, "unshare-network") && count > 2) return unshare_network(arguments + 2);
     if (!strcmp(what, "deny") && count > 3) return deny(arguments[2], arguments + 3);
     if (!strcmp(what, "occupy-listener") && count > 2) return occupy_listener(arguments + 2);
+    if (!strcmp(what, "fork-beside-execs")) return fork_beside_execs(number(arguments, count, 2));
+    if (!strcmp(what, "refuse-exec")) return refuse_exec();
+    if (!strcmp(what, "lose-child-in-exec")) return lose_child_in_exec();
+    if (!strcmp(what, "stop-during-exec")) return stop_during_exec();
+    if (!strcmp(what, "check")) return check_image(count > 2 ? arguments[2] : "");
+    if (!strcmp(what, "watch-exec")) return watch_exec(number(arguments, count, 2));
+    if (!strcmp(what, "race-execs")) return race_execs(number(arguments, count, 2));
     if (!strcmp(what, "probe")) return probe();
     fprintf(stderr, "usage: victim WHAT ARGS...\n");
     return 2;

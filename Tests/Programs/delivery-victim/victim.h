@@ -61,3 +61,12 @@ int probe(void);
 int unshare_network(char **arguments);
 int deny(const char *call, char **arguments);
 int occupy_listener(char **arguments);
+/// PR_GET_DUMPABLE, after a wait for it to be other than 1.
+int settled_dumpable(void);
+int fork_beside_execs(int count);
+int refuse_exec(void);
+int lose_child_in_exec(void);
+int stop_during_exec(void);
+int race_execs(int count);
+int check_image(const char *dumpable);
+int watch_exec(int count);
