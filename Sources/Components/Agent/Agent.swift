@@ -96,6 +96,8 @@ package struct Agent<
 
     /// All of the new policy or nothing of it.
     private mutating func reload() {
+        // What the old policy judged is told before the new one.
+        takeRecords()
         let settings: PolicySettings
         let policy: EnforcementPolicy
         do throws(PolicySourceFailure) { settings = try policySource.read() } catch {
