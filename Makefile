@@ -18,12 +18,13 @@ STATIC_PROGRAMS := cloudtaser-wrapper cloudtaser-agent attack demo-application g
 PROGRAMS := cloudtaser-wrapper cloudtaser
 # What each program is built from: an edited test builds no wrapper.
 BUILT_FROM_cloudtaser-wrapper := Sources
+BUILT_FROM_cloudtaser-agent := Sources
 BUILT_FROM_cloudtaser := Sources Simulation
 BUILT_FROM_attack := Sources vm-tests
 BUILT_FROM_demo-application := Sources vm-tests
 BUILT_FROM_guest-init := Sources Simulation vm-tests Tests/Support
 sources = $(shell find $(BUILT_FROM_$(1)) -type f -not -name '*.py' -not -name '*.pyc') \
-	Package.swift Package.resolved
+	Package.swift $(wildcard Package.resolved)
 SWIFT_FOLDERS := Package.swift Sources Simulation Tests vm-tests
 EVIDENCE := build/evidence
 

@@ -87,6 +87,29 @@ import Testing
                 || run.errors.contains("cannot listen on /nowhere/agent.sock"))
     }
 
+    @Test func `is started by its unit with flags that it knows, and capabilities that it needs`()
+        throws
+    {
+        let path = Checkout.root + "deploy/systemd/cloudtaser-agent.service"
+        let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+        func value(_ name: String) throws -> [Substring] {
+            let line = try #require(lines.first { $0.hasPrefix(name + "=") })
+            return line.dropFirst(name.utf8.count + 1).split(separator: " ")
+        }
+        let words = try value("ExecStart").dropFirst().map(String.init)
+        #expect(words.first == "run")
+        let help = try Self.run("help").output
+        for flag in words where flag.hasPrefix("--") { #expect(help.contains("  \(flag) ")) }
+        // Another file, that is not there: no agent may come of a test.
+        let flags = words.map { $0.hasPrefix("/") ? "/nowhere" + $0 : $0 }
+        let run = try ProgramRun("cloudtaser-agent", flags, environment: [:])
+        #expect(run.status == 64 && run.errors.contains("agent.conf: No such file"), "\(run)")
+        let capabilities = try value("CapabilityBoundingSet")
+        for needed in ["CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN"] {
+            #expect(capabilities.contains { $0 == needed }, "\(needed)")
+        }
+    }
+
     @Test func `says of its self-test what was seen, or that nothing is denied`() throws {
         for words in [["self-test"], ["self-test", "-o", "json"]] {
             let run = try ProgramRun("cloudtaser-agent", words, environment: [:])

@@ -96,6 +96,7 @@ private func refusal(_ words: String...) -> String {
             switch AgentInvocation(words) {
             case .run(_, let words): "run \(words.joined(separator: " "))"
             case .selfTest(let json): "self-test \(json)"
+            case .uninstall(let pins): "uninstall \(pins)"
             case .help: "help"
             case .version: "version"
             case .refused(let text): "refused: \(text)"
@@ -104,6 +105,9 @@ private func refusal(_ words: String...) -> String {
         #expect(kind("run", "--mode", "detect") == "run --mode detect")
         #expect(kind("run", "--help") == "help" && kind("help") == "help" && kind("-h") == "help")
         #expect(kind("version") == "version" && kind("--version") == "version")
+        #expect(kind("uninstall") == "uninstall /sys/fs/bpf")
+        #expect(kind("uninstall", "--pins", "/p") == "uninstall /p")
+        #expect(kind("uninstall", "now").hasPrefix("refused: 'uninstall' knows '--pins PATH'"))
         #expect(kind("self-test") == "self-test false")
         #expect(kind("self-test", "-o", "json") == "self-test true")
         #expect(kind("self-test", "--output", "json") == "self-test true")

@@ -262,6 +262,14 @@ import Testing
             ])
     }
 
+    @Test func `comes after the records of the policy before it`() throws {
+        let bench = Bench()
+        bench.kernel.records = [.fake(1)]
+        var agent = bench.agent()
+        agent.handle(.reload)
+        #expect(bench.recorder.records.count == 1)
+    }
+
     @Test func `of the same policy changes nothing`() throws {
         let bench = Bench()
         try Self.reload(bench) { _ in }

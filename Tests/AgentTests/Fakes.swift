@@ -59,6 +59,19 @@ final class FakeKernel: Enforcement {
         return true
     }
 
+    var left = 0
+    var untoldLoss: UInt64 = 0
+    var earlier: [EnrolledWorkload] = []
+
+    func workloads() throws(EnforcementFailure) -> [EnrolledWorkload] { earlier }
+
+    func takeUntoldLoss() throws(EnforcementFailure) -> UInt64 {
+        defer { untoldLoss = 0 }
+        return untoldLoss
+    }
+
+    func leaveToSuccessor() throws(EnforcementFailure) { left += 1 }
+
     func tasks(of id: EnrolmentID) throws(EnforcementFailure) -> Int { living[id, default: 0] }
 
     func setPolicy(
@@ -117,6 +130,8 @@ final class FakeRecorder: EnforcementRecorder {
     func started(
         tier: EnforcementTier, denied: Int, open: [VectorNumber], generation: UInt32
     ) { told.append("started \(tier.word) \(denied) \(open) \(generation)") }
+
+    func lost(whileAway count: UInt64) { told.append("lost \(count)") }
 
     func stopped(signal: Int32) { told.append("stopped \(signal)") }
 

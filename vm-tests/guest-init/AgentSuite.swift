@@ -13,7 +13,9 @@ struct AgentSuite {
 
     func run(hasSecretMemory: Bool, seed: UInt64) {
         selfTest()
-        guard let agent = RunningAgent(["--events-per-second", "0", "--pins", "none"]) else {
+        let surroundings = AgentReload()
+        let flags = ["--events-per-second", "0", "--pins", "none"] + AgentReload.flags
+        guard let agent = RunningAgent(flags) else {
             return report("VM-EBPF-10", "start", "the agent said nothing", false, "", true)
         }
         registration(agent)
@@ -21,6 +23,8 @@ struct AgentSuite {
         wrapped(hasSecretMemory: hasSecretMemory, seed: seed)
         observation()
         privileges(agent)
+        syslog(surroundings)
+        reload(agent)
         ending(agent)
     }
 
@@ -132,6 +136,47 @@ struct AgentSuite {
                 + "\(status.utf8.count) bytes",
             ready.hasPrefix("HTTP/1.1 200") && hasMetrics && status.contains("\"selfTest\":["),
             "a path that is none: \(missing.prefix(12))", missing.hasPrefix("HTTP/1.1 404"))
+    }
+
+    private func syslog(_ surroundings: borrowing AgentReload) {
+        // RFC 5424: facility audit (13), severity notice (5).
+        let start = surroundings.message { $0.contains("\"type\":\"AGENT_START\"") }
+        let parts = start?.split(separator: " ", maxSplits: 7).map(String.init) ?? []
+        report(
+            "VM-EBPF-10", "events to syslog", parts.prefix(7).joined(separator: " "),
+            parts.count == 8 && parts.first == "<109>1" && parts[3] == "cloudtaser-agent"
+                && parts[5] == "AGENT_START" && parts[7].hasPrefix("{"), "", true)
+    }
+
+    /// SIGHUP: the file's policy is in force, a wrong one is not.
+    private func reload(_ agent: RunningAgent) {
+        guard let child = registrant() else { return }
+        child.send("register")
+        _ = child.readLine()
+        let before = SelfTest.reads(child.pid)
+        AgentReload.configure("mode detect")
+        kill(agent.pid, SIGHUP)
+        let change = agent.line { $0.contains("\"type\":\"POLICY_CHANGE\"") } ?? "no event"
+        let after = SelfTest.reads(child.pid)
+        // A record of the old policy may still be on its way.
+        let observed = agent.line {
+            $0.contains("\"vector\":\"AV-044\"") && $0.contains("\"verdict\":\"observed\"")
+        }
+        AgentReload.configure("mode strict")
+        kill(agent.pid, SIGHUP)
+        let failure = agent.line { $0.contains("\"type\":\"AGENT_FAILURE\"") } ?? "no event"
+        let status = HTTPProbe.get("/status")
+        kill(child.pid, SIGKILL)
+        child.reap()
+        report(
+            "VM-EBPF-10", "SIGHUP",
+            "mode detect: the read of environ gives \(SystemError.name(of: after)); a wrong file: "
+                + (failure.contains("line 2: --mode is one of") ? "refused" : failure),
+            change.contains("\"policyGeneration\":\"2\"") && after == 0
+                && observed != nil
+                && failure.contains("line 2: --mode is one of")
+                && status.contains("\"mode\":\"detect\",\"policyGeneration\":2,"),
+            "before, the same read gives \(SystemError.name(of: before))", before == EPERM)
     }
 
     /// What is left once the programs are loaded.

@@ -100,7 +100,7 @@ extension LibbpfKernel {
         return tier
     }
 
-    package func enrolled() throws(EnforcementFailure) -> [EnrolledWorkload] {
+    package func workloads() throws(EnforcementFailure) -> [EnrolledWorkload] {
         var found: [EnrolledWorkload] = []
         // No workload has this number: the walk starts with the first.
         var number: EnrolmentID = 0

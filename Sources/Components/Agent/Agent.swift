@@ -81,7 +81,7 @@ package struct Agent<
     /// What happened while no agent ran: who is enrolled, and what nobody could be told.
     private mutating func takeOver() {
         do throws(EnforcementFailure) {
-            enrolments.adopt(try kernel.enrolled(), at: time.monotonic())
+            enrolments.adopt(try kernel.workloads(), at: time.monotonic())
             let lost = try kernel.takeUntoldLoss()
             if lost > 0 { recorder.lost(whileAway: lost) }
         } catch { recorder.failed(error) }
@@ -113,6 +113,8 @@ package struct Agent<
 
     /// All of the new policy or nothing of it.
     private mutating func reload() {
+        // What the old policy judged is told before the new one.
+        takeRecords()
         let settings: PolicySettings
         let policy: EnforcementPolicy
         do throws(PolicySourceFailure) { settings = try policySource.read() } catch {

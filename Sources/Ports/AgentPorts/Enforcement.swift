@@ -232,7 +232,7 @@ package protocol Enforcement: ~Copyable {
     mutating func forget(_ id: EnrolmentID) throws(EnforcementFailure) -> Bool
 
     /// Workloads known to the programs, an earlier agent's too.
-    func enrolled() throws(EnforcementFailure) -> [EnrolledWorkload]
+    func workloads() throws(EnforcementFailure) -> [EnrolledWorkload]
 
     /// Records that found no room since this was last asked, by whichever agent.
     mutating func takeUntoldLoss() throws(EnforcementFailure) -> UInt64
