@@ -174,10 +174,12 @@ final class Bench {
     var settings = AgentSettings()
     var findings = [VectorFinding.denied("AV-008"), VectorFinding.denied("AV-044")]
 
-    func agent() -> Agent<FakeKernel, FakeHost, TestTime, FakeRecorder> {
+    func agent(
+        isAdopted: Bool = false
+    ) -> Agent<FakeKernel, FakeHost, TestTime, FakeRecorder> {
         Agent(
-            settings: settings, kernel: kernel, tier: .lsm, findings: findings, host: host,
-            time: time, recorder: recorder, policySource: source)
+            settings: settings, kernel: kernel, tier: .lsm, findings: findings,
+            isAdopted: isAdopted, host: host, time: time, recorder: recorder, policySource: source)
     }
 
     /// The answer to a registration of process `process`, over connection `process`.
