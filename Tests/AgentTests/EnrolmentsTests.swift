@@ -110,6 +110,15 @@ import Testing
         #expect(total.lost == 2 + 5 + 1)
     }
 
+    @Test func `have no gap before the first number of programs that ran already`() {
+        var totals = RecordTotals(continuing: true)
+        let added = [
+            EnforcementRecord.fake(900), .fake(5, processor: 1), .fake(902), .fake(7, processor: 1),
+        ].map { totals.add($0) }
+        #expect(added == [nil, nil, 901...901, 6...6])
+        #expect(totals.lost == 2)
+    }
+
     @Test func `count each processor for itself`() {
         let total = Self.total([
             .fake(1), .fake(1, processor: 1), .fake(2), .fake(4, processor: 1), .fake(3),

@@ -39,13 +39,18 @@ package struct RecordTotals: Sendable, Equatable {
     package private(set) var lost: UInt64 = 0
     private var sequences: [UInt32: UInt64] = [:]
 
-    package init() {}
+    private let isContinuing: Bool
+
+    /// - Parameter continuing: the programs numbered records before this agent took any, so the
+    ///   first number of a processor is no gap.
+    package init(continuing: Bool = false) { isContinuing = continuing }
 
     /// Returns the numbers that are missing before this record, nil when none are.
     package mutating func add(_ record: EnforcementRecord) -> ClosedRange<UInt64>? {
         let event = EventType(record.vector, record.verdict)
         byKind[Kind(event: event, verdict: record.verdict), default: 0] += 1
-        let last = sequences[record.processor, default: 0]
+        let before = isContinuing ? max(record.sequence, 1) - 1 : 0
+        let last = sequences[record.processor, default: before]
         guard record.sequence > last else { return nil }
         sequences[record.processor] = record.sequence
         let expected = last + 1
