@@ -20,7 +20,7 @@ package struct Agent<
     private let isAdopted: Bool
     private var policySource: any PolicySource
     private var enrolments = Enrolments()
-    private var totals = RecordTotals()
+    private var totals: RecordTotals
     private var nextTick: MonotonicTime
     private var generation: UInt32 = 1
     /// In force since generation `generation`.
@@ -41,6 +41,7 @@ package struct Agent<
         recorder: consuming Recorder, policySource: any PolicySource
     ) {
         self.isAdopted = isAdopted
+        totals = RecordTotals(continuing: isAdopted)
         self.settings = settings
         self.kernel = kernel
         self.tier = tier

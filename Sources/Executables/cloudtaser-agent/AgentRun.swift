@@ -18,7 +18,8 @@ extension AgentProgram {
     static func run(_ options: AgentOptions, _ source: OptionSource) -> Int32 {
         do throws(StartFailure) {
             let signal = try serve(options, source)
-            error("cloudtaser-agent: ended by signal \(signal); nothing is denied any more\n")
+            let rest = options.pins == nil ? "nothing is denied any more" : "its programs stay"
+            error("cloudtaser-agent: ended by signal \(signal); \(rest)\n")
             return 0
         } catch {
             self.error(error.text)
