@@ -141,7 +141,7 @@ let executables: [Target] = [
     program(
         "cloudtaser-agent", in: "Sources/Executables",
         [
-            "Agent", "AgentPorts", "AgentPrivileges", "AgentProtocol", "AgentSelfTest",
+            "Agent", "AgentPorts", "EventPorts", "AgentPrivileges", "AgentProtocol", "AgentSelfTest",
             "AgentSockets",
             "Enforcement",
             "EnforcementEvents", "EventIntegrity", "EventPipeline", "EventSinks", "LibbpfKernel",
@@ -218,7 +218,7 @@ let testSupport: [Target] = [
 let heapScanSupport: [Target] = [
     program(
         "agent-probe", in: "Tests/Support",
-        ["AgentPrivileges", "AgentSelfTest", "Enforcement", "Ports"]),
+        ["AgentPrivileges", "AgentSelfTest", "AgentPorts", "Enforcement", "Ports"]),
     program(
         "heap-scan-harness", in: "Tests/Support",
         [
@@ -303,7 +303,7 @@ let testTargets: [Target] = [
         ]),
     tests(
         "EnforcementEventsTests",
-        ["Enforcement", "EnforcementEvents", "EventIntegrity", "Ports", "TestKit"]),
+        ["Enforcement", "EnforcementEvents", "EventIntegrity", "TestKit"]),
     tests("EventIntegrityTests", ["EventIntegrity", "EnforcementEvents", "EventPorts"]),
     tests(
         "EventPipelineTests",

@@ -77,7 +77,7 @@ import Testing
         // A kernel that takes the programs must not make an agent of the test.
         let run = try Self.run(
             "run", "--config", file.path, "--lock-modules", "--socket", "/nowhere/agent.sock",
-            "--listen", "none",
+            "--listen", "none", "--pins", "none", "--successor", "any",
             "--events", "syslog:/dev/log", "--events", "otlp:http://127.0.0.1:4318/v1/logs",
             "--events", "syslog:tcp://[::1]:514", "--event-format", "ocsf",
             "--events-per-second", "0", "--heartbeat-seconds", "3600")
@@ -85,6 +85,12 @@ import Testing
         #expect(
             run.errors.contains("nothing is denied on this node: bpf(2) is not permitted")
                 || run.errors.contains("cannot listen on /nowhere/agent.sock"))
+    }
+
+    @Test func `says what a place for pins that is none needs`() throws {
+        let run = try Self.run("run", "--pins", "/tmp")
+        #expect(run.status == 1)
+        #expect(run.errors.contains("/tmp is no BPF file system. Mount one (mount -t bpf"))
     }
 
     @Test func `is started by its unit with flags that it knows, and capabilities that it needs`()

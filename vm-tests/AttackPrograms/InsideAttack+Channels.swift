@@ -4,6 +4,10 @@ import Glibc
 
 /// Ways out by messages, children and the standard streams.
 extension InsideAttack {
+    /// How often a child's arguments are looked at, and how long it waits between (µs).
+    private static let looksMax = 100
+    private static let lookMicro: UInt32 = 20_000
+
     /// Where a container's log is read.
     func standardOutput() -> (AttackOutcome, Int32) {
         var ends: [Int32] = [-1, -1]
@@ -63,11 +67,16 @@ extension InsideAttack {
             var status: Int32 = 0
             waitpid(child, &status, 0)
         }
-        guard case .success(let shown) = TargetProcess.read("/proc/\(child)/cmdline") else {
-            return (.absent, 0)
+        // posix_spawn returns when execve(2) has taken the new memory, before the arguments are in it.
+        for _ in 0..<Self.looksMax {
+            if case .success(let shown) = TargetProcess.read("/proc/\(child)/cmdline"),
+                let last = shown.split(separator: 0).last, last.elementsEqual(secret)
+            {
+                return (.leaked, 0)
+            }
+            usleep(Self.lookMicro)
         }
-        let last = shown.split(separator: 0).last ?? []
-        return (last.elementsEqual(secret) ? .leaked : .absent, 0)
+        return (.absent, 0)
     }
 
     /// A byte at a time, by children that end with it.

@@ -141,8 +141,8 @@ struct NeighbourSuite {
         report(
             "flood",
             "\(attempts) attempts in \(Self.floodSeconds) s, \(through) came through; counted "
-                + "\(counted) = \(told) events + \(held) held back + \(dropped) dropped; the agent's "
-                + "memory at most \(resident) KiB",
+                + "\(counted) = \(told) events + \(held) held back + \(dropped) dropped; the "
+                + "agent's memory at most \(resident) KiB",
             through == 0 && counted == attempts && counted == told + held + dropped
                 && resident < Self.residentKiBMax,
             "\(attackers.count) attackers ran", attackers.count == Self.flooders && attempts > 0)
@@ -181,8 +181,8 @@ private struct Counters {
     }
 }
 
-/// `/init flooder PID SECONDS`: opens the environment again and again, and prints how often, and how
-/// often it was let through.
+/// `/init flooder PID SECONDS`: opens the environment again and again, and prints how often, and
+/// how often it was let through.
 enum FlooderProgram {
     static func run(_ arguments: [String]) -> Never {
         guard arguments.count == 2, let pid = pid_t(arguments[0]), let seconds = Int(arguments[1])

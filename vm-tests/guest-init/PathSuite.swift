@@ -206,7 +206,7 @@ extension AttackOutcome {
 extension PlayedAttack {
     fileprivate init(_ vector: PathVector, _ result: PathResult, _ pair: HostagePair) {
         self.init(
-            name: vector.rawValue, reportedID: vector.reportedID, outcome: result.outcome,
+            name: "\(vector)", reportedID: vector.reportedID, outcome: result.outcome,
             errorNumber: result.errorNumber, detail: result.detail)
         switch vector {
         case .traceMe, .userFault, .ring: actors = [pair.idle.pid]

@@ -57,8 +57,8 @@ package struct SinkQueue: Sendable {
     package var count: Int { lines.count - first }
     package var byteCount: Int { bytes }
 
-    /// What the agent says about itself has room of its own: a flood of attacks must not keep its end
-    /// or the count of what was lost from being told.
+    /// What the agent says about itself has room of its own: a flood of attacks must not keep its
+    /// end or the count of what was lost from being told.
     package static let ownLinesMax = 256
 
     /// Takes the line or counts it as lost.

@@ -195,7 +195,7 @@ package enum EnforcementFailure: Error, Sendable, Equatable {
 
 /// Who may take the programs over when the agent was killed (`enum cbpf_successor`).
 package enum AgentSuccessor: UInt32, Sendable, CaseIterable {
-    /// Whoever executes the same file, device and inode. For an agent that is installed on the node.
+    /// Whoever executes the same file, device and inode: for an agent installed on the node.
     case sameFile = 0
     /// Any process that may use bpf(2). For an agent in a container, whose file is another one with
     /// each start of the container.

@@ -14,8 +14,8 @@ struct cbpf_agent;
 /// Opens bpf/agent.bpf.c; nothing is in the kernel yet. Returns 0 and the object, or -errno.
 int cbpf_agent_open(struct cbpf_agent **agent);
 
-/// Opens what `cbpf_agent_pin` left in `folder`. Programs cannot be chosen, loaded or attached then:
-/// they are. Returns 0 and the object, or -errno.
+/// Opens what `cbpf_agent_pin` left in `folder`. Programs cannot be chosen, loaded or attached
+/// then: they are. Returns 0 and the object, or -errno.
 int cbpf_agent_adopt(const char *folder, struct cbpf_agent **agent);
 
 /// Whether a BPF file system is mounted at the path (statfs(2)).
@@ -42,8 +42,8 @@ int64_t cbpf_agent_identities(
 /// -errno.
 int64_t cbpf_pinned_programs(const char *folder, uint32_t *programs, size_t capacity);
 
-/// Whether a program of this number is in the kernel. A link loses its number before it is detached,
-/// its program afterwards.
+/// Whether a program of this number is in the kernel. A link loses its number before it is
+/// detached, its program afterwards.
 bool cbpf_program_exists(uint32_t program);
 
 /// How many programs the object has.
