@@ -318,6 +318,8 @@ def comparison(runs, options):
     if len(refused) + len(wrong) < len(turned):
         print(f"the comparison took {len(turned) - len(refused)} cells that were turned round")
         return False
+    # Both forms of program are compared with the same cells.
+    compared = set(compared)
     minimum = matrix_comparison.committed_minimum(options.measured)
     whole = not options.only and not options.suites
     print(f"{len(compared)} cells compared with the simulated kernel, {len(wrong)} disagree"

@@ -67,7 +67,8 @@ extension InsideAttack {
             var status: Int32 = 0
             waitpid(child, &status, 0)
         }
-        // posix_spawn returns when execve(2) has taken the new memory, before the arguments are in it.
+        // posix_spawn returns when execve(2) has taken the new memory, before the arguments are
+        // in it.
         for _ in 0..<Self.looksMax {
             if case .success(let shown) = TargetProcess.read("/proc/\(child)/cmdline"),
                 let last = shown.split(separator: 0).last, last.elementsEqual(secret)
