@@ -15,7 +15,7 @@ STATIC_FLAGS := -c release --scratch-path $(STATIC) -Xswiftc -static-executable 
 	-Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=safe -Xlinker --no-eh-frame-hdr \
 	-Xlinker -s
 STATIC_PROGRAMS := cloudtaser-wrapper cloudtaser-agent attack demo-application guest-init
-PROGRAMS := cloudtaser-wrapper cloudtaser
+PROGRAMS := cloudtaser-wrapper cloudtaser-agent cloudtaser
 # What each program is built from: an edited test builds no wrapper.
 BUILT_FROM_cloudtaser-wrapper := Sources
 BUILT_FROM_cloudtaser-agent := Sources

@@ -141,7 +141,8 @@ let executables: [Target] = [
     program(
         "cloudtaser-agent", in: "Sources/Executables",
         [
-            "Agent", "AgentPorts", "EventPorts", "AgentPrivileges", "AgentProtocol", "AgentSelfTest",
+            "Agent", "AgentPorts", "EventPorts", "AgentPrivileges", "AgentProtocol",
+            "AgentSelfTest",
             "AgentSockets",
             "Enforcement",
             "EnforcementEvents", "EventIntegrity", "EventPipeline", "EventSinks", "LibbpfKernel",

@@ -68,7 +68,9 @@ package struct EnforcedVector: Sendable, Equatable {
 
     /// In ascending order of number.
     package static let all: [EnforcedVector] =
-        (workload("PTRACE_ATTACH", .deny, [1, 3, 16])
+        (workload("PTRACE_ATTACH", .deny, [1, 3])
+        // Some container runtimes exec into a container by a pidfd; memory stays guarded.
+        + workload("PTRACE_ATTACH", .detect, [16])
         + workload(
             "PROCMEM_READ", .deny,
             [4, 5, 6, 8, 9, 10, 11, 13, 14, 17, 18, 20, 46, 47, 49, 56])
