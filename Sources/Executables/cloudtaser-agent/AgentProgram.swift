@@ -10,17 +10,9 @@ import LinuxSystem
 import Ports
 
 enum AgentProgram {
-    static func out(_ text: String) { write(text, to: STDOUT_FILENO) }
-    static func error(_ text: String) { write(text, to: STDERR_FILENO) }
-
-    private static func write(_ text: String, to descriptor: Int32) {
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard written > 0 else { return }
-            rest = rest.dropFirst(written)
-        }
-    }
+    // Nobody who could be told is left when nobody reads.
+    static func out(_ text: String) { _ = WholeWrite.write(text, to: STDOUT_FILENO) }
+    static func error(_ text: String) { _ = WholeWrite.write(text, to: STDERR_FILENO) }
 
     /// The programs, in the kernel, and what the self-test showed of them.
     struct Loaded: ~Copyable {
