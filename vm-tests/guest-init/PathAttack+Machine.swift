@@ -15,7 +15,7 @@ extension PathAttack {
         case .deviceConfiguration: deviceConfiguration()
         case .moduleLoad: parsed(clinux_probe_module_file(), "finit_module")
         case .moduleAutoload: autoload()
-        case .kernelImageLoad: PathResult(clinux_probe_kexec(), .passed, "kexec_load")
+        case .kernelImageLoad: PathResult(clinux_probe_kexec_load(), .passed, "kexec_load")
         case .kernelImageFileLoad: parsed(clinux_probe_kexec_file(), "kexec_file_load")
         case .systemRequest:
             PathResult(opened("/proc/sysrq-trigger", O_WRONLY), .passed, "sysrq-trigger")

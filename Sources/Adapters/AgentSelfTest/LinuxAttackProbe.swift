@@ -110,7 +110,7 @@ package struct LinuxAttackProbe: AttackProbe, ~Copyable {
             let answer = -clinux_probe_module_file()
             return answer == ENOEXEC || answer == EINVAL ? 0 : answer
         },
-        68: { _ in -clinux_probe_kexec() },
+        68: { _ in -clinux_probe_kexec_load() },
     ]
 
     private static func open(_ target: ProcessID, _ file: String, _ flags: Int32) -> Int32 {

@@ -122,8 +122,6 @@ int clinux_probe_module_file(void) {
     return answer;
 }
 
-int clinux_probe_kexec(void) { return result(syscall(SYS_kexec_load, 0L, 0L, NULL, 0L)); }
-
 int clinux_probe_core_limit(pid_t pid) {
     struct rlimit limit;
     if (prlimit(pid, RLIMIT_CORE, NULL, &limit) < 0) return -errno;

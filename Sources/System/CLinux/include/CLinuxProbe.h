@@ -33,9 +33,6 @@ int clinux_probe_enter_namespaces(pid_t pid);
 /// finit_module(2) of a file that is no module. -errno; the hook is asked before the file is read.
 int clinux_probe_module_file(void);
 
-/// kexec_load(2) without segments. 0 or -errno.
-int clinux_probe_kexec(void);
-
 /// prlimit(2): writes the target's own RLIMIT_CORE back. 0 or -errno.
 int clinux_probe_core_limit(pid_t pid);
 
