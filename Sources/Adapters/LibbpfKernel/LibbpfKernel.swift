@@ -119,12 +119,12 @@ package struct LibbpfKernel: Enforcement, ~Copyable {
         var chosen: [Program] = []
         for index in 0..<cbpf_agent_program_count(agent) {
             let section = String(cString: cbpf_agent_section(agent, index))
-            let program = Program(index, section: section, tier)
+            let program = Program(index, of: agent, section: section, tier)
             cbpf_agent_choose(agent, index, program != nil)
             if let program { chosen.append(program) }
         }
-        let arguments = cbpf_kernel_function_arguments(
-            tier == .lsm ? "bpf_lsm_bpf" : "security_bpf")
+        let arguments = cbpf_agent_function_arguments(
+            agent, tier == .lsm ? "bpf_lsm_bpf" : "security_bpf")
         guard arguments > 0 else {
             throw .unsupported(
                 detail: "the kernel has no BTF of its own (CONFIG_DEBUG_INFO_BTF)")
@@ -169,17 +169,19 @@ package struct LibbpfKernel: Enforcement, ~Copyable {
 
 extension LibbpfKernel.Program {
     /// Nil when it is of the other form, or the kernel has no such hook.
-    fileprivate init?(_ index: Int, section: String, _ tier: EnforcementTier) {
+    fileprivate init?(
+        _ index: Int, of agent: OpaquePointer, section: String, _ tier: EnforcementTier
+    ) {
         let parts = section.split(separator: "/", maxSplits: 1)
         guard parts.count == 2 else { return nil }
         let (form, place) = (parts[0], String(parts[1]))
         let prefix = "security_"
         switch (form, tier) {
         case ("lsm", .lsm):
-            guard cbpf_kernel_function_arguments("bpf_lsm_" + place) >= 0 else { return nil }
+            guard cbpf_agent_function_arguments(agent, "bpf_lsm_" + place) >= 0 else { return nil }
             self.init(index: index, hook: place, isIterator: false)
         case ("fmod_ret", .modifyReturn):
-            guard cbpf_kernel_function_arguments(place) >= 0 else { return nil }
+            guard cbpf_agent_function_arguments(agent, place) >= 0 else { return nil }
             self.init(index: index, hook: String(place.dropFirst(prefix.count)), isIterator: false)
         case ("iter", _): self.init(index: index, hook: nil, isIterator: true)
         case ("fentry", _): self.init(index: index, hook: nil, isIterator: false)

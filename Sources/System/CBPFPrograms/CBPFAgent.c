@@ -27,6 +27,8 @@ static const char *const map_names[MAPS_MAX] = {
 struct cbpf_agent {
     // NULL for programs that were found pinned; then `folder` is where.
     struct bpf_object *object;
+    // The kernel's description of itself, several megabytes: NULL until it is asked for.
+    struct btf *btf;
     char folder[128];
     int maps[MAPS_MAX];
     int iterator;
@@ -236,15 +238,13 @@ void cbpf_agent_choose(struct cbpf_agent *agent, size_t index, bool load) {
     bpf_program__set_autoload(agent->programs[index], load);
 }
 
-int cbpf_kernel_function_arguments(const char *function) {
-    struct btf *btf = btf__load_vmlinux_btf();
-    if (btf == NULL) return -errno;
-    int id = btf__find_by_name_kind(btf, function, BTF_KIND_FUNC);
-    const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(btf, (uint32_t)id);
-    if (type != NULL) type = btf__type_by_id(btf, type->type);
-    int count = type == NULL ? -ENOENT : btf_vlen(type);
-    btf__free(btf);
-    return count;
+int cbpf_agent_function_arguments(struct cbpf_agent *agent, const char *function) {
+    if (agent->btf == NULL) agent->btf = btf__load_vmlinux_btf();
+    if (agent->btf == NULL) return -errno;
+    int id = btf__find_by_name_kind(agent->btf, function, BTF_KIND_FUNC);
+    const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(agent->btf, (uint32_t)id);
+    if (type != NULL) type = btf__type_by_id(agent->btf, type->type);
+    return type == NULL ? -ENOENT : btf_vlen(type);
 }
 
 int cbpf_agent_set_bpf_hook_arguments(struct cbpf_agent *agent, uint32_t count) {
@@ -258,6 +258,9 @@ int cbpf_agent_load(struct cbpf_agent *agent, char *message, size_t capacity) {
     message[0] = 0;
     message_start = message;
     message_left = capacity;
+    // Nobody asks any more, and it would stay as long as the agent does.
+    btf__free(agent->btf);
+    agent->btf = NULL;
     int result = bpf_object__load(agent->object);
     message_left = 0;
     return result;
@@ -374,6 +377,7 @@ void cbpf_agent_close(struct cbpf_agent *agent) {
         if (agent->maps[index] > 0) close(agent->maps[index]);
     if (agent->object == NULL && agent->iterator > 0) close(agent->iterator);
     bpf_object__close(agent->object);
+    btf__free(agent->btf);
     free(agent->programs);
     free(agent->links);
     free(agent);

@@ -55,8 +55,9 @@ const char *cbpf_agent_section(const struct cbpf_agent *agent, size_t index);
 /// Whether `cbpf_agent_load` loads the program at `index`.
 void cbpf_agent_choose(struct cbpf_agent *agent, size_t index, bool load);
 
-/// How many arguments the kernel's function has by its BTF, or -errno.
-int cbpf_kernel_function_arguments(const char *function);
+/// How many arguments the kernel's function has by its BTF, which is read once for the object, or
+/// -errno.
+int cbpf_agent_function_arguments(struct cbpf_agent *agent, const char *function);
 
 /// The value of `bpf_hook_arguments` in the object. Before loading only. Returns 0 or -errno.
 int cbpf_agent_set_bpf_hook_arguments(struct cbpf_agent *agent, uint32_t count);
