@@ -85,8 +85,8 @@ static __always_inline int on_sb_umount(struct vfsmount *mount, __u8 tier)
     return holds_pins(system) ? judge_machine(130, CBPF_HOOK_SB_UMOUNT, tier, 0, 0) : 0;
 }
 
-// The old call names what it moves by a path that no hook resolves; pins survive a move, and the
-// agent looks for them in every file system of its kind.
+// The old call names what it moves by a path that no hook resolves. Pins survive a move made by
+// another name for the place; the next agent then has to be told with --pins where they are.
 static __always_inline bool moves_pins(const char *source)
 {
     struct cbpf_guard *cell = guard_cell();

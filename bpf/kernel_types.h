@@ -26,17 +26,11 @@ typedef _Bool bool;
 #define BPF_MAP_TYPE_RINGBUF 27
 #define BPF_ANY 0
 #define BPF_NOEXIST 1
-#define BPF_F_RDONLY_PROG (1U << 7)
 
 // Commands of bpf(2) and program types that can read memory (include/uapi/linux/bpf.h), an ABI.
 enum bpf_command {
-    COMMAND_OBJ_PIN = 6,
-    COMMAND_OBJ_GET = 7,
     COMMAND_PROG_LOAD = 5,
-    COMMAND_PROG_GET_FD_BY_ID = 13,
-    COMMAND_MAP_GET_FD_BY_ID = 14,
     COMMAND_LINK_GET_FD_BY_ID = 30,
-    COMMAND_LINK_DETACH = 34,
 };
 
 // errno values (include/uapi/asm-generic/errno-base.h), an ABI.

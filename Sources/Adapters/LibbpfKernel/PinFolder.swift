@@ -35,7 +35,9 @@ package struct PinFolder: Sendable, Equatable {
 
     /// Lets go of what is pinned in a folder. The links go first: nothing is judged by half.
     static func remove(_ folder: String) throws(EnforcementFailure) {
-        let names = entries(of: folder).sorted { a, _ in a.hasPrefix("link_") }
+        let names = entries(of: folder).sorted {
+            $0.hasPrefix("link_") && !$1.hasPrefix("link_")
+        }
         for name in names where unlink("\(folder)/\(name)") != 0 {
             throw .systemCall("unlink of \(folder)/\(name)", errorNumber: errno)
         }
