@@ -22,10 +22,12 @@ typedef _Bool bool;
 #define BPF_MAP_TYPE_HASH 1
 #define BPF_MAP_TYPE_ARRAY 2
 #define BPF_MAP_TYPE_PERCPU_ARRAY 6
+#define BPF_MAP_TYPE_LRU_HASH 9
 #define BPF_MAP_TYPE_LRU_PERCPU_HASH 10
 #define BPF_MAP_TYPE_RINGBUF 27
 #define BPF_ANY 0
 #define BPF_NOEXIST 1
+#define BPF_F_NO_PREALLOC 1
 
 // Commands of bpf(2) and program types that can read memory (include/uapi/linux/bpf.h), an ABI.
 enum bpf_command {
@@ -56,6 +58,7 @@ enum bpf_command {
 enum bpf_func_id {
     BPF_FUNC_unspec = 0,
     BPF_FUNC_task_pt_regs = 175,
+    BPF_FUNC_loop = 181,
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -82,6 +85,7 @@ struct super_block {
 struct inode {
     struct super_block *i_sb;
     unsigned long i_ino;
+    unsigned short i_mode;
 };
 
 struct proc_inode {
@@ -183,6 +187,8 @@ struct task_struct {
 };
 
 struct pt_regs {
+    unsigned long di;
+    unsigned long dx;
     unsigned long si;
     unsigned long orig_ax;
 };
@@ -204,6 +210,56 @@ struct perf_event {
     struct perf_event_attr attr;
     struct hw_perf_event hw;
     struct pmu *pmu;
+};
+
+struct in6_addr;
+struct sock_common {
+    unsigned short skc_family;
+    __be16 skc_dport;
+    __be32 skc_daddr;
+    struct {
+    } skc_v6_daddr;
+};
+struct sock {
+    struct sock_common __sk_common;
+};
+struct socket {
+    short type;
+    struct file *file;
+    struct sock *sk;
+};
+
+struct iovec {
+    void *iov_base;
+    unsigned long iov_len;
+};
+struct bio_vec {
+    struct page *bv_page;
+    unsigned int bv_len;
+    unsigned int bv_offset;
+};
+struct iov_iter {
+    __u8 iter_type;
+    unsigned long iov_offset;
+    unsigned long count;
+    const struct iovec *iov;
+    const struct iovec *kvec;
+    const struct bio_vec *bvec;
+    void *ubuf;
+    unsigned long nr_segs;
+};
+// Since Linux 6.4.
+struct iov_iter___renamed {
+    const struct iovec *__iov;
+};
+struct msghdr {
+    void *msg_name;
+    int msg_namelen;
+    unsigned int msg_flags;
+    struct iov_iter msg_iter;
+};
+struct page {
+    unsigned long flags;
 };
 
 struct rlimit;
@@ -251,4 +307,11 @@ enum kernel_load_data_id {
     LOADING_MODULE,
     LOADING_KEXEC_IMAGE,
     LOADING_KEXEC_INITRAMFS,
+};
+enum iter_type {
+    ITER_NONE_OF_THESE = 100,
+    ITER_UBUF,
+    ITER_IOVEC,
+    ITER_KVEC,
+    ITER_BVEC,
 };
