@@ -75,6 +75,7 @@ let core: [Target] = [
     library("AttackCatalogue", in: "Sources/Core"),
     library("Enforcement", in: "Sources/Core"),
     library("AgentProtocol", in: "Sources/Core"),
+    library("LeakIndex", in: "Sources/Core", ["SecretMemory"]),
     library(
         "EnforcementEvents", in: "Sources/Core", ["Enforcement", "JSONFormat", "SecretMemory"]),
 ]
@@ -322,6 +323,7 @@ let testTargets: [Target] = [
         ]),
     tests("EnforcementTests", ["Enforcement", "TestKit"]),
     tests("AgentProtocolTests", ["AgentProtocol"]),
+    tests("LeakIndexTests", ["LeakIndex"]),
     tests("AgentClientTests", ["AgentClient", "AgentProtocol", "Ports"]),
     tests(
         "AgentTests",
