@@ -74,7 +74,9 @@ let core: [Target] = [
     library("Compliance", in: "Sources/Core"),
     library("AttackCatalogue", in: "Sources/Core"),
     library("Enforcement", in: "Sources/Core"),
-    library("AgentProtocol", in: "Sources/Core"),
+    library("Destinations", in: "Sources/Core"),
+    library("AgentProtocol", in: "Sources/Core", ["Destinations"]),
+    library("LeakIndex", in: "Sources/Core", ["SecretMemory"]),
     library(
         "EnforcementEvents", in: "Sources/Core", ["Enforcement", "JSONFormat", "SecretMemory"]),
 ]
@@ -321,7 +323,9 @@ let testTargets: [Target] = [
             "LinuxSystem", "Ports", "TestKit",
         ]),
     tests("EnforcementTests", ["Enforcement", "TestKit"]),
-    tests("AgentProtocolTests", ["AgentProtocol"]),
+    tests("DestinationsTests", ["Destinations"]),
+    tests("AgentProtocolTests", ["AgentProtocol", "Destinations", "LeakIndex"]),
+    tests("LeakIndexTests", ["LeakIndex"]),
     tests("AgentClientTests", ["AgentClient", "AgentProtocol", "Ports"]),
     tests(
         "AgentTests",
