@@ -87,7 +87,8 @@ let ports: [Target] = [
         path: "Sources/Ports", exclude: ["AgentPorts", "EventPorts"], swiftSettings: strict),
     // Modules of their own: whatever the wrapper's ports import is linked into the wrapper.
     library(
-        "AgentPorts", in: "Sources/Ports", ["Ports", "Enforcement", "EnforcementEvents"]),
+        "AgentPorts", in: "Sources/Ports",
+        ["Ports", "Enforcement", "EnforcementEvents", "AgentProtocol"]),
     library("EventPorts", in: "Sources/Ports", ["EnforcementEvents"]),
 ]
 
@@ -119,13 +120,17 @@ let adapters: [Target] = [
         ]),
     library(
         "LibbpfKernel", in: "Sources/Adapters",
-        ["Ports", "AgentPorts", "Enforcement", "EnforcementEvents", "CBPFPrograms"]),
+        [
+            "Ports", "AgentPorts", "AgentProtocol", "Destinations", "Enforcement",
+            "EnforcementEvents", "CBPFPrograms",
+        ]),
     library("AgentClient", in: "Sources/Adapters", ["Ports", "AgentProtocol", "CLinux"]),
     library(
         "AgentSelfTest", in: "Sources/Adapters",
-        ["Ports", "AgentPorts", "Enforcement", "CLinux"]),
+        ["Ports", "AgentPorts", "AgentProtocol", "Enforcement", "LeakIndex", "CLinux"]),
     library("AgentPrivileges", in: "Sources/Adapters", ["CCapability"]),
-    library("AgentSockets", in: "Sources/Adapters", ["Ports", "AgentPorts", "CLinux"]),
+    library(
+        "AgentSockets", in: "Sources/Adapters", ["Ports", "AgentPorts", "AgentProtocol", "CLinux"]),
     library(
         "EventIntegrity", in: "Sources/Adapters", ["EventPorts", "EnforcementEvents", "COpenSSL"]),
     library(
@@ -191,7 +196,8 @@ let virtualMachine: [Target] = [
         "guest-init", in: "vm-tests",
         [
             "AttackPrograms", "VaultListener", "LoopbackPKI", "Simulation", "SecretMemory",
-            "AgentPorts", "AgentProtocol", "LibbpfKernel", "Enforcement", "EnforcementEvents",
+            "LeakIndex", "Destinations", "AgentPorts", "AgentProtocol", "LibbpfKernel",
+            "Enforcement", "EnforcementEvents",
             "Ports", "CLinux", "CBPFPrograms",
         ]),
 ]

@@ -65,6 +65,7 @@ enum Guest {
             case "agent":
                 AgentSuite(host: host).run(
                     hasSecretMemory: profile.hasSecretMemory, seed: seed)
+            case "leaks": LeakSuite(host: host, seed: seed, profile: profile).run()
             case "neighbours": NeighbourSuite(host: host).run()
             case "guard": GuardSuite(host: host).run()
             case "demo": wrapper.demonstration()
@@ -91,6 +92,7 @@ case "take-core": CoreTakerProgram.run()
 case "victim": VictimProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "vault": VaultProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "registrant": RegistrantProgram.run(Array(CommandLine.arguments.dropFirst(2)))
+case "leaker": LeakProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "flooder": FlooderProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "pressure": PressureProgram.run()
 case "probe-wait": WaitProbe.run()

@@ -25,6 +25,8 @@ package struct LibbpfKernel: Enforcement, ~Copyable {
         let policies: Int32
         let settings: Int32
         let counts: Int32
+        let scans: Int32
+        let scanCounts: Int32
     }
 
     /// Loads and attaches the programs of one form, as far as the kernel has their hooks. Nothing
@@ -176,13 +178,18 @@ extension LibbpfKernel.Program {
         guard parts.count == 2 else { return nil }
         let (form, place) = (parts[0], String(parts[1]))
         let prefix = "security_"
+        let hook = form == "fmod_ret" ? String(place.dropFirst(prefix.count)) : place
+        // They look through any number of bytes by bpf_loop (Linux 5.17).
+        let canLoop = cbpf_agent_kernel_has_helper(agent, "BPF_FUNC_loop")
+        guard canLoop || !LibbpfKernel.scanHooks.contains(hook) else { return nil }
         switch (form, tier) {
-        case ("lsm", .lsm):
+        // Some of them sleep.
+        case ("lsm", .lsm), ("lsm.s", .lsm):
             guard cbpf_agent_function_arguments(agent, "bpf_lsm_" + place) >= 0 else { return nil }
             self.init(index: index, hook: place, isIterator: false)
         case ("fmod_ret", .modifyReturn):
             guard cbpf_agent_function_arguments(agent, place) >= 0 else { return nil }
-            self.init(index: index, hook: String(place.dropFirst(prefix.count)), isIterator: false)
+            self.init(index: index, hook: hook, isIterator: false)
         case ("iter", _): self.init(index: index, hook: nil, isIterator: true)
         case ("fentry", _): self.init(index: index, hook: nil, isIterator: false)
         default: return nil
@@ -203,5 +210,7 @@ extension LibbpfKernel.Maps {
         policies = try map("policies")
         settings = try map("settings")
         counts = try map("counts")
+        scans = try map("scans")
+        scanCounts = try map("scan_counts")
     }
 }

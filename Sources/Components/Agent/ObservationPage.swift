@@ -98,6 +98,7 @@ enum Metrics {
         family(
             "ringbuf_missing_total", "counter",
             "Events missing from the ring, by their sequence numbers.", [("", status.totals.lost)])
+        scan(status, family)
         for (name, help, value) in sinkFamilies {
             family(
                 name, "counter", help,
@@ -125,6 +126,29 @@ enum Metrics {
         }
     }
 
+    private static func scan(
+        _ status: AgentStatus,
+        _ family: (String, String, String, [(String, UInt64)]) -> Void
+    ) {
+        family(
+            "scan_active", "gauge", "Whether what protected processes let out is scanned.",
+            [("", status.scan == nil ? 0 : 1)])
+        guard let scan = status.scan else { return }
+        let columns: [(String, String, UInt64)] = [
+            ("scan_calls_total", "Writes and sends that were scanned.", scan.calls),
+            ("scan_bytes_total", "Bytes that were scanned.", scan.bytes),
+            ("scan_candidates_total", "Places that had to be compared.", scan.candidates),
+            (
+                "scan_without_index_total",
+                "Writes and sends of enrolled processes that cannot be scanned.",
+                scan.withoutIndex
+            ),
+            ("scan_unreadable_total", "Calls with bytes that cannot be read.", scan.unreadable),
+            ("scan_truncated_total", "Calls beyond the limits of a scan.", scan.tooLarge),
+        ]
+        for (name, help, value) in columns { family(name, "counter", help, [("", value)]) }
+    }
+
     private static var sinkFamilies: [(String, String, KeyPath<SinkFacts, UInt64>)] {
         [
             ("sink_delivered_total", "Lines that the sink took.", \.delivered),
@@ -150,6 +174,7 @@ enum StatusDocument {
             {"ready":\(status.isReady),"tier":"\(status.tier.word)",\
             "mode":"\(status.mode.rawValue)","policyGeneration":\(status.generation),\
             "enrolments":\(status.enrolments),"protectedTasks":\(status.protectedTasks),\
+            "scan":\(status.scan != nil),\
             "hooks":[\(hooks)],"selfTest":[\(vectors)],"vectors":[\(counts)]}
 
             """

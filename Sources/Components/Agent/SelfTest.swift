@@ -30,6 +30,8 @@ package struct VectorFinding: Sendable, Equatable {
 package enum SelfTest {
     /// Number that victims are enrolled under.
     package static let enrolment: EnrolmentID = 1
+    /// Vectors on which the victim itself lets a value out.
+    package static let scanVectors = [86, 88].compactMap { VectorNumber($0) }
     /// Index of the policy that the self-test sets and clears again.
     package static let policy: UInt32 = 1
 
@@ -77,7 +79,10 @@ package enum SelfTest {
             throw .noSuchProcess
         }
         defer { probe.end() }
-        if let id { _ = try kernel.enrol(victim, as: id, role: .victim, policy: policy) }
+        if let id {
+            _ = try kernel.enrol(victim, as: id, role: .victim, policy: policy)
+            if kernel.canScan, let request = probe.scan { try kernel.scan(request, for: id) }
+        }
         return probe.vectors.map { ($0, probe.attempt($0)) }
     }
 

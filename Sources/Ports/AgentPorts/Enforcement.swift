@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import AgentProtocol
 package import Enforcement
 package import EnforcementEvents
 package import Ports
@@ -132,6 +133,23 @@ package struct EnforcementCounts: Sendable, Equatable {
     package init() {}
 }
 
+/// What the content scan did since the programs were loaded.
+package struct ScanCounts: Sendable, Equatable {
+    /// Writes and sends of processes that have a leak index.
+    package var calls: UInt64 = 0
+    package var bytes: UInt64 = 0
+    /// Windows that had to be compared.
+    package var candidates: UInt64 = 0
+    /// Calls of enrolled processes that have no index, and so let everything out.
+    package var withoutIndex: UInt64 = 0
+    /// Calls with bytes that could not be read.
+    package var unreadable: UInt64 = 0
+    /// Calls beyond the limits of one scan.
+    package var tooLarge: UInt64 = 0
+
+    package init() {}
+}
+
 /// A thread that an enrolment found.
 package struct EnrolledTask: Sendable, Equatable {
     package let thread: ProcessID
@@ -258,4 +276,15 @@ package protocol Enforcement: ~Copyable {
     ) throws(EnforcementFailure) -> [EnforcementRecord]
 
     func counts() throws(EnforcementFailure) -> [VectorNumber: EnforcementCounts]
+
+    /// Whether there are programs that look for values in what protected processes let out.
+    var canScan: Bool { get }
+
+    /// Looks for a workload's values from the next call on; a later request takes the place of the
+    /// former. Ends with the enrolment.
+    mutating func scan(
+        _ request: ScanRequest, for id: EnrolmentID
+    ) throws(EnforcementFailure)
+
+    func scanCounts() throws(EnforcementFailure) -> ScanCounts
 }

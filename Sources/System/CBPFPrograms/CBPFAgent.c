@@ -16,10 +16,11 @@
 
 #include "agent_object.h"
 
-#define MAPS_MAX 12
+#define MAPS_MAX 15
 static const char *const map_names[MAPS_MAX] = {
     "tasks", "enrolments", "pending", "policies", "settings", "counts",
     "sequences", "buckets", "events", "guard", "guarded_ids", "guarded_cgroups",
+    "scans", "streams", "scan_counts",
 };
 #define ITERATOR "enrol"
 #define LINK_PREFIX "link_"
@@ -238,9 +239,23 @@ void cbpf_agent_choose(struct cbpf_agent *agent, size_t index, bool load) {
     bpf_program__set_autoload(agent->programs[index], load);
 }
 
-int cbpf_agent_function_arguments(struct cbpf_agent *agent, const char *function) {
+static bool has_kernel_types(struct cbpf_agent *agent) {
     if (agent->btf == NULL) agent->btf = btf__load_vmlinux_btf();
-    if (agent->btf == NULL) return -errno;
+    return agent->btf != NULL;
+}
+
+bool cbpf_agent_kernel_has_helper(struct cbpf_agent *agent, const char *name) {
+    if (!has_kernel_types(agent)) return false;
+    int id = btf__find_by_name_kind(agent->btf, "bpf_func_id", BTF_KIND_ENUM);
+    const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(agent->btf, (uint32_t)id);
+    for (int index = 0; type != NULL && index < btf_vlen(type); index++)
+        if (strcmp(btf__name_by_offset(agent->btf, btf_enum(type)[index].name_off), name) == 0)
+            return true;
+    return false;
+}
+
+int cbpf_agent_function_arguments(struct cbpf_agent *agent, const char *function) {
+    if (!has_kernel_types(agent)) return -errno;
     int id = btf__find_by_name_kind(agent->btf, function, BTF_KIND_FUNC);
     const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(agent->btf, (uint32_t)id);
     if (type != NULL) type = btf__type_by_id(agent->btf, type->type);

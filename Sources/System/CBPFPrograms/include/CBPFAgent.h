@@ -59,6 +59,9 @@ void cbpf_agent_choose(struct cbpf_agent *agent, size_t index, bool load);
 /// -errno.
 int cbpf_agent_function_arguments(struct cbpf_agent *agent, const char *function);
 
+/// Whether the kernel's programs have the helper ("BPF_FUNC_loop").
+bool cbpf_agent_kernel_has_helper(struct cbpf_agent *agent, const char *name);
+
 /// The value of `bpf_hook_arguments` in the object. Before loading only. Returns 0 or -errno.
 int cbpf_agent_set_bpf_hook_arguments(struct cbpf_agent *agent, uint32_t count);
 
