@@ -167,7 +167,8 @@ package struct Agent<
                 throw refusal
             }
             recorder.enrolled(id, peer)
-            return .success(Registration.Answer(enrolment: id, tier: tier.word))
+            return .success(
+                Registration.Answer(enrolment: id, tier: tier.word, canScan: false))
         } catch {
             recorder.refused(error.rawValue, peer)
             return .failure(error)
