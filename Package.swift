@@ -70,20 +70,22 @@ let core: [Target] = [
     library("HTTPFormat", in: "Sources/Core", ["SecretMemory"]),
     library("JSONFormat", in: "Sources/Core", ["SecretMemory"]),
     library("Delivery", in: "Sources/Core", ["SecretMemory"]),
-    library("WrapperConfiguration", in: "Sources/Core", ["Delivery", "SecretMemory"]),
+    library(
+        "WrapperConfiguration", in: "Sources/Core",
+        ["Delivery", "Destinations", "SecretMemory"]),
     library("Compliance", in: "Sources/Core"),
     library("AttackCatalogue", in: "Sources/Core"),
     library("Enforcement", in: "Sources/Core"),
     library("Destinations", in: "Sources/Core"),
     library("AgentProtocol", in: "Sources/Core", ["Destinations"]),
-    library("LeakIndex", in: "Sources/Core", ["SecretMemory"]),
+    library("LeakIndex", in: "Sources/Core", ["Delivery", "SecretMemory"]),
     library(
         "EnforcementEvents", in: "Sources/Core", ["Enforcement", "JSONFormat", "SecretMemory"]),
 ]
 
 let ports: [Target] = [
     .target(
-        name: "Ports", dependencies: ["Delivery", "SecretMemory"],
+        name: "Ports", dependencies: ["Delivery", "Destinations", "SecretMemory"],
         path: "Sources/Ports", exclude: ["AgentPorts", "EventPorts"], swiftSettings: strict),
     // Modules of their own: whatever the wrapper's ports import is linked into the wrapper.
     library(
@@ -115,7 +117,7 @@ let adapters: [Target] = [
     library(
         "LinuxProcessHost", in: "Sources/Adapters",
         [
-            "Ports", "Delivery", "SecretMemory", "CLinux", "CSeccomp",
+            "Ports", "Delivery", "LeakIndex", "SecretMemory", "CLinux", "CSeccomp",
             "CCapability",
         ]),
     library(
@@ -168,7 +170,7 @@ let simulation: [Target] = [
     .target(
         name: "Simulation",
         dependencies: [
-            "Ports", "Delivery", "JSONFormat", "SecretMemory", "WrapperConfiguration",
+            "Ports", "Delivery", "JSONFormat", "LeakIndex", "SecretMemory", "WrapperConfiguration",
         ],
         path: "Simulation/World", swiftSettings: strict),
     .target(
@@ -178,7 +180,8 @@ let simulation: [Target] = [
     .target(
         name: "SimulationScenarios",
         dependencies: [
-            "SimulationEngine", "Simulation", "Wrapper", "Ports", "Delivery", "SecretMemory",
+            "SimulationEngine", "Simulation", "Wrapper", "Ports", "Delivery", "LeakIndex",
+            "SecretMemory",
             "WrapperConfiguration",
         ],
         path: "Simulation/Scenarios", swiftSettings: strict),
@@ -253,11 +256,11 @@ let testTargets: [Target] = [
     tests("HTTPFormatTests", ["HTTPFormat", "SecretMemory", "TestKit"]),
     tests("JSONFormatTests", ["JSONFormat", "SecretMemory", "TestKit"]),
     tests("DeliveryTests", ["Delivery", "SecretMemory"]),
-    tests("WrapperConfigurationTests", ["WrapperConfiguration", "Delivery"]),
+    tests("WrapperConfigurationTests", ["WrapperConfiguration", "Delivery", "Destinations"]),
     tests("ComplianceTests", ["Compliance", "TestKit"]),
     tests(
         "WrapperTests",
-        ["Wrapper", "Ports", "SecretMemory", "WrapperConfiguration"]),
+        ["Wrapper", "Delivery", "Ports", "SecretMemory", "WrapperConfiguration"]),
     tests(
         "VaultSecretStoreTests",
         [
@@ -307,7 +310,8 @@ let testTargets: [Target] = [
     tests(
         "EndToEndTests",
         [
-            "VaultListener", "TestKit", "WrapperConfiguration", "cloudtaser-wrapper",
+            "AgentProtocol", "Destinations", "VaultListener", "TestKit", "WrapperConfiguration",
+            "cloudtaser-wrapper",
             "delivery-victim", "Delivery", "CLinux",
         ]),
     tests(
@@ -331,8 +335,8 @@ let testTargets: [Target] = [
     tests("EnforcementTests", ["Enforcement", "TestKit"]),
     tests("DestinationsTests", ["Destinations"]),
     tests("AgentProtocolTests", ["AgentProtocol", "Destinations", "LeakIndex"]),
-    tests("LeakIndexTests", ["LeakIndex"]),
-    tests("AgentClientTests", ["AgentClient", "AgentProtocol", "Ports"]),
+    tests("LeakIndexTests", ["Delivery", "LeakIndex", "SecretMemory"]),
+    tests("AgentClientTests", ["AgentClient", "AgentProtocol", "Destinations", "Ports"]),
     tests(
         "AgentTests",
         [

@@ -185,7 +185,7 @@ final class Bench {
     /// The answer to a registration of process `process`, over connection `process`.
     static func register(
         _ agent: inout Agent<FakeKernel, FakeHost, TestTime, FakeRecorder>, _ process: ProcessID,
-        user: UInt32 = 1000, line: String = "register 1"
+        user: UInt32 = 1000, line: String = "register 2"
     ) {
         let peer = AgentPeer(process: process, user: user)
         agent.handle(.registration(AgentConnection(process), peer, line: line))

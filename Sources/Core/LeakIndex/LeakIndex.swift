@@ -40,6 +40,14 @@ package enum LeakIndex {
         return min(slotsMax, powerOfTwo(atLeast: max(slotsMin, 2 * windowsPerValueMax * scanned)))
     }
 
+    /// The multiplier of an index; nil: there is none.
+    package static func multiplier(of index: UnsafeRawBufferPointer) -> UInt64? {
+        guard index.count >= headerBytes,
+            UInt64(littleEndian: index.loadUnaligned(as: UInt64.self)) == magic
+        else { return nil }
+        return UInt64(littleEndian: index.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+    }
+
     /// Places of the bitmap and the table.
     package static func hash(second: UInt64, multiplier: UInt64) -> Int {
         Int(truncatingIfNeeded: (second &* multiplier) >> UInt64(UInt64.bitWidth - hashBits))
