@@ -342,14 +342,16 @@ let testTargets: [Target] = [
         [
             "Agent", "AgentPorts", "AgentProtocol", "Enforcement", "EnforcementEvents", "Ports",
         ]),
-    tests("AgentSocketsTests", ["AgentSockets", "AgentPorts", "Ports", "TestKit"]),
+    tests(
+        "AgentSocketsTests",
+        ["AgentSockets", "AgentPorts", "AgentProtocol", "Destinations", "Ports", "TestKit"]),
     tests("AgentSelfTestTests", ["agent-probe", "TestKit"]),
     tests("AgentPrivilegesTests", ["AgentPrivileges", "agent-probe", "TestKit"]),
     tests(
         "LibbpfKernelTests",
         [
-            "LibbpfKernel", "CBPFPrograms", "AgentPorts", "Enforcement", "EnforcementEvents",
-            "Ports",
+            "LibbpfKernel", "CBPFPrograms", "AgentPorts", "AgentProtocol", "Destinations",
+            "Enforcement", "EnforcementEvents", "LeakIndex", "Ports", "TestKit",
         ]),
     tests("AgentProgramTests", ["cloudtaser-agent", "TestKit"]),
 ]

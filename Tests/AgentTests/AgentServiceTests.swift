@@ -113,7 +113,8 @@ import Testing
         let bench = Bench()
         bench.host.gone = [10]
         bench.host.inputs = [
-            .registration(10, AgentPeer(process: 10, user: 0), line: "register 2"), .deadline,
+            .registration(10, AgentPeer(process: 10, user: 0), request: Array("register 2\n".utf8)),
+            .deadline,
         ]
         bench.host.beforeNext = { bench.time.advance(.seconds(1)) }
         var agent = bench.agent()
@@ -130,7 +131,8 @@ import Testing
     @Test func `ends with its last thread, and the number is free again`() throws {
         let bench = Bench()
         bench.host.inputs = [
-            .registration(10, AgentPeer(process: 10, user: 0), line: "register 2"), .deadline,
+            .registration(10, AgentPeer(process: 10, user: 0), request: Array("register 2\n".utf8)),
+            .deadline,
             .deadline,
         ]
         bench.host.beforeNext = { bench.time.advance(.milliseconds(600)) }
@@ -225,7 +227,8 @@ import Testing
         let bench = Bench()
         bench.kernel.forgetFailure = .notPermitted
         bench.host.inputs = [
-            .registration(10, AgentPeer(process: 10, user: 0), line: "register 2"), .deadline,
+            .registration(10, AgentPeer(process: 10, user: 0), request: Array("register 2\n".utf8)),
+            .deadline,
         ]
         bench.host.beforeNext = { bench.time.advance(.seconds(2)) }
         var agent = bench.agent()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Agent
 import AgentPorts
+import AgentProtocol
 import Enforcement
 import EnforcementEvents
 import Ports
@@ -97,6 +98,18 @@ final class FakeKernel: Enforcement {
     func counts() throws(EnforcementFailure) -> [VectorNumber: EnforcementCounts] {
         countsByVector
     }
+
+    var canScan = false
+    var scanned: [(request: ScanRequest, id: EnrolmentID)] = []
+    var scanFailure: EnforcementFailure?
+    var scanTotals = ScanCounts()
+
+    func scan(_ request: ScanRequest, for id: EnrolmentID) throws(EnforcementFailure) {
+        if let scanFailure { throw scanFailure }
+        scanned.append((request, id))
+    }
+
+    func scanCounts() throws(EnforcementFailure) -> ScanCounts { scanTotals }
 }
 
 /// Gives a test's inputs, then SIGTERM.
@@ -188,7 +201,8 @@ final class Bench {
         user: UInt32 = 1000, line: String = "register 2"
     ) {
         let peer = AgentPeer(process: process, user: user)
-        agent.handle(.registration(AgentConnection(process), peer, line: line))
+        let request = Array((line + "\n").utf8)
+        agent.handle(.registration(AgentConnection(process), peer, request: request))
     }
 
     /// The observation port's answer.

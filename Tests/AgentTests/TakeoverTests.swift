@@ -14,7 +14,9 @@ import Testing
         bench.kernel.living[16] = 3
         bench.kernel.untoldLoss = 12
         var agent = bench.agent(isAdopted: true)
-        bench.host.inputs = [.registration(10, AgentPeer(process: 10, user: 0), line: "register 2")]
+        bench.host.inputs = [
+            .registration(10, AgentPeer(process: 10, user: 0), request: Array("register 2\n".utf8))
+        ]
         #expect(try agent.run() == 15)
         #expect(bench.recorder.told.contains("lost 12"))
         // 16 is the earlier workload's.
@@ -27,7 +29,9 @@ import Testing
         bench.kernel.earlier = [EnrolledWorkload(id: 16, wrapper: 70)]
         bench.kernel.untoldLoss = 12
         var agent = bench.agent()
-        bench.host.inputs = [.registration(10, AgentPeer(process: 10, user: 0), line: "register 2")]
+        bench.host.inputs = [
+            .registration(10, AgentPeer(process: 10, user: 0), request: Array("register 2\n".utf8))
+        ]
         _ = try agent.run()
         #expect(!bench.recorder.told.contains { $0.hasPrefix("lost") })
         #expect(bench.host.answers[10] == "enrolled 2 16 lsm blind\n")
