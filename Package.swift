@@ -189,8 +189,8 @@ let virtualMachine: [Target] = [
         "guest-init", in: "vm-tests",
         [
             "AttackPrograms", "VaultListener", "LoopbackPKI", "Simulation", "SecretMemory",
-            "AgentPorts", "AgentProtocol", "LibbpfKernel", "Enforcement", "EnforcementEvents",
-            "Ports", "CLinux", "CBPFPrograms",
+            "AgentPorts", "AgentProtocol", "AgentSelfTest", "LibbpfKernel", "Enforcement",
+            "EnforcementEvents", "Ports", "CLinux", "CBPFPrograms",
         ]),
 ]
 

@@ -26,6 +26,10 @@
 
 #include "enrolment.h"
 
+#include "calls.h"
+
+#include "signal.h"
+
 // The kernel offers the LSM helpers only to programs under a GPL-compatible licence.
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -119,3 +123,8 @@ int modify_bpf(unsigned long long *ctx)
 {
     return on_bpf((int)ctx[0], (const void *)ctx[1], CBPF_TIER_MODIFY_RETURN);
 }
+
+OWN_CALL(sendmmsg, 90, CALL_SENDMMSG)
+OWN_CALL(vmsplice, 93, CALL_VMSPLICE)
+OWN_CALL(tee, 94, CALL_TEE)
+OWN_CALL(splice, 95, CALL_SPLICE)

@@ -66,6 +66,8 @@ enum Guest {
                 AgentSuite(host: host).run(
                     hasSecretMemory: profile.hasSecretMemory, seed: seed)
             case "neighbours": NeighbourSuite(host: host).run()
+            case "calls": CallSuite(host: host, seed: seed).run()
+            case "signal": SignalSuite(host: host, seed: seed).run()
             case "guard": GuardSuite(host: host).run()
             case "demo": wrapper.demonstration()
             case "swap": machine.swap()
@@ -87,6 +89,7 @@ if CommandLine.arguments.first == ModprobeProgram.path { ModprobeProgram.run() }
 switch CommandLine.arguments.dropFirst().first {
 case "hostage": HostageProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "attacker": AttackerProgram.run(Array(CommandLine.arguments.dropFirst(2)))
+case "courier": CourierProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "take-core": CoreTakerProgram.run()
 case "victim": VictimProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "vault": VaultProgram.run(Array(CommandLine.arguments.dropFirst(2)))

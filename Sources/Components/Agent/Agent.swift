@@ -159,7 +159,7 @@ package struct Agent<
         if let refusal = Registration.accept(line) { return .failure(refusal) }
         do throws(Registration.Refusal) {
             // Saying yes would be a promise that nothing keeps.
-            guard findings.contains(where: { $0.result == .denied }) else { throw .unguarded }
+            guard guards else { throw .unguarded }
             let id = try enrolments.reserve(peer, at: time.monotonic())
             if let refusal = enrol(connection, peer, as: id) {
                 enrolments.refuse(id)
@@ -172,6 +172,11 @@ package struct Agent<
             recorder.refused(error.rawValue, peer)
             return .failure(error)
         }
+    }
+
+    private var guards: Bool {
+        findings.contains { $0.result == .denied }
+            || settings.enrolsUnderSignal && findings.contains { $0.result == .killed }
     }
 
     private mutating func enrol(

@@ -79,6 +79,10 @@ package struct EnforcedVector: Sendable, Equatable {
         + workload("ENVIRON_READ", .deny, [44])
         + workload("PROCMEM_READ", .deny, [35, 43, 104])
         + workload("BPF_LOAD", .deny, [25, 27, 28])
+        // Ways past every hook, closed where the kernel lets a system call be answered. Resolvers
+        // need sendmmsg(2): closed only when it is asked for.
+        + workload("SECRET_LEAK", .deny, [93, 94, 95])
+        + workload("SECRET_LEAK", .allow, [90])
         + machine("PROCMEM_READ", .deny, [12, 54, 58, 59, 71])
         + machine("PROCMEM_READ", .detect, [61, 62, 63, 70, 73, 74, 75, 79])
         + machine("BPF_LOAD", .deny, [26, 29, 30, 31, 33])

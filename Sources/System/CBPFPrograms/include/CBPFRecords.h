@@ -37,6 +37,10 @@ enum cbpf_verdict {
 enum cbpf_tier {
     CBPF_TIER_LSM = 1,
     CBPF_TIER_MODIFY_RETURN = 2,
+    /// fmod_ret on the system call itself.
+    CBPF_TIER_SYSTEM_CALL = 3,
+    /// SIGKILL for the caller: what the call gives, it gives to a process that does not return.
+    CBPF_TIER_SIGNAL = 4,
 };
 
 enum cbpf_task_flags {
@@ -73,6 +77,11 @@ enum cbpf_hook {
     CBPF_HOOK_SB_UMOUNT = 21,
     CBPF_HOOK_SB_MOUNT = 22,
     CBPF_HOOK_MOVE_MOUNT = 23,
+    /// The raw tracepoints of the signal tier.
+    CBPF_HOOK_SYS_ENTER = 30,
+    CBPF_HOOK_SYS_EXIT = 31,
+    /// The function of a system call; `detail` is its number.
+    CBPF_HOOK_SYSTEM_CALL = 32,
 };
 
 /// What `guarded_ids` holds.
