@@ -199,9 +199,8 @@ let virtualMachine: [Target] = [
         "guest-init", in: "vm-tests",
         [
             "AttackPrograms", "VaultListener", "LoopbackPKI", "Simulation", "SecretMemory",
-            "LeakIndex", "Destinations", "AgentPorts", "AgentProtocol", "LibbpfKernel",
-            "Enforcement", "EnforcementEvents",
-            "Ports", "CLinux", "CBPFPrograms",
+            "LeakIndex", "Destinations", "AgentPorts", "AgentProtocol", "AgentSelfTest",
+            "LibbpfKernel", "Enforcement", "EnforcementEvents", "Ports", "CLinux", "CBPFPrograms",
         ]),
 ]
 
@@ -351,7 +350,7 @@ let testTargets: [Target] = [
         "LibbpfKernelTests",
         [
             "LibbpfKernel", "CBPFPrograms", "AgentPorts", "AgentProtocol", "Destinations",
-            "Enforcement", "EnforcementEvents", "LeakIndex", "Ports", "TestKit",
+            "Enforcement", "EnforcementEvents", "LeakIndex", "Ports",
         ]),
     tests("AgentProgramTests", ["cloudtaser-agent", "TestKit"]),
 ]

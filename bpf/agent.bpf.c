@@ -26,6 +26,10 @@
 
 #include "enrolment.h"
 
+#include "calls.h"
+
+#include "signal.h"
+
 #include "scan.h"
 
 #include "leaks.h"
@@ -139,8 +143,8 @@ int modify_bpf(unsigned long long *ctx)
     return on_bpf((int)ctx[0], (const void *)ctx[1], CBPF_TIER_MODIFY_RETURN);
 }
 
-// For `make bench` and the tests of the scan: what bpf(BPF_PROG_TEST_RUN) gives it is looked through
-// as if the caller wrote it. Attached nowhere.
+// For `make bench` and the tests of the scan: what bpf(BPF_PROG_TEST_RUN) gives it is looked
+// through as if the caller wrote it. Attached nowhere.
 struct scan_request {
     __u64 buffer;
     __u64 bytes;
@@ -159,3 +163,7 @@ int scan_buffer(struct scan_request *request)
     request->outcome = look_at_buffer(scan, &key, request->buffer, request->bytes);
     return 0;
 }
+
+OWN_CALL(vmsplice, 93, CALL_VMSPLICE)
+OWN_CALL(tee, 94, CALL_TEE)
+OWN_CALL(splice, 95, CALL_SPLICE)

@@ -44,14 +44,14 @@ enum bpf_command {
 #define SECRETMEM_MAGIC 0x5345434d
 #define BPF_FS_MAGIC 0xcafe4a11
 #define CGROUP2_SUPER_MAGIC 0x63677270
+#define TRACEFS_MAGIC 0x74726163
+#define PID_FS_MAGIC 0x50494446
 #define MOUNT_MOVE 8192
 // A tracer watched the exec (include/linux/security.h).
 #define UNSAFE_PTRACE 2
 #define FMODE_READ 1
 #define FMODE_WRITE 2
 #define CLONE_THREAD 0x00010000
-// How the thread entered the kernel (arch/x86/include/asm/thread_info.h).
-#define TS_COMPAT 2
 #define SIGNAL_KILL 9
 
 // enum bpf_func_id, for asking whether a helper exists.
@@ -73,8 +73,34 @@ struct list_head {
     struct list_head *next, *prev;
 };
 
+struct xarray {
+    void *xa_head;
+};
+
+// A node of the tree that finds a process by its number (include/linux/xarray.h).
+struct xa_node {
+    unsigned char shift;
+    void *slots[64];
+};
+
+struct idr {
+    struct xarray idr_rt;
+    unsigned int idr_base;
+};
+
+struct pid_namespace {
+    struct idr idr;
+};
+
+struct upid {
+    int nr;
+    struct pid_namespace *ns;
+};
+
 struct pid {
+    unsigned int level;
     struct hlist_head tasks[4];
+    struct upid numbers[1];
 };
 
 struct super_block {
@@ -86,6 +112,8 @@ struct inode {
     struct super_block *i_sb;
     unsigned long i_ino;
     unsigned short i_mode;
+    __u32 i_rdev;
+    void *i_private;
 };
 
 struct proc_inode {
@@ -134,6 +162,7 @@ struct file {
     struct inode *f_inode;
     struct path f_path;
     unsigned int f_mode;
+    void *private_data;
 };
 
 struct fdtable {
@@ -163,7 +192,9 @@ struct cred {
     struct kernel_capabilities cap_effective;
 };
 
+// `status` is x86's, `flags` everybody's.
 struct thread_info {
+    unsigned long flags;
     __u32 status;
 };
 
@@ -179,18 +210,12 @@ struct task_struct {
     struct task_struct *parent;
     struct list_head children;
     struct task_struct *group_leader;
+    struct pid *thread_pid;
     struct hlist_node pid_links[4];
     __u64 start_boottime;
     struct cred *cred;
     char comm[16];
     struct files_struct *files;
-};
-
-struct pt_regs {
-    unsigned long di;
-    unsigned long dx;
-    unsigned long si;
-    unsigned long orig_ax;
 };
 
 struct pmu {

@@ -11,40 +11,25 @@
 #define FAMILY_IPV6 10
 #define MESSAGE_ZEROCOPY 0x4000000
 
-// System call numbers of x86-64 that send or write.
-enum sending_call {
-    CALL_WRITE = 1,
-    CALL_PWRITE64 = 18,
-    CALL_WRITEV = 20,
-    CALL_SENDFILE = 40,
-    CALL_IO_SUBMIT = 209,
-    CALL_SPLICE = 275,
-    CALL_PWRITEV = 296,
-    CALL_SENDMMSG = 307,
-    CALL_PWRITEV2 = 328,
-    CALL_COMPATIBLE = 0xfffe,
-    CALL_RING = 0xfffd,
+// A call that lets bytes out; `number` may be one of these two.
+#define CALL_COMPATIBLE 0x20000
+#define CALL_RING 0x20001
+
+struct outgoing_call {
+    struct arguments arguments;
+    __u32 number;
 };
 
-struct arguments {
-    __u32 call;
-    __u64 descriptor;
-    __u64 buffer;
-    __u64 count;
-};
-
-static __always_inline void find_arguments(struct arguments *found)
+static __always_inline void find_outgoing_call(struct outgoing_call *call)
 {
     struct task_struct *task = current();
     struct pt_regs *registers = registers_of_current(task);
-    found->call = (__u32)BPF_CORE_READ(registers, orig_ax);
-    found->descriptor = (__u32)BPF_CORE_READ(registers, di);
-    found->buffer = BPF_CORE_READ(registers, si);
-    found->count = BPF_CORE_READ(registers, dx);
-    if (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT)
-        found->call = CALL_COMPATIBLE;
-    if (BPF_CORE_READ(task, flags) & PF_IO_WORKER || found->call == CALL_IO_URING_ENTER)
-        found->call = CALL_RING;
+    call->number = number_of_call(registers);
+    read_arguments(&call->arguments, registers, false);
+    if (is_compatible(task))
+        call->number = CALL_COMPATIBLE;
+    if (BPF_CORE_READ(task, flags) & PF_IO_WORKER || call->number == CALL_IO_URING_ENTER)
+        call->number = CALL_RING;
 }
 
 static __noinline __u32 look_at_buffer(
@@ -81,18 +66,17 @@ static __noinline __u32 look_at_segments(
 
 // Outcome below, vector in bits 32 to 47.
 static __always_inline __u64 look_at_write(
-    struct cbpf_scan *scan, struct stream_key *key, const struct arguments *arguments)
+    struct cbpf_scan *scan, struct stream_key *key, const struct outgoing_call *call)
 {
-    __u64 vector = arguments->descriptor - 1 < 2 ? 87 : 86;
+    __u64 vector = (__u32)call->arguments.first - 1 < 2 ? 87 : 86;
     __u64 opaque = outcome_of(CBPF_SCAN_OPAQUE, 0, 0);
-    switch (arguments->call) {
+    __u64 place = call->arguments.second, count = call->arguments.third;
+    switch (call->number) {
     case CALL_WRITE:
-    case CALL_PWRITE64:
-        return vector << 32 | look_at_buffer(scan, key, arguments->buffer, arguments->count);
+    case CALL_PWRITE64: return vector << 32 | look_at_buffer(scan, key, place, count);
     case CALL_WRITEV:
     case CALL_PWRITEV:
-    case CALL_PWRITEV2:
-        return vector << 32 | look_at_segments(scan, key, arguments->buffer, arguments->count);
+    case CALL_PWRITEV2: return vector << 32 | look_at_segments(scan, key, place, count);
     case CALL_RING: return 101ULL << 32 | opaque;
     case CALL_IO_SUBMIT: return 106ULL << 32 | opaque;
     case CALL_COMPATIBLE: return vector << 32 | opaque;
@@ -124,10 +108,10 @@ static __always_inline int on_file_permission(struct file *file, int mask, __u8 
     // Sockets are asked about once more, with the bytes.
     if ((BPF_CORE_READ(inode, i_mode) & FILE_TYPE) == FILE_IS_SOCKET)
         return 0;
-    struct arguments arguments;
-    find_arguments(&arguments);
+    struct outgoing_call call;
+    find_outgoing_call(&call);
     struct stream_key key = {.inode = (__u64)inode, .enrolment = mark->enrolment};
-    __u64 outcome = look_at_write(scan, &key, &arguments);
+    __u64 outcome = look_at_write(scan, &key, &call);
     return (__u32)outcome ? judge_write(file, key.enrolment, outcome, tier) : 0;
 }
 
@@ -254,19 +238,19 @@ static __always_inline void scan_iterator(
 static __always_inline void scan_other_messages(
     struct outgoing *out, const struct leak_bitmap *bitmap)
 {
-    struct arguments arguments;
-    find_arguments(&arguments);
-    if (arguments.call != CALL_SENDMMSG)
+    struct outgoing_call call;
+    find_outgoing_call(&call);
+    if (call.number != CALL_SENDMMSG)
         return;
     // Each may go elsewhere than the first: nothing is allowed.
     out->allowed = 0;
     out->source = SOURCE_USER;
     out->skipped = 0;
     out->left = CBPF_SCAN_BYTES_MAX;
-    if (arguments.count > CBPF_SCAN_MESSAGES_MAX)
+    if (call.arguments.third > CBPF_SCAN_MESSAGES_MAX)
         out->outcome = outcome_of(CBPF_SCAN_TOO_LARGE, 0, 0);
     else
-        scan_messages(out, bitmap, arguments.buffer, arguments.count);
+        scan_messages(out, bitmap, call.arguments.second, call.arguments.third);
 }
 
 static __always_inline __u32 look_at_message(
@@ -316,15 +300,15 @@ static __always_inline __u16 vector_of_sending(
 static __noinline int judge_message(
     struct socket *socket, struct msghdr *message, __u32 enrolment, __u32 outcome, __u8 tier)
 {
-    struct arguments arguments;
-    find_arguments(&arguments);
+    struct outgoing_call call;
+    find_outgoing_call(&call);
     struct destination to = {0};
     find_destination(socket, message, &to);
     struct attempt attempt = {
         .detail = (__u64)to.port << 32 | outcome, .policy = policy_of(enrolment),
         .enrolment = enrolment, .hook = CBPF_HOOK_SOCKET_SENDMSG, .tier = tier,
         .vector = vector_of_sending(
-            socket, arguments.call, BPF_CORE_READ(message, msg_flags))};
+            socket, call.number, BPF_CORE_READ(message, msg_flags))};
     return judge(&attempt);
 }
 

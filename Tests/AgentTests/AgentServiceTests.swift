@@ -90,6 +90,24 @@ import Testing
         }
     }
 
+    @Test func `is refused where attackers are only killed, unless the operator wants that`() {
+        let findings = [VectorFinding.killed("AV-008"), .open("AV-013")]
+        let bench = Self.refused(.unguarded) { bench in
+            bench.tier = .signal
+            bench.findings = findings
+        }
+        #expect(bench.kernel.enrolled.isEmpty)
+        bench.settings.enrolsUnderSignal = true
+        var agent = bench.agent()
+        Bench.register(&agent, 10)
+        #expect(bench.host.answers[10] == "enrolled 1 16 signal\n")
+        // Wanting it is not having it.
+        bench.findings = [.open("AV-008")]
+        var other = bench.agent()
+        Bench.register(&other, 11)
+        #expect(bench.host.answers[11] == "refused 1 unguarded\n")
+    }
+
     @Test func `is refused to a process that the agent cannot see`() {
         let bench = Bench()
         var agent = bench.agent()

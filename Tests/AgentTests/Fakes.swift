@@ -187,11 +187,13 @@ final class Bench {
     var settings = AgentSettings()
     var findings = [VectorFinding.denied("AV-008"), VectorFinding.denied("AV-044")]
 
+    var tier = EnforcementTier.lsm
+
     func agent(
         isAdopted: Bool = false
     ) -> Agent<FakeKernel, FakeHost, TestTime, FakeRecorder> {
         Agent(
-            settings: settings, kernel: kernel, tier: .lsm, findings: findings,
+            settings: settings, kernel: kernel, tier: tier, findings: findings,
             isAdopted: isAdopted, host: host, time: time, recorder: recorder, policySource: source)
     }
 
@@ -245,6 +247,10 @@ extension VectorFinding {
 
     static func open(_ id: String) -> VectorFinding {
         VectorFinding(vector: .named(id), result: .notDenied, control: 0)
+    }
+
+    static func killed(_ id: String) -> VectorFinding {
+        VectorFinding(vector: .named(id), result: .killed, control: 0)
     }
 
     static func untested(_ id: String) -> VectorFinding {

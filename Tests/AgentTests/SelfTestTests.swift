@@ -48,7 +48,7 @@ private struct FakeProbe: AttackProbe {
         #expect(try Self.find(.through, .denied).result == .denied)
         #expect(try Self.find(.through, .through).result == .notDenied)
         // No denial: the attack may have had its effect.
-        #expect(try Self.find(.through, .killed).result == .notDenied)
+        #expect(try Self.find(.through, .killed).result == .killed)
         #expect(try Self.find(.through, .failed(errorNumber: 3)).result == .notDenied)
         for before in [ProbeOutcome.denied, .killed, .failed(errorNumber: 38)] {
             #expect(try Self.find(before, .denied).result == .untested)

@@ -71,6 +71,7 @@ struct KernelProfile {
             ("seccompUserNotification", name(seccomp.userNotification)),
             ("seccompAddDescriptorSend", name(seccomp.addDescriptorSend)),
             ("spliceCallsSendmsg", kernelHas("splice_to_socket")),
+            ("systemCallReplacement", name(Self.replacementError("__x64_sys_vmsplice"))),
             ("unprivilegedBPFDisabled", file("/proc/sys/kernel/unprivileged_bpf_disabled")),
             ("userfaultfd", name(-clinux_probe_userfaultfd())),
             ("yamaPtraceScope", file("/proc/sys/kernel/yama/ptrace_scope")),

@@ -67,6 +67,8 @@ enum Guest {
                     hasSecretMemory: profile.hasSecretMemory, seed: seed)
             case "leaks": LeakSuite(host: host, seed: seed, profile: profile).run()
             case "neighbours": NeighbourSuite(host: host).run()
+            case "calls": CallSuite(host: host, seed: seed).run()
+            case "signal": SignalSuite(host: host, seed: seed).run()
             case "guard": GuardSuite(host: host).run()
             case "demo": wrapper.demonstration()
             case "swap": machine.swap()
@@ -88,6 +90,7 @@ if CommandLine.arguments.first == ModprobeProgram.path { ModprobeProgram.run() }
 switch CommandLine.arguments.dropFirst().first {
 case "hostage": HostageProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "attacker": AttackerProgram.run(Array(CommandLine.arguments.dropFirst(2)))
+case "courier": CourierProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "take-core": CoreTakerProgram.run()
 case "victim": VictimProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "vault": VaultProgram.run(Array(CommandLine.arguments.dropFirst(2)))

@@ -172,7 +172,7 @@ package struct Agent<
     ) -> Result<Registration.Answer, Registration.Refusal> {
         do throws(Registration.Refusal) {
             // Saying yes would be a promise that nothing keeps.
-            guard findings.contains(where: { $0.result == .denied }) else { throw .unguarded }
+            guard guards else { throw .unguarded }
             let id = try enrolments.reserve(peer, at: time.monotonic())
             if let refusal = enrol(connection, peer, as: id) {
                 enrolments.refuse(id)
@@ -186,6 +186,11 @@ package struct Agent<
             recorder.refused(error.rawValue, peer)
             return .failure(error)
         }
+    }
+
+    private var guards: Bool {
+        findings.contains { $0.result == .denied }
+            || settings.enrolsUnderSignal && findings.contains { $0.result == .killed }
     }
 
     private mutating func enrol(

@@ -32,7 +32,11 @@ enum ObservationPage {
 
     private static func notReady(_ status: AgentStatus) -> String {
         guard status.findings.contains(where: { $0.result == .denied }) else {
-            return "The self-test saw nothing denied on this node. See /status.\n"
+            let killed = status.findings.count { $0.result == .killed }
+            return killed == 0
+                ? "The self-test saw nothing denied on this node. See /status.\n"
+                : "Nothing is denied on this node. Tier signal: the attackers of \(killed) vectors "
+                    + "were killed after their call had begun. See /status.\n"
         }
         let open = status.open.map(\.description).joined(separator: ", ")
         return "The self-test came through on a protected process: \(open). See /status.\n"
@@ -66,7 +70,7 @@ enum Metrics {
         }
         family(
             "enforcement_tier", "gauge", "1 for the form of program that is attached.",
-            EnforcementTier.allCases.map {
+            EnforcementTier.forms.map {
                 ("tier=\"\($0.word)\"", $0 == status.tier ? 1 : 0)
             })
         family(
@@ -77,6 +81,12 @@ enum Metrics {
             "Whether the vector is denied on a protected process (1), or comes through (0).",
             status.findings.filter { $0.result != .untested }.map {
                 ("vector=\"\($0.vector)\"", $0.result == .denied ? 1 : 0)
+            })
+        family(
+            "selftest_killed", "gauge",
+            "Whether the attacker was killed in a call that was not denied (1).",
+            status.findings.filter { $0.result != .untested }.map {
+                ("vector=\"\($0.vector)\"", $0.result == .killed ? 1 : 0)
             })
         family(
             "enrolments", "gauge", "Workloads under protection.",

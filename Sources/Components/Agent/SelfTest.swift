@@ -8,6 +8,9 @@ package struct VectorFinding: Sendable, Equatable {
     package enum Result: String, Sendable, CaseIterable {
         /// It worked on the victim before and is denied since.
         case denied
+        /// It worked before, and whoever tried it since was killed in the call: what the call gave
+        /// until then is not known.
+        case killed
         /// It works on a protected process.
         case notDenied = "not denied"
         /// It did not work before either: nothing is known.
@@ -49,8 +52,8 @@ package enum SelfTest {
         return zip(controls, answers).map { finding($0, $1) }
     }
 
-    /// On programs that are in force already: their policy for the machine stays as it is, so what
-    /// concerns the machine is denied or not known.
+    /// On programs that are in force already, or that would harm others: their policy for the
+    /// machine stays as it is, so what concerns the machine is denied or not known.
     package static func runOnRunning<
         Kernel: Enforcement & ~Copyable, Probe: AttackProbe & ~Copyable
     >(
@@ -97,6 +100,7 @@ package enum SelfTest {
         let result: VectorFinding.Result =
             switch (control.outcome, answer.outcome) {
             case (.through, .denied): .denied
+            case (.through, .killed): .killed
             case (.through, _): .notDenied
             default: .untested
             }

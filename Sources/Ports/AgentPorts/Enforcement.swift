@@ -13,12 +13,24 @@ package enum EnforcementTier: UInt8, Sendable, CaseIterable {
     case lsm = 1
     /// fmod_ret on the hook's `security_` function: needs no `bpf` in the list of modules.
     case modifyReturn = 2
+    /// fmod_ret on a system call itself, beside the form that is attached.
+    case systemCall = 3
+    /// A tracepoint sees the call and its caller is killed: it detects and contains, and denies
+    /// nothing.
+    case signal = 4
+
+    /// Forms of program that deny, the better first.
+    package static let denying: [EnforcementTier] = [.lsm, .modifyReturn]
+    /// Forms of program of which one is attached, the better first.
+    package static let forms = denying + [.signal]
 
     /// The word in events, metrics and documents.
     package var word: String {
         switch self {
         case .lsm: "lsm"
         case .modifyReturn: "fmod_ret"
+        case .systemCall: "syscall"
+        case .signal: "signal"
         }
     }
 }
@@ -119,6 +131,11 @@ package struct EnforcementRecord: Sendable, Equatable {
     }
 }
 
+extension EnforcementRecord {
+    /// The event's type. A trace whose tracer is killed after it began was not denied.
+    package var eventType: EventType { EventType(vector, tier == .signal ? .observed : verdict) }
+}
+
 /// Attempts on one vector since the programs were loaded:
 /// `attempts` = `records` + `suppressed` + `dropped`.
 package struct EnforcementCounts: Sendable, Equatable {
@@ -206,6 +223,8 @@ package enum EnforcementFailure: Error, Sendable, Equatable {
     case unsupported(detail: String)
     /// There is no such process any more.
     case noSuchProcess
+    /// Programs of another form than the one asked for are pinned.
+    case otherTier(EnforcementTier)
     /// A table of the programs is full; `table` is its name.
     case full(table: String)
     case systemCall(String, errorNumber: Int32)

@@ -62,6 +62,10 @@ enum cbpf_verdict {
 enum cbpf_tier {
     CBPF_TIER_LSM = 1,
     CBPF_TIER_MODIFY_RETURN = 2,
+    /// fmod_ret on the system call itself.
+    CBPF_TIER_SYSTEM_CALL = 3,
+    /// SIGKILL for the caller: what the call gives, it gives to a process that does not return.
+    CBPF_TIER_SIGNAL = 4,
 };
 
 enum cbpf_task_flags {
@@ -100,6 +104,11 @@ enum cbpf_hook {
     CBPF_HOOK_MOVE_MOUNT = 23,
     CBPF_HOOK_FILE_PERMISSION = 24,
     CBPF_HOOK_SOCKET_SENDMSG = 25,
+    /// The raw tracepoints of the signal tier.
+    CBPF_HOOK_SYS_ENTER = 30,
+    CBPF_HOOK_SYS_EXIT = 31,
+    /// The function of a system call; `detail` is its number.
+    CBPF_HOOK_SYSTEM_CALL = 32,
 };
 
 /// What `guarded_ids` holds.
