@@ -26,6 +26,7 @@ What the tier leaves, on every kernel below:
   their own: nothing tells where they were found. Descriptors that arrive over a socket (AV-012),
   probes by perf on user or kernel functions (AV-028), what io_uring opens, and I/O ports (AV-061 to
   AV-063) are not seen either.
+- The attributes of perf_event_open and bpf are read from memory that the caller may change meanwhile.
 - Process 1 cannot be killed: it is only reported.
 - A protected process is never killed for what it does itself (AV-003, AV-035, AV-104): it is reported.
 - A thread that finds no room in the table of protected threads runs without protection; the other tiers

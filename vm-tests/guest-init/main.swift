@@ -68,7 +68,10 @@ enum Guest {
             case "leaks": LeakSuite(host: host, seed: seed, profile: profile).run()
             case "neighbours": NeighbourSuite(host: host).run()
             case "calls": CallSuite(host: host, seed: seed).run()
-            case "signal": SignalSuite(host: host, seed: seed).run()
+            case "signal":
+                SignalSuite(
+                    host: host, seed: seed, hasSecretMemory: profile.hasSecretMemory
+                ).run()
             case "guard": GuardSuite(host: host).run()
             case "demo": wrapper.demonstration()
             case "swap": machine.swap()

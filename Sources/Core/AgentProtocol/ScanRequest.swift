@@ -103,7 +103,7 @@ package struct ScanRequest: Sendable, Equatable {
         guard words[2].contains("/") else { return nil }
         do throws(NetworkPrefix.Failure) {
             return DestinationRule(
-                secret: secret, network: try NetworkPrefix(words[2]), port: UInt16(port))
+                secret: secret, network: try NetworkPrefix(String(words[2])), port: UInt16(port))
         } catch { return nil }
     }
 }

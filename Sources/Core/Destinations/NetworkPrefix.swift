@@ -43,7 +43,7 @@ package struct NetworkPrefix: Sendable, Hashable {
     }
 
     /// Reads `ADDRESS` or `ADDRESS/LENGTH`. Without a length: the one address.
-    package init(_ text: some StringProtocol) throws(Failure) {
+    package init(_ text: String) throws(Failure) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         let family: Family
         let bytes: [UInt8]
@@ -79,7 +79,7 @@ package struct NetworkPrefix: Sendable, Hashable {
     // MARK: - Addresses
 
     /// Four decimal numbers without leading zeros, which some read as octal.
-    private static func version4(_ text: some StringProtocol) -> [UInt8]? {
+    private static func version4(_ text: Substring) -> [UInt8]? {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 4 else { return nil }
         var bytes: [UInt8] = []
@@ -92,7 +92,7 @@ package struct NetworkPrefix: Sendable, Hashable {
 
     /// RFC 4291 §2.2: groups, one `::` for at least one group of zeros, and IPv4 digits at the end.
     /// No zone: it means something on one machine only.
-    private static func version6(_ text: some StringProtocol) -> [UInt8]? {
+    private static func version6(_ text: Substring) -> [UInt8]? {
         guard let gap = firstGap(in: text) else {
             guard let bytes = groups(text, mayEndInVersion4: true), bytes.count == 16 else {
                 return nil
@@ -108,7 +108,7 @@ package struct NetworkPrefix: Sendable, Hashable {
         return head + [UInt8](repeating: 0, count: 16 - head.count - tail.count) + tail
     }
 
-    private static func firstGap<Text: StringProtocol>(in text: Text) -> Text.Index? {
+    private static func firstGap(in text: Substring) -> Substring.Index? {
         text.indices.first { index in
             let next = text.index(after: index)
             return text[index] == ":" && next < text.endIndex && text[next] == ":"
@@ -116,7 +116,7 @@ package struct NetworkPrefix: Sendable, Hashable {
     }
 
     private static func groups(
-        _ text: some StringProtocol, mayEndInVersion4: Bool
+        _ text: Substring, mayEndInVersion4: Bool
     ) -> [UInt8]? {
         guard !text.isEmpty else { return [] }
         var bytes: [UInt8] = []
@@ -138,7 +138,7 @@ package struct NetworkPrefix: Sendable, Hashable {
 /// Numbers in text, in the one way that each can be written.
 package enum Decimal {
     /// Digits without sign and leading zeros, up to `max`.
-    package static func number(_ text: some StringProtocol, max: Int) -> Int? {
+    package static func number(_ text: Substring, max: Int) -> Int? {
         guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
             let number = Int(text), number <= max, text == String(number)
         else { return nil }
