@@ -38,7 +38,7 @@ static __noinline __u32 look_at_buffer(
     struct outgoing out;
     if (!key || !scan)
         return 0;
-    if (!begin(&out, scan, key, bytes))
+    if (!begin(&out, scan, key, bytes, false))
         return cannot_begin();
     out.start = buffer;
     out.length = bytes;
@@ -53,7 +53,7 @@ static __noinline __u32 look_at_segments(
     struct outgoing out;
     if (!key || !scan)
         return 0;
-    if (!begin(&out, scan, key, CBPF_SCAN_BYTES_MAX))
+    if (!begin(&out, scan, key, CBPF_SCAN_BYTES_MAX, false))
         return cannot_begin();
     out.segments = segments;
     // More than the kernel takes at once it refuses itself.
@@ -260,7 +260,7 @@ static __always_inline __u32 look_at_message(
     __u64 allowed = allowed_there(scan, socket, message);
     struct outgoing out;
     __u64 bytes = BPF_CORE_READ(message, msg_iter.count);
-    if (!begin(&out, scan, key, bytes))
+    if (!begin(&out, scan, key, bytes, may_fault))
         return cannot_begin();
     out.allowed = allowed;
     if (!out.outcome && bytes > 0)

@@ -92,7 +92,11 @@ __noinline int check_position(struct outgoing *out, __u32 position)
         struct leak_index_slot slot = {0};
         __u64 number = (hash + probe) & out->slot_mask;
         const void *place = (const void *)(out->slots + number * sizeof slot);
-        if (bpf_probe_read_user(&slot, sizeof slot, place) != 0 || slot.length == 0)
+        if (bpf_probe_read_user(&slot, sizeof slot, place) != 0) {
+            out->outcome = outcome_of(CBPF_SCAN_UNREADABLE, 0, 0);
+            return 1;
+        }
+        if (slot.length == 0)
             return 0;
         if (slot.second != second)
             continue;
@@ -339,14 +343,41 @@ static __always_inline const struct leak_bitmap *bitmap_of(const struct cbpf_sca
     return (const struct leak_bitmap *)scan->bitmap;
 }
 
-// Reads what the index says; false when this process has none.
+#define LEAK_INDEX_BYTES_MAX                                                                 \
+    (sizeof(struct leak_index_head) + CBPF_LEAK_SLOTS_MAX * sizeof(struct leak_index_slot))
+#define LEAK_INDEX_PAGES_MAX (LEAK_INDEX_BYTES_MAX / PAGE_BYTES + 2)
+
+// A forked process has the pages of the index, and no entry for them in its page table, until
+// somebody looks at each: that may sleep.
+static __always_inline void fetch_index(const struct cbpf_scan *scan)
+{
+    __u64 word, end = scan->address + scan->bytes;
+    for (int page = 0; page < LEAK_INDEX_PAGES_MAX; page++) {
+        __u64 place = (scan->address & ~(__u64)7) + page * PAGE_BYTES;
+        if (place >= end || bpf_copy_from_user(&word, sizeof word, (const void *)place) != 0)
+            return;
+    }
+}
+
+static __always_inline bool read_head(
+    const struct cbpf_scan *scan, struct leak_index_head *head)
+{
+    return bpf_probe_read_user(head, sizeof *head, (const void *)scan->address) == 0;
+}
+
+// Reads what the index says; false when this process has none, or none that can be read here.
 static __always_inline bool begin(
-    struct outgoing *out, struct cbpf_scan *scan, const struct stream_key *key, __u64 bytes)
+    struct outgoing *out, struct cbpf_scan *scan, const struct stream_key *key, __u64 bytes,
+    bool may_fault)
 {
     struct leak_index_head head = {0};
-    const void *place = (const void *)scan->address;
-    if (bpf_probe_read_user(&head, sizeof head, place) != 0 || head.magic != CBPF_LEAK_MAGIC ||
-        head.slots == 0 || head.slots > CBPF_LEAK_SLOTS_MAX)
+    bool is_read = read_head(scan, &head);
+    if (!is_read && may_fault) {
+        fetch_index(scan);
+        is_read = read_head(scan, &head);
+    }
+    if (!is_read || head.magic != CBPF_LEAK_MAGIC || head.slots == 0 ||
+        head.slots > CBPF_LEAK_SLOTS_MAX)
         return false;
     __builtin_memset(out, 0, sizeof *out);
     out->multiplier = head.multiplier;

@@ -87,7 +87,7 @@ struct MetricsGrammar {
     @Test func `gives metrics that a scraper can read`() throws {
         let metrics = try Self.metrics(Self.busy())
         #expect(metrics.problems == [])
-        #expect(metrics.types.count == 15)
+        #expect(metrics.types.count == 16)
         // Control: the grammar finds what is wrong.
         for wrong in [
             "a 1\n", "# HELP a b\n# TYPE a gauge\na{b=\"c} 1\n",
@@ -131,7 +131,7 @@ struct MetricsGrammar {
         #expect(
             Set(root.keys) == [
                 "ready", "tier", "mode", "policyGeneration", "enrolments", "protectedTasks",
-                "hooks", "selfTest", "vectors",
+                "hooks", "selfTest", "vectors", "scan",
             ])
         #expect(root["ready"] as? Bool == false && root["tier"] as? String == "lsm")
         #expect(root["mode"] as? String == "deny" && root["policyGeneration"] as? Int == 1)

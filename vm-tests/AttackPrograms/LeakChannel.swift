@@ -47,6 +47,13 @@ package enum LeakChannel: String, CaseIterable, Sendable {
     case packed = "six-bits-a-letter"
 }
 
+extension LeakChannel {
+    /// Ids in the catalogue that these channels play and no other attack does.
+    package static let catalogueIDs: Set<String> = [
+        "AV-101", "AV-102", "AV-103", "AV-107", "AV-110", "AV-111",
+    ]
+}
+
 /// What became of it.
 package struct LeakReport: Sendable, Equatable {
     package let outcome: AttackOutcome

@@ -18,9 +18,6 @@ package enum Hook: String, Sendable, CaseIterable {
     case kernelImageLoad = "kernel_load_data"
     case setLimit = "task_setrlimit"
     case taskKill = "task_kill"
-
-    /// Only a sleepable program can do its work here: reading content may fault a page in.
-    var needsSleep: Bool { self == .socketSendMessage }
 }
 
 /// What loaded programs do, and where.
@@ -150,7 +147,7 @@ extension SimulatedKernel {
 
     /// LSM and fmod_ret deny before the effect; a signal comes after it.
     private func deniesSynchronously(_ hook: Hook) -> Bool {
-        features.bpfLSM || features.btf && !hook.needsSleep
+        features.bpfLSM || features.btf
     }
 
     private static func shareRun(_ value: [UInt8], _ bytes: [UInt8]) -> Bool {

@@ -51,15 +51,15 @@ extension SimulatedKernel {
         switch channel {
         case .file, .standardOutput, .ringWrite:
             try scan(bytes, at: .filePermission, by: sender)
-        case .streamSocket, .datagram, .messagesOnStream, .zeroCopySocket, .encryptedSocket,
-            .ringSend, .ringRegisteredBuffer:
+        // Of many messages to one address the hook is shown the first; the program reads the
+        // others where the caller has them.
+        case .streamSocket, .datagram, .messagesOnStream, .messagesToOneAddress, .zeroCopySocket,
+            .encryptedSocket, .ringSend, .ringRegisteredBuffer:
             try scan(bytes, at: .socketSendMessage, by: sender)
         case .fileToSocket, .pipeToSocket:
             if features.spliceCallsSendmsg {
                 try scan(bytes, at: .socketSendMessage, by: sender)
             }
-        // One call of the hook for many messages: it sees the first, and the secret is in another.
-        case .messagesToOneAddress: break
         // No hook sees the content of these.
         case .pipePages, .pipeCopy, .pipeToPipe, .sharedFileMapping, .sharedMemory, .messageQueue,
             .ringOther, .fileName, .childArguments, .threadName, .exitStatus, .otherProcessMemory:

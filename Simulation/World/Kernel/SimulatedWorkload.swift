@@ -143,7 +143,9 @@ extension SimulatedWorkload {
         }
         try deliver()
         guard enforcement != .none else { return }
-        kernel.protect(application, Protection(tracer: wrapper, values: [secret]))
+        // Only spliced values have the leak index behind them that a scan needs.
+        let scanned = delivery == .splice ? [secret] : []
+        kernel.protect(application, Protection(tracer: wrapper, values: scanned))
     }
 
     /// The program is gone, with all that it started.
@@ -171,7 +173,7 @@ extension SimulatedWorkload {
         try kernel.unmap(kind, of: wrapper)
         _ = try kernel.map(secret, kind: kind, in: wrapper)
         if enforcement != .none {
-            kernel.protect(wrapper, Protection(values: [secret], takesSignals: true))
+            kernel.protect(wrapper, Protection(takesSignals: true))
         }
     }
 
