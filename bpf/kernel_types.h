@@ -22,6 +22,7 @@ typedef _Bool bool;
 #define BPF_MAP_TYPE_HASH 1
 #define BPF_MAP_TYPE_ARRAY 2
 #define BPF_MAP_TYPE_PERCPU_ARRAY 6
+#define BPF_MAP_TYPE_LRU_HASH 9
 #define BPF_MAP_TYPE_LRU_PERCPU_HASH 10
 #define BPF_MAP_TYPE_RINGBUF 27
 #define BPF_ANY 0
@@ -56,6 +57,19 @@ enum bpf_command {
 enum bpf_func_id {
     BPF_FUNC_unspec = 0,
     BPF_FUNC_task_pt_regs = 175,
+};
+
+// Only its type's name counts.
+enum bpf_prog_type {
+    BPF_PROG_TYPE_UNSPEC = 0,
+};
+
+// include/uapi/linux/bpf.h, an ABI.
+struct instruction {
+    __u8 code;
+    __u8 registers;
+    __s16 offset;
+    __s32 immediate;
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -109,12 +123,21 @@ struct bpf_map {
     __u32 id;
 };
 
+struct bpf_prog;
 struct bpf_prog_aux {
     __u32 id;
+    struct bpf_prog *prog;
+};
+
+struct bpf_insn {
+    __u8 code;
 };
 
 struct bpf_prog {
+    enum bpf_prog_type type;
+    __u32 len;
     struct bpf_prog_aux *aux;
+    struct bpf_insn insnsi[0];
 };
 
 struct linux_binprm {

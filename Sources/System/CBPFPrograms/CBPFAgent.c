@@ -16,10 +16,11 @@
 
 #include "agent_object.h"
 
-#define MAPS_MAX 12
+#define MAPS_MAX 13
 static const char *const map_names[MAPS_MAX] = {
     "tasks", "enrolments", "pending", "policies", "settings", "counts",
     "sequences", "buckets", "events", "guard", "guarded_ids", "guarded_cgroups",
+    "readers",
 };
 #define ITERATOR "enrol"
 #define LINK_PREFIX "link_"
@@ -238,20 +239,23 @@ void cbpf_agent_choose(struct cbpf_agent *agent, size_t index, bool load) {
     bpf_program__set_autoload(agent->programs[index], load);
 }
 
-int cbpf_agent_function_arguments(struct cbpf_agent *agent, const char *function) {
+int cbpf_agent_function(struct cbpf_agent *agent, const char *function) {
     if (agent->btf == NULL) agent->btf = btf__load_vmlinux_btf();
     if (agent->btf == NULL) return -errno;
-    int id = btf__find_by_name_kind(agent->btf, function, BTF_KIND_FUNC);
+    return btf__find_by_name_kind(agent->btf, function, BTF_KIND_FUNC);
+}
+
+int cbpf_agent_function_arguments(struct cbpf_agent *agent, const char *function) {
+    int id = cbpf_agent_function(agent, function);
     const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(agent->btf, (uint32_t)id);
     if (type != NULL) type = btf__type_by_id(agent->btf, type->type);
     return type == NULL ? -ENOENT : btf_vlen(type);
 }
 
-int cbpf_agent_set_bpf_hook_arguments(struct cbpf_agent *agent, uint32_t count) {
+int cbpf_agent_set_constants(struct cbpf_agent *agent, const struct cbpf_constants *constants) {
     struct bpf_map *map = bpf_object__find_map_by_name(agent->object, ".rodata");
-    if (map == NULL || bpf_map__value_size(map) != sizeof count) return -EINVAL;
-    int result = bpf_map__set_initial_value(map, &count, sizeof count);
-    return result;
+    if (map == NULL || bpf_map__value_size(map) != sizeof *constants) return -EINVAL;
+    return bpf_map__set_initial_value(map, constants, sizeof *constants);
 }
 
 int cbpf_agent_load(struct cbpf_agent *agent, char *message, size_t capacity) {

@@ -59,8 +59,11 @@ void cbpf_agent_choose(struct cbpf_agent *agent, size_t index, bool load);
 /// -errno.
 int cbpf_agent_function_arguments(struct cbpf_agent *agent, const char *function);
 
-/// The value of `bpf_hook_arguments` in the object. Before loading only. Returns 0 or -errno.
-int cbpf_agent_set_bpf_hook_arguments(struct cbpf_agent *agent, uint32_t count);
+/// Number of the kernel's function in its BTF, or -errno.
+int cbpf_agent_function(struct cbpf_agent *agent, const char *function);
+
+/// Before loading only. Returns 0 or -errno.
+int cbpf_agent_set_constants(struct cbpf_agent *agent, const struct cbpf_constants *constants);
 
 /// Loads the chosen programs. Returns 0 or -errno; then the verifier's words are in `message`.
 int cbpf_agent_load(struct cbpf_agent *agent, char *message, size_t capacity);
