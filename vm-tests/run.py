@@ -19,6 +19,7 @@ import time
 
 import demo
 import enforcement_report
+import guest_tools
 import kernels
 import matrix_comparison
 from guest_image import initramfs
@@ -234,6 +235,7 @@ def arguments():
     parser.add_argument("--wrapper", default=os.path.join(build, "cloudtaser-wrapper"))
     parser.add_argument("--agent", default=os.path.join(build, "cloudtaser-agent"))
     parser.add_argument("--application", default=os.path.join(build, "demo-application"))
+    parser.add_argument("--neighbour", default=os.path.join(build, "neighbour.bpf.o"))
     parser.add_argument("--evidence", default=os.path.join(build, "evidence"))
     parser.add_argument("--profiles", default=os.path.join(ROOT, "Fixtures", "kernel-profiles"))
     parser.add_argument("--matrix", metavar="JSON",
@@ -269,7 +271,7 @@ def main():
                 "bin/cloudtaser-wrapper": options.wrapper,
                 "bin/cloudtaser-agent": options.agent,
                 "bin/demo-application": options.application}
-    missing = [path for path in programs.values() if not os.path.exists(path)]
+    missing = [path for path in [*programs.values(), options.neighbour] if not os.path.exists(path)]
     if missing:
         sys.exit(f"run.py: not built: {', '.join(missing)} (make vm-test builds them)")
     pins = {pin["series"]: pin for pin in kernels.pins()}
@@ -277,7 +279,9 @@ def main():
              for series in dict.fromkeys(boot["series"] for boot in boots)}
     with tempfile.TemporaryDirectory(prefix="cloudtaser-vm-") as folder:
         options.initramfs = os.path.join(folder, "initramfs.gz")
-        size = initramfs(programs, options.initramfs)
+        modules = [folder for kernel in found.values() for folder in kernel["modules"]]
+        tools, links = guest_tools.tools(modules, [options.neighbour])
+        size = initramfs({**programs, **tools}, options.initramfs, links)
         say(f"initramfs: {size >> 10} KiB; {len(boots)} boots, {options.jobs} at a time, "
             "software emulation")
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
@@ -374,5 +378,5 @@ def summary(runs, found, records, options):
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except kernels.KernelError as error:
+    except (kernels.KernelError, guest_tools.ToolsError) as error:
         sys.exit(f"run.py: {error}")

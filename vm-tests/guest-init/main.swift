@@ -77,7 +77,8 @@ enum Guest {
     }
 }
 
-if getpid() == 1 {
+// A container's first process is a registrant; the kernel hands its own words to the machine's.
+if getpid() == 1, CommandLine.arguments.dropFirst().first != "registrant" {
     Guest.run()
     let failure = clinux_power_off()
     print("guest-init: power off: \(SystemError.name(of: -failure))")
