@@ -64,6 +64,7 @@ let system: [Target] = [
         linking: ["bpf", "elf", "z"]),
     cTarget("CSimulationHooks", path: "Sources/System/CSimulationHooks"),
     library("SecretMemory", in: "Sources/System", ["CLinux"]),
+    library("SocketAddresses", in: "Sources/System"),
 ]
 
 let core: [Target] = [
@@ -106,7 +107,7 @@ let adapters: [Target] = [
         "VaultSecretStore", in: "Sources/Adapters",
         [
             "Ports", "HTTPFormat", "JSONFormat", "Delivery", "SecretMemory",
-            "WrapperConfiguration", "CLinux", "COpenSSL", "COpenSSLShims",
+            "WrapperConfiguration", "CLinux", "COpenSSL", "COpenSSLShims", "SocketAddresses",
         ]),
     library("LinuxSystem", in: "Sources/Adapters", ["Ports", "SecretMemory", "CLinux"]),
     library(
@@ -128,7 +129,10 @@ let adapters: [Target] = [
         "EventIntegrity", in: "Sources/Adapters", ["EventPorts", "EnforcementEvents", "COpenSSL"]),
     library(
         "EventSinks", in: "Sources/Adapters",
-        ["Ports", "EventPorts", "EnforcementEvents", "HTTPFormat", "JSONFormat"]),
+        [
+            "Ports", "EventPorts", "EnforcementEvents", "HTTPFormat", "JSONFormat",
+            "SocketAddresses",
+        ]),
 ]
 
 let executables: [Target] = [
@@ -190,7 +194,7 @@ let virtualMachine: [Target] = [
         [
             "AttackPrograms", "VaultListener", "LoopbackPKI", "Simulation", "SecretMemory",
             "AgentPorts", "AgentProtocol", "LibbpfKernel", "Enforcement", "EnforcementEvents",
-            "Ports", "CLinux", "CBPFPrograms",
+            "Ports", "CLinux",
         ]),
 ]
 
@@ -255,6 +259,7 @@ let testTargets: [Target] = [
         [
             "VaultSecretStore", "Ports", "SecretMemory", "WrapperConfiguration",
             "VaultListener", "LoopbackPKI", "Simulation", "COpenSSL", "COpenSSLShims",
+            "SocketAddresses",
         ]),
     tests(
         "LinuxProcessHostTests",

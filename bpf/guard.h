@@ -48,11 +48,7 @@ static __always_inline int on_pin(
 {
     if (!is_pin(folder, entry))
         return 0;
-    struct name name;
-    read_name(&name, entry);
-    struct attempt attempt = {
-        .object = 0, .policy = MACHINE_POLICY, .vector = 129, .hook = hook, .tier = tier};
-    return judge(&attempt);
+    return judge_machine(129, hook, tier, 0, 0);
 }
 
 static __always_inline int on_inode_unlink(

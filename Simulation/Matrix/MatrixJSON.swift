@@ -3,8 +3,7 @@ internal import AttackCatalogue
 internal import Simulation
 
 extension AttackMatrix {
-    /// One JSON document with a cell per line. Members: `summary`, `profiles`, `cells`, and
-    /// `programCells` (the test program deny_ptrace, without an expectation).
+    /// One JSON document with a cell per line. Members: `summary`, `profiles` and `cells`.
     package func json() -> String {
         let total = summary
         let verdicts = CellVerdict.allCases.map {
@@ -20,8 +19,7 @@ extension AttackMatrix {
         let names: SimulatedJSON = .array(profiles.map { .string($0.name) })
         return "{\"summary\":\(text(head)),\n\"profiles\":\(text(names)),\n\"cells\":[\n"
             + cells.map { text(object($0)) }.joined(separator: ",\n")
-            + "\n],\n\"programCells\":[\n"
-            + programCells.map { text(object($0)) }.joined(separator: ",\n") + "\n]}\n"
+            + "\n]}\n"
     }
 
     private func text(_ value: SimulatedJSON) -> String {

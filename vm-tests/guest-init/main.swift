@@ -66,7 +66,8 @@ enum Guest {
                 AgentSuite(host: host).run(
                     hasSecretMemory: profile.hasSecretMemory, seed: seed)
             case "neighbours": NeighbourSuite(host: host).run()
-            case "guard": GuardSuite(host: host).run()
+            case "guard": GuardSuite(host: host, seed: seed).run()
+            case "module": ModuleSuite(host: host, seed: seed).run()
             case "demo": wrapper.demonstration()
             case "swap": machine.swap()
             default: host.console("guest-init: unknown suite \(suite)")

@@ -168,14 +168,25 @@ int cbpf_agent_pin(struct cbpf_agent *agent, const char *folder) {
     return bpf_obj_pin(bpf_program__fd(program), path) < 0 ? -errno : 0;
 }
 
-// What a descriptor of a link says: its own number and its program's.
-static int link_identities(int descriptor, uint32_t *link, uint32_t *program) {
-    struct bpf_link_info info = {0};
-    uint32_t length = sizeof info;
-    if (bpf_obj_get_info_by_fd(descriptor, &info, &length) < 0) return -errno;
-    *link = info.id;
-    *program = info.prog_id;
-    return 0;
+int64_t cbpf_pinned_links(
+    const char *folder, struct cbpf_guarded_key *identities, size_t capacity) {
+    size_t count = 0;
+    DIR *entries = opendir(folder);
+    if (entries == NULL) return -errno;
+    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
+        if (strncmp(entry->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) != 0) continue;
+        int descriptor = open_pin(folder, entry->d_name);
+        if (descriptor < 0) continue;
+        struct bpf_link_info info = {0};
+        uint32_t length = sizeof info;
+        int result = bpf_obj_get_info_by_fd(descriptor, &info, &length);
+        close(descriptor);
+        if (result < 0 || count + 2 > capacity) continue;
+        identities[count++] = (struct cbpf_guarded_key){CBPF_GUARDED_LINK, info.id};
+        identities[count++] = (struct cbpf_guarded_key){CBPF_GUARDED_PROGRAM, info.prog_id};
+    }
+    closedir(entries);
+    return (int64_t)count;
 }
 
 int64_t cbpf_agent_identities(
@@ -189,37 +200,8 @@ int64_t cbpf_agent_identities(
         if (bpf_obj_get_info_by_fd(map, &info, &length) < 0) return -errno;
         identities[count++] = (struct cbpf_guarded_key){CBPF_GUARDED_MAP, info.id};
     }
-    DIR *entries = opendir(folder);
-    if (entries == NULL) return -errno;
-    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
-        if (strncmp(entry->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) != 0) continue;
-        uint32_t link = 0, program = 0;
-        int descriptor = open_pin(folder, entry->d_name);
-        if (descriptor < 0) continue;
-        int result = link_identities(descriptor, &link, &program);
-        close(descriptor);
-        if (result < 0 || count + 2 > capacity) continue;
-        identities[count++] = (struct cbpf_guarded_key){CBPF_GUARDED_LINK, link};
-        identities[count++] = (struct cbpf_guarded_key){CBPF_GUARDED_PROGRAM, program};
-    }
-    closedir(entries);
-    return (int64_t)count;
-}
-
-int64_t cbpf_pinned_programs(const char *folder, uint32_t *programs, size_t capacity) {
-    size_t count = 0;
-    DIR *entries = opendir(folder);
-    if (entries == NULL) return -errno;
-    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
-        uint32_t link = 0;
-        if (strncmp(entry->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) != 0) continue;
-        int descriptor = open_pin(folder, entry->d_name);
-        if (descriptor < 0) continue;
-        if (count < capacity && link_identities(descriptor, &link, &programs[count]) == 0) count++;
-        close(descriptor);
-    }
-    closedir(entries);
-    return (int64_t)count;
+    int64_t links = cbpf_pinned_links(folder, identities + count, capacity - count);
+    return links < 0 ? links : (int64_t)count + links;
 }
 
 bool cbpf_program_exists(uint32_t program) {

@@ -2,10 +2,10 @@
 #define _GNU_SOURCE
 #include "CLinuxReach.h"
 
+#include "counter.h"
+
 #include <errno.h>
 #include <linux/bpf.h>
-#include <linux/hw_breakpoint.h>
-#include <linux/perf_event.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -37,28 +37,23 @@ int clinux_robust_list(pid_t pid) {
     return result(syscall(SYS_get_robust_list, pid, &head, &length));
 }
 
+// Nanoseconds between two samples of the clock.
+#define SAMPLE_PERIOD 1000000
+
 static void describe(const struct clinux_counter *counter, struct perf_event_attr *attributes) {
-    memset(attributes, 0, sizeof *attributes);
-    attributes->size = sizeof *attributes;
-    attributes->sample_type = PERF_SAMPLE_REGS_USER;
-    attributes->sample_regs_user = 1;
-    attributes->sample_period = 1;
     switch (counter->kind) {
     case CLINUX_COUNTER_BREAKPOINT:
-        attributes->type = PERF_TYPE_BREAKPOINT;
-        attributes->bp_type = HW_BREAKPOINT_RW;
-        attributes->bp_addr = counter->address;
-        attributes->bp_len = HW_BREAKPOINT_LEN_8;
+        breakpoint_counter(attributes, counter->address, HW_BREAKPOINT_LEN_8);
         break;
     case CLINUX_COUNTER_PROBE:
+        clock_counter(attributes, 1);
         attributes->type = counter->type;
+        attributes->config = 0;
         attributes->uprobe_path = (uint64_t)(uintptr_t)counter->path;
         attributes->probe_offset = counter->offset;
         break;
     default:
-        attributes->type = PERF_TYPE_SOFTWARE;
-        attributes->config = PERF_COUNT_SW_CPU_CLOCK;
-        attributes->sample_period = 1000000;
+        clock_counter(attributes, SAMPLE_PERIOD);
         attributes->sample_type |= PERF_SAMPLE_STACK_USER;
         attributes->sample_stack_user = STACK_SAMPLE_BYTES;
     }
@@ -68,9 +63,7 @@ int64_t clinux_count(
     const struct clinux_counter *counter, int milliseconds, void *destination, size_t count) {
     struct perf_event_attr attributes;
     describe(counter, &attributes);
-    int processor = counter->pid == -1 ? 0 : -1;
-    long opened = syscall(SYS_perf_event_open, &attributes, counter->pid, processor, -1,
-                          PERF_FLAG_FD_CLOEXEC);
+    long opened = open_counter(&attributes, counter->pid);
     if (opened < 0) return -errno;
     size_t bytes = (1 + RING_PAGES) * PAGE_BYTES;
     struct perf_event_mmap_page *page =

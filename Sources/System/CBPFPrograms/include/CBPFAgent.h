@@ -32,15 +32,16 @@ int cbpf_agent_reuse_maps(struct cbpf_agent *agent, const char *folder);
 /// empty. Returns 0 or -errno.
 int cbpf_agent_pin(struct cbpf_agent *agent, const char *folder);
 
-/// Kernel's numbers of what the object holds: maps, then programs, then links. Writes up to
+/// Kernel's numbers of what the object holds: maps, then those of `cbpf_pinned_links`. Writes up to
 /// `capacity`, and returns how many or -errno.
 int64_t cbpf_agent_identities(
     const struct cbpf_agent *agent, const char *folder, struct cbpf_guarded_key *identities,
     size_t capacity);
 
-/// Numbers of the programs whose links are pinned in `folder`. Writes up to `capacity`; how many or
-/// -errno.
-int64_t cbpf_pinned_programs(const char *folder, uint32_t *programs, size_t capacity);
+/// Kernel's numbers of the links that are pinned in `folder`, each followed by its program's. Writes
+/// up to `capacity`, and returns how many or -errno.
+int64_t cbpf_pinned_links(
+    const char *folder, struct cbpf_guarded_key *identities, size_t capacity);
 
 /// Whether a program of this number is in the kernel. A link loses its number before it is
 /// detached, its program afterwards.
