@@ -58,7 +58,7 @@ $(addprefix build/,$(STATIC_PROGRAMS)): build/%:
 		echo "$@ is larger than $(WRAPPER_BYTES_MAX) bytes; what links a new library?" >&2; \
 		mv $@ $@.too-large; exit 1; fi
 
-build/neighbour.bpf.o: vm-tests/neighbours/neighbour.bpf.c bpf/Makefile
+build/neighbour.bpf.o: Tests/Programs/neighbours/neighbour.bpf.c bpf/Makefile
 	@$(MAKE) --no-print-directory -C bpf neighbour OUT=$(abspath build)
 
 .PHONY: demo

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // BPF programs that read memory which is not theirs. Under CAP_PERFMON every type may call the
 // helpers that copy from the current process or from the kernel (bpf_base_func_proto in
-// kernel/bpf/helpers.c), so a cgroup or classifier program can. Its instructions are looked at in the
-// kernel's own copy, before the verifier rewrites them, and the answer is given when somebody is to
-// get a descriptor of the program. bpf_prog_calc_tag is what the verifier calls first with nothing
-// but the program: bpf_check itself has an argument that these programs may not read on Linux 5.10.
+// kernel/bpf/helpers.c), so a cgroup or classifier program can. Its instructions are looked at in
+// the kernel's own copy, before the verifier rewrites them, and the answer is given when somebody
+// is to get a descriptor of the program. bpf_prog_calc_tag is what the verifier calls first with
+// nothing but the program: bpf_check itself has an argument that these programs may not read on
+// Linux 5.10.
 #pragma once
 
 #define CALL_CODE 0x85
 #define CALLS_KERNEL_FUNCTION 2
-// More than BPF_COMPLEXITY_LIMIT_INSNS (1,000,000), the longest program that the kernel takes, in three
-// loops: the verifier follows no single one so far.
+// More than BPF_COMPLEXITY_LIMIT_INSNS (1,000,000), the longest program that the kernel takes, in
+// three loops: the verifier follows no single one so far.
 #define BLOCK_INSTRUCTIONS 128
 #define AREA_BLOCKS 128
 #define AREAS_MAX 64

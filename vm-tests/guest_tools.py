@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small Debian inside the guest: real programs with the libraries they link, and the scripts of
-vm-tests/neighbours that use them. Everything is under /tools, for chroot(2).
+Tests/Programs/neighbours that use them. Everything is under /tools, for chroot(2).
 
 The programs are this machine's own packages (.ci/setup vm installs them). Headers are those that
 the small C project includes, as the compiler itself tells.
@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SCRIPTS = os.path.join(HERE, "neighbours")
+SCRIPTS = os.path.join(os.path.dirname(HERE), "Tests", "Programs", "neighbours")
 ROOT = "tools"
 PROGRAMS = ["tcc", "make", "ps", "top", "strace", "tc", "ip", "bpftool", "crun", "nsenter",
             "unshare", "modprobe", "dash", "busybox"]

@@ -133,7 +133,7 @@ def unpack(debs, pin, directory):
 
 
 def unpack_modules(tree, target):
-    """Keeps MODULES and what they need in lib/modules/RELEASE of the target, with depmod's index."""
+    """Keeps MODULES and what they need in lib/modules/RELEASE of the target, with an index."""
     shutil.rmtree(target, ignore_errors=True)
     usr = os.path.join(tree, "usr", "lib", "modules")
     base = usr if os.path.isdir(usr) else os.path.join(tree, "lib", "modules")

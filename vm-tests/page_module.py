@@ -21,7 +21,7 @@ def build(kernel, folder):
         return None, (f"LIM-KMOD-01 is not run: {headers} is missing; "
                       f"apt-get install linux-headers-{release} (.ci/setup vm)")
     place = os.path.join(folder, "page-module")
-    shutil.copytree(os.path.join(HERE, "page-module"), place)
+    shutil.copytree(os.path.join(os.path.dirname(HERE), "Tests", "Programs", "page-module"), place)
     result = subprocess.run(["make", "-s", "-C", headers, f"M={place}", "modules"],
                             capture_output=True, text=True, check=False)
     if result.returncode != 0:

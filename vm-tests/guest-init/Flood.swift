@@ -4,8 +4,8 @@ import CLinux
 @preconcurrency import Glibc
 
 extension NeighbourSuite {
-    /// Two attackers as fast as they can: each attempt is denied, each is counted once as an event, as
-    /// held back or as dropped, and each event is a line in the agent's file or counted as lost.
+    /// Two attackers as fast as they can: each attempt is denied, each is counted once as an event,
+    /// as held back or as dropped, and each event is a line in the agent's file or counted as lost.
     func flood(_ protected: pid_t, _ agent: pid_t) {
         let earlierLines = Flood.lines()
         let before = AgentCounts()

@@ -260,8 +260,8 @@ struct GuardSuite {
         }
         report(
             "LIM-ROOT-01", "uninstalled by root",
-            "\(line.prefix(60)) (status \(status >> 8)); then a write that ptrace makes the process "
-                + "issue: \(MemorySuite.describe(after))",
+            "\(line.prefix(60)) (status \(status >> 8)); then a write that ptrace makes the "
+                + "process issue: \(MemorySuite.describe(after))",
             status == 0 && after.outcome == .leaked, "before: \(MemorySuite.describe(before))",
             before.outcome == .refused && before.errorNumber == EPERM)
         kill(registrant.pid, SIGKILL)

@@ -83,8 +83,8 @@ struct KernelProfile {
     private static func probePrograms() -> (error: Int32, perfmonReads: Bool) {
         do throws(EnforcementFailure) {
             var guarded = try GuardedKernel.denying()
-            // An LSM program attaches without error where "bpf" is not among the active modules, and is
-            // then never called: the list decides.
+            // An LSM program attaches without error where "bpf" is not among the active modules,
+            // and is then never called: the list decides.
             guard activeLSMs().contains("bpf") else { return (EOPNOTSUPP, false) }
             return (0, advises(past: &guarded))
         } catch {

@@ -2,8 +2,8 @@
 import AttackPrograms
 @preconcurrency import Glibc
 
-/// LIM-KMOD-01: a loaded module reads secret memory. The agent reports loads and, where it is told to,
-/// denies them.
+/// LIM-KMOD-01: a loaded module reads secret memory. The agent reports loads and, where it is told
+/// to, denies them.
 struct ModuleSuite {
     private static let busybox = "/tools/usr/bin/busybox"
     private static let module = "/tools/neighbours/page_module.ko"

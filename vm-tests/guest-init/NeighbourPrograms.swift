@@ -3,8 +3,8 @@ import AttackPrograms
 import CLinux
 @preconcurrency import Glibc
 
-/// The small Debian under `/tools` and the scripts of vm-tests/neighbours: what they print and how
-/// they end, so that it can be compared with and without the agent.
+/// The small Debian under `/tools` and the scripts of Tests/Programs/neighbours: what they print
+/// and how they end, so that it can be compared with and without the agent.
 struct NeighbourPrograms {
     /// A script, and what a program of it does to the protected process: denied by a policy that
     /// denies it, and the program goes on.
@@ -79,8 +79,8 @@ struct NeighbourPrograms {
         Self.run(["/bin/dash", "/neighbours/\(script.name).sh", String(protected)])
     }
 
-    /// pivot_root(2) does not leave the root of an initramfs, so the tools are mounted over it first,
-    /// in a mount namespace of the script's own.
+    /// pivot_root(2) does not leave the root of an initramfs, so the tools are mounted over it
+    /// first, in a mount namespace of the script's own.
     private static func run(_ words: [String]) -> Result {
         let enter = "cd \(root) && mount --move . / && exec chroot . \"$@\""
         guard

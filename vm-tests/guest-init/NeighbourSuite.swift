@@ -86,7 +86,8 @@ struct NeighbourSuite {
     }
 
     /// Each script prints and ends as it did without the agent, and nothing is denied but what is
-    /// aimed at the protected process. Where everything is denied, a script fails that needs what is.
+    /// aimed at the protected process. Where everything is denied, a script fails that needs what
+    /// is.
     private func play(
         _ programs: NeighbourPrograms, _ mode: String, _ control: Played, _ protected: pid_t
     ) {

@@ -2,8 +2,8 @@
 import AttackPrograms
 @preconcurrency import Glibc
 
-/// Every attack that can be made here, on the application and on the wrapper, without the agent: the
-/// host compares each result with the simulated kernel's.
+/// Every attack that can be made here, on the application and on the wrapper, without the agent:
+/// the host compares each result with the simulated kernel's.
 struct VectorSuite {
     private static let needles: [(delivery: String, index: UInt64)] = [
         ("splice", 71), ("environ", 72), ("file", 74),

@@ -38,8 +38,8 @@ int64_t cbpf_agent_identities(
     const struct cbpf_agent *agent, const char *folder, struct cbpf_guarded_key *identities,
     size_t capacity);
 
-/// Kernel's numbers of the links that are pinned in `folder`, each followed by its program's. Writes
-/// up to `capacity`, and returns how many or -errno.
+/// Kernel's numbers of the links that are pinned in `folder`, each followed by its program's.
+/// Writes up to `capacity`, and returns how many or -errno.
 int64_t cbpf_pinned_links(
     const char *folder, struct cbpf_guarded_key *identities, size_t capacity);
 

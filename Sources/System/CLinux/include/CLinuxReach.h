@@ -53,9 +53,9 @@ struct clinux_socket_reader {
     size_t count;
 };
 
-/// Loads a BPF program of a type that looks at no other program, and attaches it to the cgroup behind
-/// the descriptor: when `pid` makes an Internet socket, it copies `count` bytes (at most 64) from its
-/// memory. 0 or -errno.
+/// Loads a BPF program of a type that looks at no other program, and attaches it to the cgroup
+/// behind the descriptor: when `pid` makes an Internet socket, it copies `count` bytes (at most 64)
+/// from its memory. 0 or -errno.
 int clinux_place_socket_reader(
     struct clinux_socket_reader *reader, int cgroup, pid_t pid, uint64_t address, size_t count);
 

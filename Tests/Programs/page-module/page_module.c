@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LIM-KMOD-01: what a loaded module can do. Maps the page behind an address of a process, whatever was
-// taken out of the kernel's own map, and shows what is there as its parameter `value`.
+// LIM-KMOD-01: what a loaded module can do. Maps the page behind an address of a process, whatever
+// was taken out of the kernel's own map, and shows what is there as its parameter `value`.
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pid.h>
