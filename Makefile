@@ -58,6 +58,9 @@ $(addprefix build/,$(STATIC_PROGRAMS)): build/%:
 		echo "$@ is larger than $(WRAPPER_BYTES_MAX) bytes; what links a new library?" >&2; \
 		mv $@ $@.too-large; exit 1; fi
 
+build/neighbour.bpf.o: Tests/Programs/neighbours/neighbour.bpf.c bpf/Makefile
+	@$(MAKE) --no-print-directory -C bpf neighbour OUT=$(abspath build)
+
 .PHONY: demo
 demo: setup $(OPENBAO) ## The main job: a secret from a real vault, then attacked as root
 	@.ci/setup demo
@@ -96,7 +99,7 @@ simulation-of-commit: setup build/cloudtaser ## 500 seeds that the commit's name
 vm-test: ## Boot real kernels in QEMU; run the wrapper and attacks there
 	@.ci/setup vm
 	@python3 vm-tests/kernels.py --cache $(KERNELS)
-	@$(MAKE) --no-print-directory $(addprefix build/,$(STATIC_PROGRAMS))
+	@$(MAKE) --no-print-directory $(addprefix build/,$(STATIC_PROGRAMS)) build/neighbour.bpf.o
 	$(CLOUDTASER) simulate --matrix -o json > build/attack-matrix.json
 	@python3 vm-tests/run.py --kernels $(KERNELS) --evidence $(EVIDENCE) \
 		--matrix build/attack-matrix.json
@@ -105,7 +108,7 @@ vm-test: ## Boot real kernels in QEMU; run the wrapper and attacks there
 vm-demo: ## The demonstration's attacks inside a guest, where this host refuses them
 	@.ci/setup vm
 	@python3 vm-tests/kernels.py --cache $(KERNELS)
-	@$(MAKE) --no-print-directory $(addprefix build/,$(STATIC_PROGRAMS))
+	@$(MAKE) --no-print-directory $(addprefix build/,$(STATIC_PROGRAMS)) build/neighbour.bpf.o
 	@python3 vm-tests/run.py --kernels $(KERNELS) --demo Fixtures/demo/expected.json
 
 .PHONY: check

@@ -64,6 +64,7 @@ let system: [Target] = [
         linking: ["bpf", "elf", "z"]),
     cTarget("CSimulationHooks", path: "Sources/System/CSimulationHooks"),
     library("SecretMemory", in: "Sources/System", ["CLinux"]),
+    library("SocketAddresses", in: "Sources/System"),
 ]
 
 let core: [Target] = [
@@ -111,7 +112,7 @@ let adapters: [Target] = [
         "VaultSecretStore", in: "Sources/Adapters",
         [
             "Ports", "HTTPFormat", "JSONFormat", "Delivery", "SecretMemory",
-            "WrapperConfiguration", "CLinux", "COpenSSL", "COpenSSLShims",
+            "WrapperConfiguration", "CLinux", "COpenSSL", "COpenSSLShims", "SocketAddresses",
         ]),
     library("LinuxSystem", in: "Sources/Adapters", ["Ports", "SecretMemory", "CLinux"]),
     library(
@@ -137,7 +138,10 @@ let adapters: [Target] = [
         "EventIntegrity", in: "Sources/Adapters", ["EventPorts", "EnforcementEvents", "COpenSSL"]),
     library(
         "EventSinks", in: "Sources/Adapters",
-        ["Ports", "EventPorts", "EnforcementEvents", "HTTPFormat", "JSONFormat"]),
+        [
+            "Ports", "EventPorts", "EnforcementEvents", "HTTPFormat", "JSONFormat",
+            "SocketAddresses",
+        ]),
 ]
 
 let executables: [Target] = [
@@ -265,6 +269,7 @@ let testTargets: [Target] = [
         [
             "VaultSecretStore", "Ports", "SecretMemory", "WrapperConfiguration",
             "VaultListener", "LoopbackPKI", "Simulation", "COpenSSL", "COpenSSLShims",
+            "SocketAddresses",
         ]),
     tests(
         "LinuxProcessHostTests",

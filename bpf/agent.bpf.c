@@ -12,6 +12,9 @@
 
 #include "maps.h"
 
+// User space asks BTF and sets them before loading.
+const volatile struct cbpf_constants constants = {.bpf_hook_arguments = 3};
+
 #include "judge.h"
 
 #include "entry.h"
@@ -21,6 +24,8 @@
 #include "guard.h"
 
 #include "kernel_paths.h"
+
+#include "reading.h"
 
 #include "outside.h"
 
@@ -36,9 +41,6 @@
 
 // The kernel offers the LSM helpers only to programs under a GPL-compatible licence.
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-// Arguments of the hook: Linux gave bpf a fourth. User space asks BTF and sets it before loading.
-const volatile __u32 bpf_hook_arguments = 3;
 
 // `names` are the arguments without the value of an earlier program, which LSM programs are handed
 // last and must pass on: the kernel takes the answer of the last one.
@@ -126,7 +128,7 @@ int lsm_bpf(unsigned long long *ctx)
 {
     int earlier;
     // The barriers keep the two reads apart: the verifier wants constant offsets.
-    if (bpf_hook_arguments == 3) {
+    if (constants.bpf_hook_arguments == 3) {
         earlier = (int)ctx[3];
         asm volatile("" : "+r"(earlier));
     } else {

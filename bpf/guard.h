@@ -17,13 +17,6 @@ static __always_inline int on_bpf_map(struct bpf_map *map, unsigned int mode, __
         ? judge_machine(126, CBPF_HOOK_BPF_MAP, tier, id, 0) : 0;
 }
 
-static __always_inline int on_bpf_prog(struct bpf_prog *program, __u8 tier)
-{
-    __u32 id = BPF_CORE_READ(program, aux, id);
-    return is_guarded(CBPF_GUARDED_PROGRAM, id)
-        ? judge_machine(134, CBPF_HOOK_BPF_PROG, tier, id, 0) : 0;
-}
-
 static __always_inline int on_link_by_id(__u32 id, __u8 tier)
 {
     return is_guarded(CBPF_GUARDED_LINK, id)
@@ -55,11 +48,7 @@ static __always_inline int on_pin(
 {
     if (!is_pin(folder, entry))
         return 0;
-    struct name name;
-    read_name(&name, entry);
-    struct attempt attempt = {
-        .object = 0, .policy = MACHINE_POLICY, .vector = 129, .hook = hook, .tier = tier};
-    return judge(&attempt);
+    return judge_machine(129, hook, tier, 0, 0);
 }
 
 static __always_inline int on_inode_unlink(

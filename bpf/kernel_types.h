@@ -61,6 +61,19 @@ enum bpf_func_id {
     BPF_FUNC_loop = 181,
 };
 
+// Only its type's name counts.
+enum bpf_prog_type {
+    BPF_PROG_TYPE_UNSPEC = 0,
+};
+
+// include/uapi/linux/bpf.h, an ABI.
+struct instruction {
+    __u8 code;
+    __u8 registers;
+    __s16 offset;
+    __s32 immediate;
+};
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct hlist_node {
@@ -141,12 +154,21 @@ struct bpf_map {
     __u32 id;
 };
 
+struct bpf_prog;
 struct bpf_prog_aux {
     __u32 id;
+    struct bpf_prog *prog;
+};
+
+struct bpf_insn {
+    __u8 code;
 };
 
 struct bpf_prog {
+    enum bpf_prog_type type;
+    __u32 len;
     struct bpf_prog_aux *aux;
+    struct bpf_insn insnsi[0];
 };
 
 struct linux_binprm {

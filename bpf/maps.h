@@ -94,6 +94,14 @@ struct {
     __type(value, __u32);
 } guarded_ids SEC(".maps");
 
+// Key: address of a bpf_prog_aux, which a program keeps from before it is verified to its end.
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, CBPF_READERS_MAX);
+    __type(key, __u64);
+    __type(value, __u32);
+} readers SEC(".maps");
+
 // Key: inode number of a cgroup's directory.
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);

@@ -43,8 +43,8 @@ static __always_inline __u16 vector_of_access(
     case CALL_MOVE_PAGES:
     case CALL_MIGRATE_PAGES: return 0;
     case CALL_GET_ROBUST_LIST: return 21;
-    // By a pidfd, which is checked in read mode; by a file of /proc/PID/ns, as container runtimes
-    // do it, nobody is asked here.
+    // By a pidfd, as crun does it, which is checked in read mode; by a file of /proc/PID/ns, as
+    // runc does it, nobody is asked here.
     case CALL_SETNS: return 16;
     case CALL_READ:
     case CALL_PREAD64:

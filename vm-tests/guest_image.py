@@ -8,6 +8,7 @@ DIRECTORIES = ["bin", "dev", "etc", "proc", "sys", "tmp", "root"]
 DIRECTORY_MODE = 0o040755
 PROGRAM_MODE = 0o100755
 FILE_MODE = 0o100644
+LINK_MODE = 0o120777
 
 
 def entry(name, mode, content, inode):
@@ -18,19 +19,29 @@ def entry(name, mode, content, inode):
     return head + content + b"\0" * (-len(content) % 4)
 
 
-def initramfs(programs, path, files=None):
-    """Writes `programs` (name in the guest: path here) and `files` (name: bytes). Its size."""
-    inode = 1
+def above(names):
+    """Folders that the names are in, each after the one that it is in."""
+    folders = set(DIRECTORIES)
+    for name in names:
+        while os.path.dirname(name):
+            name = os.path.dirname(name)
+            folders.add(name)
+    return sorted(folders)
+
+
+def initramfs(programs, path, links=None):
+    """Writes `programs` (name in the guest: path here) and `links` (name: target). Its size."""
+    links = links or {}
+    parts = [(name, DIRECTORY_MODE, None) for name in above([*programs, *links])]
+    parts += [(name, LINK_MODE, target) for name, target in sorted(links.items())]
+    parts += [(name, 0, source) for name, source in sorted(programs.items())]
     with gzip.GzipFile(path, "wb", compresslevel=1, mtime=0) as archive:
-        for name in DIRECTORIES:
-            archive.write(entry(name, DIRECTORY_MODE, b"", inode))
-            inode += 1
-        for name, source in sorted(programs.items()):
-            with open(source, "rb") as file:
-                archive.write(entry(name, PROGRAM_MODE, file.read(), inode))
-            inode += 1
-        for name, content in sorted((files or {}).items()):
-            archive.write(entry(name, FILE_MODE, content, inode))
-            inode += 1
+        for inode, (name, mode, what) in enumerate(parts, start=1):
+            content = (what or "").encode()
+            if mode == 0:
+                mode = PROGRAM_MODE if os.access(what, os.X_OK) else FILE_MODE
+                with open(what, "rb") as file:
+                    content = file.read()
+            archive.write(entry(name, mode, content, inode))
         archive.write(entry("TRAILER!!!", 0, b"", 0))
     return os.path.getsize(path)

@@ -18,6 +18,8 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+# What the guest's neighbours load, and what that needs; in Debian's packages they are modules.
+MODULES = ["nf_tables", "sch_ingress", "cls_bpf", "veth"]
 
 
 class KernelError(Exception):
@@ -94,11 +96,15 @@ class PrivateApt:
 
     def candidates(self, pin):
         """(package, version, sha256) of every package of the series, newest last."""
+        return self.matching(pin["packagePattern"])
+
+    def matching(self, pattern):
+        """(package, version, sha256) of every package with such a name, newest last."""
         listing = run(["apt-cache", *self.options, "dumpavail"])
         found = []
         for stanza in listing.split("\n\n"):
             fields = dict(re.findall(r"^(Package|Version|SHA256): (.+)$", stanza, re.M))
-            if re.fullmatch(pin["packagePattern"], fields.get("Package", "")):
+            if re.fullmatch(pattern, fields.get("Package", "")):
                 found.append((fields["Package"], fields["Version"], fields.get("SHA256", "")))
         return sorted(found, key=lambda entry: version_key(entry[1] + entry[0]))
 
@@ -110,18 +116,47 @@ def version_key(text):
     return [int(number) for number in re.findall(r"\d+", text)]
 
 
-def unpack(deb, pin, directory):
-    """Extracts the kernel image; its path follows the package's own version."""
-    tree = os.path.join(directory, "tree")
+def unpack(debs, pin, directory):
+    """Extracts the kernel image and MODULES; their path follows the package's own version."""
+    deb, tree = debs[0], os.path.join(directory, "tree")
     shutil.rmtree(tree, ignore_errors=True)
-    run(["dpkg-deb", "-x", deb, tree])
+    for part in debs:
+        run(["dpkg-deb", "-x", part, tree])
     images = glob.glob(os.path.join(tree, "boot", "vmlinuz-*"))
     images += glob.glob(os.path.join(tree, "usr", "lib", "modules", "*", "vmlinuz"))
     if len(images) != 1:
         raise KernelError(f"{os.path.basename(deb)} of series {pin['series']}: "
                           f"{len(images)} kernel images in it, expected 1")
     os.replace(images[0], os.path.join(directory, "vmlinuz"))
+    unpack_modules(tree, os.path.join(directory, "modules"))
     shutil.rmtree(tree)
+
+
+def unpack_modules(tree, target):
+    """Keeps MODULES and what they need in lib/modules/RELEASE of the target, with an index."""
+    shutil.rmtree(target, ignore_errors=True)
+    usr = os.path.join(tree, "usr", "lib", "modules")
+    base = usr if os.path.isdir(usr) else os.path.join(tree, "lib", "modules")
+    release = os.listdir(base)[0]
+    # depmod wants lib/modules below its base.
+    if base == usr:
+        os.makedirs(os.path.join(tree, "lib"), exist_ok=True)
+        os.replace(usr, os.path.join(tree, "lib", "modules"))
+    run(["depmod", "-b", tree, release])
+    source = os.path.join(tree, "lib", "modules", release)
+    kept = os.path.join(target, "lib", "modules", release)
+    with open(os.path.join(source, "modules.dep"), encoding="utf-8") as file:
+        needs = dict(line.rstrip("\n").split(":") for line in file)
+    paths = {path for path in needs if os.path.basename(path).split(".ko")[0] in MODULES}
+    if len(paths) != len(MODULES):
+        raise KernelError(f"{release}: of the modules {MODULES} the package has {sorted(paths)}")
+    for path in sorted(paths.union(*(needs[path].split() for path in paths))):
+        os.makedirs(os.path.dirname(os.path.join(kept, path)), exist_ok=True)
+        shutil.copyfile(os.path.join(source, path), os.path.join(kept, path))
+    for name in ("modules.order", "modules.builtin", "modules.builtin.modinfo"):
+        if os.path.exists(os.path.join(source, name)):
+            shutil.copyfile(os.path.join(source, name), os.path.join(kept, name))
+    run(["depmod", "-b", target, release])
 
 
 def cached(pin, directory):
@@ -137,10 +172,11 @@ def cached(pin, directory):
 
 
 def fetch(pin, say, cache=None):
-    """Returns {series, package, version, pinned, note, vmlinuz}; downloads when needed."""
+    """Returns {series, package, version, pinned, note, vmlinuz, modules}; downloads when needed."""
     directory = os.path.join(cache or cache_directory(), pin["series"])
     record = cached(pin, directory)
-    if record is None or record["packageSha256"] != pin["sha256"]:
+    folders = glob.glob(os.path.join(directory, "modules", "lib", "modules", "*"))
+    if record is None or record["packageSha256"] != pin["sha256"] or not folders:
         record = download(pin, directory, record, say)
     pinned = record["packageSha256"] == pin["sha256"]
     note = "" if pinned else (
@@ -148,8 +184,9 @@ def fetch(pin, say, cache=None):
         f"using {record['package']} {record['version']}")
     if note:
         say(note)
+    folders = glob.glob(os.path.join(directory, "modules", "lib", "modules", "*"))
     return {"series": pin["series"], "package": record["package"], "pinned": pinned,
-            "version": record["version"], "note": note,
+            "version": record["version"], "note": note, "modules": folders,
             "vmlinuz": os.path.join(directory, "vmlinuz")}
 
 
@@ -169,19 +206,28 @@ def download(pin, directory, previous, say):
             f"{', '.join(pin['suites'])}; change vm-tests/kernels.json or copy a cache")
     package, version, index_hash = chosen[0]
     expected = pin["sha256"] if wanted else index_hash
-    if previous and previous["packageSha256"] == expected:
+    has_modules = os.path.isdir(os.path.join(directory, "modules"))
+    if previous and previous["packageSha256"] == expected and has_modules:
         return previous
-    say(f"kernel {pin['series']}: downloading {package} {version}")
     for stale in glob.glob(os.path.join(directory, "*.deb")):
         os.remove(stale)
-    apt.download(package, version, directory)
-    deb = glob.glob(os.path.join(directory, "*.deb"))[0]
-    found = sha256(deb)
+    names = [package]
+    if "modulesPackagePattern" in pin:
+        # Its hash is the signed index's: the modules have to be of the same version.
+        names += [name for name, other, _ in apt.matching(pin["modulesPackagePattern"])
+                  if other == version]
+    debs = []
+    for name in names:
+        say(f"kernel {pin['series']}: downloading {name} {version}")
+        apt.download(name, version, directory)
+        debs += glob.glob(os.path.join(directory, f"{name}_*.deb"))
+    found = sha256(debs[0])
     if found != expected:
-        os.remove(deb)
+        os.remove(debs[0])
         raise KernelError(f"{package} {version}: sha256 is {found}, expected {expected}")
-    unpack(deb, pin, directory)
-    os.remove(deb)
+    unpack(debs, pin, directory)
+    for deb in debs:
+        os.remove(deb)
     shutil.rmtree(os.path.join(directory, "apt"), ignore_errors=True)
     record = {"package": package, "version": version, "packageSha256": found,
               "imageSha256": sha256(os.path.join(directory, "vmlinuz"))}

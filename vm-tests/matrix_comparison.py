@@ -18,7 +18,7 @@ def simulated_cells(path):
     with open(path, encoding="utf-8") as file:
         matrix = json.load(file)
     return {tuple(cell[name] for name in KEY): cell
-            for cell in matrix["cells"] + matrix["programCells"]}
+            for cell in matrix["cells"]}
 
 
 def compare(runs, cells):

@@ -20,8 +20,10 @@ import time
 import containment_report
 import demo
 import enforcement_report
+import guest_tools
 import kernels
 import matrix_comparison
+import page_module
 from guest_image import initramfs
 from machine import BootFailure, Machine
 from machine_checks import MachineChecks
@@ -37,7 +39,8 @@ BOOTS = [
     {"name": "5.10", "series": "5.10", "suites": ALL_SUITES,
      "parameters": ["lsm=lockdown,yama,loadpin,safesetid,integrity,apparmor,bpf"]},
     # memfd_secret is compiled in and off by default before Linux 6.5.
-    {"name": "6.1", "series": "6.1", "suites": ALL_SUITES, "parameters": ["secretmem.enable=1"]},
+    {"name": "6.1", "series": "6.1", "suites": ALL_SUITES.replace(",swap", ",module,swap"),
+     "parameters": ["secretmem.enable=1"]},
     # Both forms of program are compared here, elsewhere the better one.
     {"name": "6.12", "series": "6.12", "suites": ALL_SUITES, "parameters": ["ct.tiers=both"]},
     {"name": "7.2", "series": "7.2", "suites": ALL_SUITES, "parameters": []},
@@ -241,6 +244,7 @@ def arguments():
     parser.add_argument("--wrapper", default=os.path.join(build, "cloudtaser-wrapper"))
     parser.add_argument("--agent", default=os.path.join(build, "cloudtaser-agent"))
     parser.add_argument("--application", default=os.path.join(build, "demo-application"))
+    parser.add_argument("--neighbour", default=os.path.join(build, "neighbour.bpf.o"))
     parser.add_argument("--evidence", default=os.path.join(build, "evidence"))
     parser.add_argument("--profiles", default=os.path.join(ROOT, "Fixtures", "kernel-profiles"))
     parser.add_argument("--matrix", metavar="JSON",
@@ -278,15 +282,26 @@ def main():
                 "bin/cloudtaser-wrapper": options.wrapper,
                 "bin/cloudtaser-agent": options.agent,
                 "bin/demo-application": options.application}
-    missing = [path for path in programs.values() if not os.path.exists(path)]
+    missing = [path for path in [*programs.values(), options.neighbour] if not os.path.exists(path)]
     if missing:
         sys.exit(f"run.py: not built: {', '.join(missing)} (make vm-test builds them)")
     pins = {pin["series"]: pin for pin in kernels.pins()}
     found = {series: kernels.fetch(pins[series], say, options.kernels)
              for series in dict.fromkeys(boot["series"] for boot in boots)}
+    notes = []
     with tempfile.TemporaryDirectory(prefix="cloudtaser-vm-") as folder:
         options.initramfs = os.path.join(folder, "initramfs.gz")
-        size = initramfs(programs, options.initramfs)
+        modules = [folder for kernel in found.values() for folder in kernel["modules"]]
+        objects = [options.neighbour]
+        if page_module.SERIES in found:
+            module, why = page_module.build(found[page_module.SERIES], folder)
+            objects += [module] if module else []
+            for boot in boots if why else []:
+                suites = boot["suites"].split(",")
+                boot["suites"] = ",".join(name for name in suites if name != page_module.SUITE)
+            notes += [why] if why else []
+        tools, links = guest_tools.tools(modules, objects)
+        size = initramfs({**programs, **tools}, options.initramfs, links)
         say(f"initramfs: {size >> 10} KiB; {len(boots)} boots, {options.jobs} at a time, "
             "software emulation")
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
@@ -300,6 +315,8 @@ def main():
         write_profiles(runs, options.profiles)
     agree = options.matrix is None or comparison(runs, options)
     told = enforcement(runs, options)
+    for note in notes:
+        print(note)
     return summary(runs, found, records, options) or (0 if agree and told else 1)
 
 
@@ -384,5 +401,5 @@ def summary(runs, found, records, options):
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except kernels.KernelError as error:
+    except (kernels.KernelError, guest_tools.ToolsError) as error:
         sys.exit(f"run.py: {error}")

@@ -24,7 +24,7 @@ package struct AttackMatrix: Sendable {
         package let id: String
         package let at: CellCoordinates
         package let derived: Derived
-        /// nil: the test program's column, of which the catalogue says nothing.
+        /// nil: the catalogue says nothing of it.
         package let expected: ExpectationRule?
 
         package var agrees: Bool { expected?.verdict == derived.verdict }
@@ -34,8 +34,6 @@ package struct AttackMatrix: Sendable {
     package let profiles: [KernelProfile]
     /// The product's modes, each with the catalogue's expectation.
     package let cells: [Cell]
-    /// The same attacks with bpf/deny_ptrace.bpf.c loaded, for comparison with the VM.
-    package let programCells: [Cell]
     /// Cells that `make vm-test` has compared with a real kernel.
     package let measured: Set<MeasuredCell>
     /// `cells` by vector and profile.
@@ -52,7 +50,6 @@ package struct AttackMatrix: Sendable {
         measured: Set<MeasuredCell> = [], rules: SimulatedKernel.Rules = SimulatedKernel.Rules()
     ) throws(KernelFeatures.UnknownFact) -> AttackMatrix {
         var cells: [Cell] = []
-        var programCells: [Cell] = []
         for profile in profiles {
             let features = try KernelFeatures(
                 facts: profile.facts, parameters: profile.parameters)
@@ -65,20 +62,17 @@ package struct AttackMatrix: Sendable {
                                 profile: profile.name, delivery: delivery.rawValue,
                                 enforcement: enforcement.rawValue, target: target.rawValue)
                             let derived = world.run(attack, on: target)
-                            let isOurs = EnforcementMode.modes.contains(enforcement)
-                            let cell = Cell(
-                                id: attack.id, at: coordinates, derived: derived,
-                                expected: isOurs
-                                    ? catalogue.expected(attack.id, at: coordinates) : nil)
-                            if isOurs { cells.append(cell) } else { programCells.append(cell) }
+                            cells.append(
+                                Cell(
+                                    id: attack.id, at: coordinates, derived: derived,
+                                    expected: catalogue.expected(attack.id, at: coordinates)))
                         }
                     }
                 }
             }
         }
         return AttackMatrix(
-            catalogue: catalogue, profiles: profiles, cells: cells, programCells: programCells,
-            measured: measured,
+            catalogue: catalogue, profiles: profiles, cells: cells, measured: measured,
             index: Dictionary(grouping: cells) { Place(id: $0.id, profile: $0.at.profile) })
     }
 }

@@ -4,8 +4,8 @@ internal import Simulation
 
 extension AttackMatrix {
     /// One JSON document with a cell per line. Members: `summary`, `profiles`, `origins` (per
-    /// profile `measured`, or `modelled, not measured`), `cells`, and `programCells` (the test
-    /// program deny_ptrace, without an expectation). A cell has its profile's origin.
+    /// profile `measured`, or `modelled, not measured`), and `cells`. A cell has its profile's
+    /// origin.
     package func json() -> String {
         let total = summary
         let verdicts = CellVerdict.allCases.map {
@@ -25,8 +25,7 @@ extension AttackMatrix {
         return "{\"summary\":\(text(head)),\n\"profiles\":\(text(names)),\n"
             + "\"origins\":\(text(origins)),\n\"cells\":[\n"
             + cells.map { text(object($0)) }.joined(separator: ",\n")
-            + "\n],\n\"programCells\":[\n"
-            + programCells.map { text(object($0)) }.joined(separator: ",\n") + "\n]}\n"
+            + "\n]}\n"
     }
 
     private func text(_ value: SimulatedJSON) -> String {

@@ -96,10 +96,10 @@ extension AttackMatrix {
 
     private func section(_ profile: KernelProfile) -> String {
         let groups = ModelledDelivery.allCases.map {
-            "<th class=\"group\" colspan=\"\(EnforcementMode.modes.count)\">\($0.rawValue)</th>"
+            "<th class=\"group\" colspan=\"\(EnforcementMode.allCases.count)\">\($0.rawValue)</th>"
         }.joined()
         let modes = ModelledDelivery.allCases.flatMap { _ in
-            EnforcementMode.modes.map { mode in
+            EnforcementMode.allCases.map { mode in
                 "<th\(mode == .none ? " class=\"group\"" : "")>\(mode.rawValue)</th>"
             }
         }.joined()
@@ -120,7 +120,7 @@ extension AttackMatrix {
     private func row(_ vector: CatalogueVector, _ profile: String) -> String {
         let cells = cells(vector.id, in: profile)
         let columns = ModelledDelivery.allCases.flatMap { delivery in
-            EnforcementMode.modes.map { mode in
+            EnforcementMode.allCases.map { mode in
                 column(
                     cells.filter {
                         $0.at.delivery == delivery.rawValue && $0.at.enforcement == mode.rawValue

@@ -28,11 +28,11 @@ extension AttackMatrix {
 
     private static let nameColumns = 46
     private static let cellColumns =
-        2 + (EnforcementMode.modes.map(\.rawValue.count).max() ?? 0)
+        2 + (EnforcementMode.allCases.map(\.rawValue.count).max() ?? 0)
 
     /// Delivery modes, and below each the enforcement modes.
     private func header() -> [String] {
-        let modes = EnforcementMode.modes.map(\.rawValue)
+        let modes = EnforcementMode.allCases.map(\.rawValue)
         let groups = ModelledDelivery.allCases.map {
             padded($0.rawValue, Self.cellColumns * modes.count)
         }
@@ -45,7 +45,7 @@ extension AttackMatrix {
     private func row(_ vector: CatalogueVector, _ profile: String) -> String {
         let cells = cells(vector.id, in: profile)
         let columns = ModelledDelivery.allCases.flatMap { delivery in
-            EnforcementMode.modes.map { mode in
+            EnforcementMode.allCases.map { mode in
                 let here = cells.filter {
                     $0.at.delivery == delivery.rawValue && $0.at.enforcement == mode.rawValue
                 }

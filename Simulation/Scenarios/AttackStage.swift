@@ -32,7 +32,7 @@ final class AttackStage {
     ) {
         self.run = run
         let label = "attack/world"
-        enforcement = run.choices.pick(EnforcementMode.modes, label: label)
+        enforcement = run.choices.pick(EnforcementMode.allCases, label: label)
         let features = KernelFeatures.drawn(
             run.choices, label: label, needsSecretMemory: delivery != .environ)
         do {

@@ -53,7 +53,7 @@ struct AttackMatrixTests {
         let matrix = try Self.matrix()
         let places = SimulatedAttacks.all.reduce(0) { $0 + $1.targets.count }
         let worlds =
-            matrix.profiles.count * ModelledDelivery.allCases.count * EnforcementMode.modes.count
+            matrix.profiles.count * ModelledDelivery.allCases.count * EnforcementMode.allCases.count
         #expect(matrix.cells.count == places * worlds)
         let keys = Set(matrix.cells.map { MeasuredCell(id: $0.id, at: $0.at) })
         #expect(keys.count == matrix.cells.count)
@@ -125,10 +125,7 @@ struct AttackMatrixTests {
     func measuredCells() throws {
         let files = try Self.files.get()
         let matrix = try Self.matrix()
-        let known = Set(
-            (matrix.cells + matrix.programCells).map {
-                MeasuredCell(id: $0.id, at: $0.at)
-            })
+        let known = Set(matrix.cells.map { MeasuredCell(id: $0.id, at: $0.at) })
         #expect(files.measured.isSubset(of: known))
         #expect(files.measured.count >= files.measuredMinimum)
     }
@@ -200,7 +197,7 @@ struct AttackMatrixTests {
             #expect(page.contains("href=\"#kernel-\(profile.name)\""))
             #expect(page.contains("id=\"kernel-\(profile.name)\""))
         }
-        for mode in EnforcementMode.modes { #expect(page.contains("<b>\(mode.rawValue)</b>")) }
+        for mode in EnforcementMode.allCases { #expect(page.contains("<b>\(mode.rawValue)</b>")) }
         #expect(!page.contains("http"), "the page needs nothing from elsewhere")
     }
 }

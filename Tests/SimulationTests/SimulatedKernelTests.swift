@@ -49,7 +49,9 @@ struct SimulatedKernelTests {
 
     @Test("the armed program denies; control: loaded without the bpf LSM it never runs")
     func lsmProgram() throws {
-        var scene = Scene(hooks: .denyPtraceProgram)
+        var hooks = ArmedHooks.agent(.deny)
+        hooks.attachment = .lsmOnly
+        var scene = Scene(hooks: hooks)
         #expect(try scene.read() == .failure(.operationNotPermitted))
         scene.features.bpfLSM = false
         #expect(try scene.read() == .success(Self.secret))

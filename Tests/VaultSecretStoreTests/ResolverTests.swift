@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Ports
+import SocketAddresses
 import Testing
 import VaultListener
 import WrapperConfiguration

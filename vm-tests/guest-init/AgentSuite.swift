@@ -20,6 +20,7 @@ struct AgentSuite {
         }
         registration(agent)
         traced()
+        events(agent)
         wrapped(hasSecretMemory: hasSecretMemory, seed: seed)
         observation()
         privileges(agent)
@@ -60,7 +61,7 @@ struct AgentSuite {
     }
 
     /// Running, and waiting for words to say.
-    private func registrant() -> ChildProcess? {
+    func registrant() -> ChildProcess? {
         guard let child = ChildProcess(["registrant", Self.socketPath]),
             child.readLine() == "ready"
         else { return nil }
@@ -241,12 +242,13 @@ struct RunningAgent {
         return nil
     }
 
-    /// Whether a line that fits comes before the second heartbeat from now.
-    func tells(_ fits: (String) -> Bool) -> Bool {
+    /// Whether a line that fits comes before this many heartbeats from now, some of which may wait
+    /// already.
+    func tells(beats beatsMax: Int = 2, _ fits: (String) -> Bool) -> Bool {
         var beats = 0
         let found = line { line in
             if line.contains("\"HEARTBEAT\"") { beats += 1 }
-            return beats == 2 || fits(line)
+            return beats == beatsMax || fits(line)
         }
         return found.map(fits) ?? false
     }

@@ -13,7 +13,13 @@ struct GuardSuite {
     /// In steps of 50 ms.
     private static let triesMax = 60
 
+    private static let secretVariable = "CANARY"
+    private static let needleIndex: UInt64 = 103
+
     let host: Host
+    let seed: UInt64
+
+    private var needle: Needle { Needle(seed: seed, index: Self.needleIndex) }
 
     func run() {
         mkdir(Self.cgroups, 0o755)
@@ -153,7 +159,10 @@ struct GuardSuite {
     /// What no hook sees: the agent is moved to another cgroup and killed there. Then nothing is
     /// told, and everything is denied; the next agent goes on where it was.
     private func death(_ agent: RunningAgent) {
-        guard let registrant = ChildProcess(["registrant", AgentSuite.socketPath]),
+        guard
+            let registrant = ChildProcess(
+                ["registrant", AgentSuite.socketPath],
+                secretVariable: (Self.secretVariable, needle)),
             registrant.readLine() == "ready"
         else { return report("VM-EBPF-10", "death", "no registrant", false, "", true) }
         registrant.send("register")
@@ -238,20 +247,23 @@ struct GuardSuite {
 
     /// LIM-ROOT-01: root may end the enforcement, with the command that is there for it.
     private func limit(_ registrant: ChildProcess) {
-        let before = -clinux_ptrace_attach(registrant.pid)
+        let attack = Attack(pid: registrant.pid, needle: needle)
+        let before = attack.run(.ptraceInject)
         guard let removal = ChildProcess(["uninstall"], path: AgentSuite.agentPath) else { return }
         let line = removal.readLine() ?? ""
         let status = removal.reap()
         // The kernel frees what a link held when it finds time.
-        var after = EPERM
-        for _ in 0..<Self.triesMax where after == EPERM {
-            after = -clinux_ptrace_attach(registrant.pid)
+        var after = before
+        for _ in 0..<Self.triesMax where after.outcome == .refused {
+            after = attack.run(.ptraceInject)
             usleep(50_000)
         }
         report(
             "LIM-ROOT-01", "uninstalled by root",
-            "\(line.prefix(60)) (status \(status >> 8)); then ptrace gives \(after)",
-            status == 0 && after == 0, "before: \(SystemError.name(of: before))", before == EPERM)
+            "\(line.prefix(60)) (status \(status >> 8)); then a write that ptrace makes the "
+                + "process issue: \(MemorySuite.describe(after))",
+            status == 0 && after.outcome == .leaked, "before: \(MemorySuite.describe(before))",
+            before.outcome == .refused && before.errorNumber == EPERM)
         kill(registrant.pid, SIGKILL)
         registrant.reap()
     }

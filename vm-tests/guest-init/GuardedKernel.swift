@@ -21,6 +21,16 @@ struct GuardedKernel: ~Copyable {
         kernel = loaded
     }
 
+    /// The LSM programs with the usual policy, or why the kernel does not take them.
+    static func denying() throws(EnforcementFailure) -> GuardedKernel {
+        var guarded = try GuardedKernel(tier: .lsm)
+        try guarded.set(.enforcing)
+        return guarded
+    }
+
+    /// How many calls have been denied.
+    var denied: UInt64 { current().values.reduce(0) { $0 + $1.denied } }
+
     /// Whether these programs deny, by attacking a victim.
     mutating func works() -> Bool {
         guard let child = ChildProcess(["probe-wait"]), child.readLine() == "ready" else {

@@ -43,6 +43,11 @@ enum HostageProgram {
         case "clone": return Int(clinux_clone_sharing_memory())
         case "user-fault": return Int(clinux_probe_userfaultfd())
         case "ring": return Int(clinux_probe_io_uring())
+        case "socket":
+            let made = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+            guard made >= 0 else { return -Int(errno) }
+            close(made)
+            return 0
         case "use": return 0
         case _ where word.hasPrefix("give "): return give(word, page, count)
         default: return -Int(EINVAL)

@@ -1,6 +1,6 @@
+import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 import AttackPrograms
-import CBPFPrograms
 import CLinux
 @preconcurrency import Glibc
 
@@ -26,8 +26,7 @@ struct KernelProfile {
     /// Runs the probes. Needs root and mounted /proc, /sys and securityfs.
     init() {
         memfdSecretError = Self.error(closing: clinux_memfd_secret(UInt32(O_CLOEXEC)))
-        bpfLSMError = Self.probeBPF()
-        perfmonReads = Self.probePerfmonReads()
+        (bpfLSMError, perfmonReads) = Self.probePrograms()
         let seccomp = Self.probeSeccomp()
         let selfHandle = clinux_pidfd_open(getpid())
         defer { close(selfHandle) }
@@ -88,22 +87,38 @@ struct KernelProfile {
         return 0
     }
 
-    /// Whether a process that the LSM program protects from every ptrace check shows its maps to
-    /// root all the same: then mm_access does not ask.
-    private static func probePerfmonReads() -> Bool {
-        guard activeLSMs().contains("bpf"), case .success(let program) = DenyPtrace.load(),
-            let child = ChildProcess(["probe-wait"])
-        else { return false }
+    /// 0 where LSM programs run, or why not; and whether a process that they protect is advised all
+    /// the same: then mm_access does not ask them.
+    private static func probePrograms() -> (error: Int32, perfmonReads: Bool) {
+        do throws(EnforcementFailure) {
+            var guarded = try GuardedKernel.denying()
+            // An LSM program attaches without error where "bpf" is not among the active modules,
+            // and is then never called: the list decides.
+            guard activeLSMs().contains("bpf") else { return (EOPNOTSUPP, false) }
+            return (0, advises(past: &guarded))
+        } catch {
+            switch error {
+            case .notPermitted: return (EPERM, false)
+            case .systemCall(_, let number): return (number, false)
+            default: return (EINVAL, false)
+            }
+        }
+    }
+
+    private static func advises(past guarded: inout GuardedKernel) -> Bool {
+        guard let child = ChildProcess(["probe-wait"]), child.readLine() == "ready" else {
+            return false
+        }
         defer {
             kill(child.pid, SIGKILL)
             child.reap()
-            program.unload()
         }
-        guard child.readLine() == "ready", program.protect(child.pid) else { return false }
-        let descriptor = open("/proc/\(child.pid)/maps", O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return false }
-        close(descriptor)
-        return true
+        let handle = clinux_pidfd_open(child.pid)
+        defer { close(handle) }
+        guard case .success(let mappings) = TargetProcess.mappings(of: child.pid),
+            let page = mappings.first?.range.lowerBound, !guarded.enrol(child.pid).isEmpty
+        else { return false }
+        return clinux_process_pageout(handle, page, 4096) >= 0
     }
 
     /// Reads a page of RAM above the first megabyte, which CONFIG_STRICT_DEVMEM refuses.
@@ -133,17 +148,6 @@ struct KernelProfile {
         return put < 0 ? Int32(-put) : 0
     }
 
-    private static func probeBPF() -> Int32 {
-        switch DenyPtrace.load() {
-        case .success(let program):
-            program.unload()
-            return activeLSMs().contains("bpf") ? 0 : EOPNOTSUPP
-        case .failure(let error): return error.number
-        }
-    }
-
-    /// An LSM program attaches without error where "bpf" is not among the active modules, and is
-    /// then never called: the list decides.
     private static func activeLSMs() -> [Substring] {
         (TargetProcess.text("/sys/kernel/security/lsm") ?? "").split(separator: ",")
     }
@@ -209,29 +213,4 @@ enum SeccompProbe {
         fflush(stdout)
         exit(0)
     }
-}
-
-/// bpf/deny_ptrace.bpf.c, loaded and attached: stands in for the agent.
-struct DenyPtrace {
-    private let program: OpaquePointer
-
-    static func load() -> Result<DenyPtrace, SystemError> {
-        var loaded: OpaquePointer?
-        let result = cbpf_deny_ptrace_load(&loaded)
-        guard result == 0, let loaded else { return .failure(SystemError(-result)) }
-        let attached = cbpf_attach(loaded)
-        guard attached == 0 else {
-            cbpf_unload(loaded)
-            return .failure(SystemError(-attached))
-        }
-        return .success(DenyPtrace(program: loaded))
-    }
-
-    func protect(_ pid: pid_t, tracer: pid_t = 0) -> Bool {
-        cbpf_deny_ptrace_protect(program, pid, tracer) == 0
-    }
-
-    var denied: Int64 { cbpf_deny_ptrace_denied(program) }
-
-    func unload() { cbpf_unload(program) }
 }

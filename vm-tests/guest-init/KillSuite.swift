@@ -16,6 +16,7 @@ struct KillSuite {
     ]
 
     private static let needle: UInt64 = 95
+    private static let rounds = 20
     /// The end of a killed process is its own and the scheduler's work; far more than both need.
     private static let killNanosecondsMax: UInt64 = 1_000_000_000
 
@@ -32,6 +33,33 @@ struct KillSuite {
                 report(vector, nil, nil, tier, "\(error)")
             }
         }
+        distribution(&guarded)
+    }
+
+    /// How long it takes, over many attackers.
+    private func distribution(_ guarded: inout GuardedKernel) {
+        var times: [UInt64] = []
+        var bytes = 0
+        for _ in 0..<Self.rounds {
+            do throws(EnforcementFailure) {
+                guard let killed = try attempt(.memory, .killing, &guarded), killed.isKilled,
+                    let time = killed.nanoseconds
+                else { continue }
+                times.append(time)
+                bytes += killed.bytes
+            } catch { continue }
+        }
+        times.sort()
+        // Of so few, the 99th percentile is the longest.
+        let (median, longest) = (times.dropFirst(times.count / 2).first ?? 0, times.last ?? 0)
+        host.report(
+            CaseResult(
+                id: "VM-EBPF-09", name: "time to the end, \(guarded.kernel.tier.word)",
+                observation: "\(times.count) of \(Self.rounds) attackers killed, p50 "
+                    + "\(median / 1000) µs, p99 \(longest / 1000) µs, \(bytes) bytes",
+                expected: times.count == Self.rounds && bytes == 0
+                    && longest <= Self.killNanosecondsMax,
+                control: "the times differ", controlPassed: Set(times).count > 1))
     }
 
     /// The theft of a descriptor tries each number, and the first is not the secret's.

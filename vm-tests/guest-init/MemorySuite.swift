@@ -1,3 +1,4 @@
+import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 import AttackPrograms
 import CLinux
@@ -109,10 +110,12 @@ struct MemorySuite {
         reportLimit("LIM-FD-01", "pidfd_getfd while a descriptor is open", kept, closed)
     }
 
-    /// VM-MEM-07, and 03 and 06 with the LSM program in the agent's place.
+    private typealias GuardedAttack = (String, AttackVector, RegionKind, UInt64, Victim)
+
+    /// VM-MEM-07, and 01, 02, 03 and 06 with the agent's LSM programs.
     private func injection(_ victim: Victim, _ holder: Victim, _ injected: Victim) {
         let open = injected.attack(.ptraceInject, on: .secret, needle: Self.injectedNeedle)
-        let vectors: [(String, AttackVector, RegionKind, UInt64, Victim)] = [
+        let vectors: [GuardedAttack] = [
             ("VM-MEM-07", .ptraceInject, .secret, Self.secretNeedle, victim),
             ("VM-MEM-03", .ptracePeek, .locked, Self.lockedNeedle, victim),
             ("VM-MEM-01", .processVMReadv, .locked, Self.lockedNeedle, victim),
@@ -122,24 +125,33 @@ struct MemorySuite {
         let without = vectors.map { entry in
             entry.0 == "VM-MEM-07" ? open : entry.4.attack(entry.1, on: entry.2, needle: entry.3)
         }
-        guard case .success(let program) = DenyPtrace.load() else {
-            return failed("VM-MEM-07", "the LSM program did not load")
+        do throws(EnforcementFailure) {
+            var program = try GuardedKernel.denying()
+            guarded(&program, victim, holder, injected, zip(vectors, without).map { ($0, $1) })
+        } catch {
+            failed("VM-MEM-07", "the LSM programs did not load: \(error)")
         }
-        defer { program.unload() }
-        if program.protect(injected.pid) {
+    }
+
+    private func guarded(
+        _ program: inout GuardedKernel, _ victim: Victim, _ holder: Victim, _ injected: Victim,
+        _ attacks: [(GuardedAttack, AttackReport)]
+    ) {
+        if !program.enrol(injected.pid).isEmpty {
             let guarded = injected.attack(.ptraceInject, on: .secret, needle: Self.injectedNeedle)
+            let open = attacks[0].1
             reportLimit("LIM-PTRACE-01", "system-call injection without the agent", open, guarded)
         }
-        guard program.protect(victim.pid), program.protect(holder.pid) else {
-            return failed("VM-MEM-07", "the LSM program's map refused the entry")
+        guard !program.enrol(victim.pid).isEmpty, !program.enrol(holder.pid).isEmpty else {
+            return failed("VM-MEM-07", "the enrolment found no thread")
         }
-        for (entry, control) in zip(vectors, without) {
+        for (entry, control) in attacks {
             if entry.2 == .held && !profile.hasSecretMemory { continue }
             let before = program.denied
             let seen = entry.4.attack(entry.1, on: entry.2, needle: entry.3)
             let counted = program.denied > before
-            let name = "\(entry.1.rawValue) with the LSM program"
-            // open(2) of /proc/PID/mem turns the program's EPERM into EACCES on some kernels.
+            let name = "\(entry.1.rawValue) with the LSM programs"
+            // open(2) of /proc/PID/mem turns the programs' EPERM into EACCES on some kernels.
             let numbers = entry.1 == .memory ? [EPERM, EACCES] : [EPERM]
             let right =
                 seen.outcome == .refused && numbers.contains(seen.errorNumber) && counted

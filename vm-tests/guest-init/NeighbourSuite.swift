@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AttackPrograms
 import CLinux
+import Enforcement
 @preconcurrency import Glibc
 
 /// What a node does all day goes on beside a protected process, and a flood of attacks costs
@@ -8,22 +9,24 @@ import CLinux
 struct NeighbourSuite {
     let host: Host
 
-    private static let floodSeconds = 10
-    private static let flooders = 2
-    /// The agent's resident memory (KiB).
-    private static let residentKiBMax = 64 << 10
+    private static let usualMode = "deny"
 
     func run() {
-        guard let agent = RunningAgent(["--pins", "none"]) else {
+        let programs = NeighbourPrograms()
+        let control = programs.map(unguarded)
+        guard let agent = RunningAgent(["--pins", "none"] + Flood.sinks) else {
             return report("start", "the agent did not start", false, "", true)
         }
-        guard let registrant = ChildProcess(["registrant", AgentSuite.socketPath]),
-            registrant.readLine() == "ready"
-        else { return report("start", "no registrant", false, "", true) }
-        registrant.send("register")
-        _ = registrant.readLine()
+        guard let registrant = Self.registrant(registering: true) else {
+            return report("start", "no registrant", false, "", true)
+        }
         ordinary(registrant.pid)
-        flood(registrant.pid, agent)
+        if let programs, let control {
+            play(programs, Self.usualMode, control, registrant.pid)
+        } else {
+            report("programs", "the image has no tools", false, "", true)
+        }
+        flood(registrant.pid, agent.pid)
         kill(registrant.pid, SIGTERM)
         let status = registrant.reap()
         report(
@@ -31,9 +34,87 @@ struct NeighbourSuite {
             status == SIGTERM, "", true)
         kill(agent.pid, SIGTERM)
         _ = agent.reap()
+        if let programs, let control { denyingAll(programs, control) }
     }
 
-    private func report(
+    private static func registrant(registering: Bool) -> ChildProcess? {
+        guard let child = ChildProcess(["registrant", AgentSuite.socketPath]),
+            child.readLine() == "ready"
+        else { return nil }
+        guard registering else { return child }
+        child.send("register")
+        return child.readLine()?.hasPrefix("enrolled") == true ? child : nil
+    }
+
+    // MARK: Real programs
+
+    private typealias Played = [String: NeighbourPrograms.Result]
+
+    private func unguarded(_ programs: NeighbourPrograms) -> Played {
+        guard let other = Self.registrant(registering: false) else { return [:] }
+        defer {
+            kill(other.pid, SIGKILL)
+            other.reap()
+        }
+        return NeighbourPrograms.scripts.reduce(into: [:]) { played, script in
+            let result = programs.run(script, other.pid)
+            for line in result.lines { host.console("\(script.name): \(line)") }
+            played[script.name] = result
+        }
+    }
+
+    /// The same agent, and everything that a hook knows is denied, but for the loads that are the
+    /// programs' own work.
+    private func denyingAll(_ programs: NeighbourPrograms, _ control: Played) {
+        let denied = EnforcedVector.all.map(\.number.description).filter {
+            !NeighbourPrograms.loads.contains($0)
+        }
+        let flags = denied.flatMap { ["--policy", "\($0)=deny"] }
+        guard let agent = RunningAgent(["--pins", "none"] + flags) else {
+            return report("everything denied", "the agent did not start", false, "", true)
+        }
+        defer {
+            kill(agent.pid, SIGTERM)
+            _ = agent.reap()
+        }
+        guard let registrant = Self.registrant(registering: true) else {
+            return report("everything denied", "no registrant", false, "", true)
+        }
+        play(programs, "everything but loads denied", control, registrant.pid)
+        kill(registrant.pid, SIGKILL)
+        registrant.reap()
+    }
+
+    /// Each script prints and ends as it did without the agent, and nothing is denied but what is
+    /// aimed at the protected process. Where everything is denied, a script fails that needs what
+    /// is.
+    private func play(
+        _ programs: NeighbourPrograms, _ mode: String, _ control: Played, _ protected: pid_t
+    ) {
+        let isUsual = mode == Self.usualMode
+        for script in NeighbourPrograms.scripts {
+            let before = AgentCounts()
+            let result = programs.run(script, protected)
+            let after = AgentCounts()
+            let denied = after.increase(of: "denied_total", since: before)
+            let told = after.increase(of: "attempts_total", since: before)
+            let expected = control[script.name]
+            let same = result == expected
+            let difference = expected.map(result.difference) ?? "no control"
+            report(
+                "\(script.name), \(mode)",
+                "\(same ? "as without the agent" : difference); denied: "
+                    + "\(AgentCounts.text(denied)); told: \(AgentCounts.text(told))",
+                isUsual || script.needs.isEmpty
+                    ? same && script.aimed.isSuperset(of: denied.keys)
+                    : !same && Set(denied.keys) == script.needs,
+                "without the agent \(expected?.lines.count ?? 0) lines, exit status "
+                    + "\(expected?.status ?? -1): \(expected?.lines.last ?? "")",
+                expected?.isDone == true)
+        }
+    }
+
+    func report(
         _ name: String, _ seen: String, _ expected: Bool, _ control: String, _ controlPassed: Bool
     ) {
         host.report(
@@ -45,7 +126,7 @@ struct NeighbourSuite {
     // MARK: Ordinary work
 
     private func ordinary(_ protected: pid_t) {
-        let before = Counters()
+        let before = AgentCounts()
         var wrong: [String] = []
         func want(_ name: String, _ answer: Int32) {
             if answer != 0 { wrong.append("\(name): \(SystemError.name(of: answer))") }
@@ -59,35 +140,17 @@ struct NeighbourSuite {
         for (type, name) in [(1, "filter"), (3, "classifier"), (6, "XDP"), (15, "devices")] {
             want("BPF load of a \(name) program", -clinux_probe_program_load(UInt32(type)))
         }
-        want("strace of another", attach())
         want("400 programs", programs(400))
-        want("100,000 writes", writes(100_000))
-        let after = Counters()
+        let beforeAttack = AgentCounts()
+        let denials = beforeAttack.increase(of: "denied_total", since: before)
+        _ = SelfTest.reads(protected)
+        let attacked = AgentCounts().increase(of: "denied_total", since: beforeAttack)
         report(
             "ordinary work",
             wrong.isEmpty ? "unhindered" : wrong.joined(separator: "; "),
-            wrong.isEmpty && after.denied == before.denied,
-            "the same counter after one attack: \(denied(after: protected, after.denied))",
-            denied(after: protected, after.denied) > 0)
-    }
-
-    private func denied(after protected: pid_t, _ earlier: UInt64) -> UInt64 {
-        _ = SelfTest.reads(protected)
-        return Counters().denied - earlier
-    }
-
-    private func attach() -> Int32 {
-        guard let child = ChildProcess(["probe-wait"]), child.readLine() == "ready" else {
-            return ECHILD
-        }
-        let attached = clinux_ptrace_attach(child.pid)
-        if attached == 0 {
-            _ = clinux_wait_stop(child.pid)
-            _ = clinux_ptrace_detach(child.pid)
-        }
-        kill(child.pid, SIGKILL)
-        child.reap()
-        return -attached
+            wrong.isEmpty && denials.isEmpty,
+            "the same counter after one attack: \(AgentCounts.text(attacked))",
+            !attacked.isEmpty)
     }
 
     private func programs(_ count: Int) -> Int32 {
@@ -100,104 +163,5 @@ struct NeighbourSuite {
             }
         }
         return 0
-    }
-
-    private func writes(_ count: Int) -> Int32 {
-        let file = open("/tmp/writes", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard file >= 0 else { return errno }
-        defer {
-            close(file)
-            unlink("/tmp/writes")
-        }
-        var byte: UInt8 = 7
-        for _ in 0..<count where clinux_write_at(file, 0, &byte, 1) != 1 { return EIO }
-        return 0
-    }
-
-    // MARK: Flood
-
-    /// Two attackers as fast as they can: each attempt is denied, and counted once.
-    private func flood(_ protected: pid_t, _ agent: RunningAgent) {
-        let before = Counters()
-        let attackers = (0..<Self.flooders).compactMap { _ in
-            ChildProcess(["flooder", String(protected), String(Self.floodSeconds)])
-        }
-        var attempts: UInt64 = 0
-        var through: UInt64 = 0
-        for attacker in attackers {
-            let words = (attacker.readLine() ?? "").split(separator: " ").compactMap { UInt64($0) }
-            if words.count == 2 {
-                attempts += words[0]
-                through += words[1]
-            }
-            attacker.reap()
-        }
-        let after = Counters()
-        let counted = after.attempts - before.attempts
-        let told = after.events - before.events
-        let held = after.suppressed - before.suppressed
-        let dropped = after.dropped - before.dropped
-        let resident = Self.highWaterKiB(agent.pid)
-        report(
-            "flood",
-            "\(attempts) attempts in \(Self.floodSeconds) s, \(through) came through; counted "
-                + "\(counted) = \(told) events + \(held) held back + \(dropped) dropped; the "
-                + "agent's memory at most \(resident) KiB",
-            through == 0 && counted == attempts && counted == told + held + dropped
-                && resident < Self.residentKiBMax,
-            "\(attackers.count) attackers ran", attackers.count == Self.flooders && attempts > 0)
-    }
-
-    private static func highWaterKiB(_ pid: pid_t) -> Int {
-        let lines = (TargetProcess.text("/proc/\(pid)/status") ?? "").split(separator: "\n")
-        let line = lines.first { $0.hasPrefix("VmHWM:") } ?? ""
-        return line.split(separator: " ").compactMap { Int($0) }.first ?? .max
-    }
-}
-
-/// The agent's own counts of `/proc/PID/environ`, by its metrics.
-private struct Counters {
-    let denied: UInt64
-    let attempts: UInt64
-    let events: UInt64
-    let suppressed: UInt64
-    let dropped: UInt64
-
-    init() {
-        let page = HTTPProbe.get("/metrics")
-        func value(_ name: String) -> UInt64 {
-            let line = page.split(separator: "\n").first {
-                $0.hasPrefix("cloudtaser_agent_\(name){vector=\"AV-044\"}")
-            }
-            return line?.split(separator: " ").last.flatMap { UInt64($0) } ?? 0
-        }
-        attempts = value("attempts_total")
-        suppressed = value("events_suppressed_total")
-        dropped = value("ringbuf_dropped_total")
-        events = value("vector_events_total")
-        denied = page.split(separator: "\n").filter {
-            $0.hasPrefix("cloudtaser_agent_denied_total{")
-        }.compactMap { $0.split(separator: " ").last.flatMap { UInt64($0) } }.reduce(0, +)
-    }
-}
-
-/// `/init flooder PID SECONDS`: opens the environment again and again, and prints how often, and
-/// how often it was let through.
-enum FlooderProgram {
-    static func run(_ arguments: [String]) -> Never {
-        guard arguments.count == 2, let pid = pid_t(arguments[0]), let seconds = Int(arguments[1])
-        else { exit(64) }
-        let end = time(nil) + seconds
-        var attempts = 0
-        var through = 0
-        while time(nil) < end {
-            for _ in 0..<64 {
-                attempts += 1
-                if SelfTest.reads(pid) == 0 { through += 1 }
-            }
-        }
-        print(attempts, through)
-        fflush(stdout)
-        exit(0)
     }
 }

@@ -18,6 +18,7 @@ struct PathSuite {
 
     func run() {
         let control = unguarded()
+        let reading = ReadingPrograms(host: host, seed: seed)
         var played = 0
         for tier in EnforcementTier.denying {
             guard played == 0 || Guest.parameter("ct.tiers") == "both" else { break }
@@ -29,6 +30,7 @@ struct PathSuite {
                 ] {
                     try guarded.set(policy)
                     sweep(&guarded, mode, control, isFirst: played == 0)
+                    reading.judge(&guarded, mode)
                 }
                 played += 1
             } catch {

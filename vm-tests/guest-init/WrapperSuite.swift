@@ -1,3 +1,4 @@
+import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
 import AttackPrograms
 import CLinux
@@ -158,26 +159,33 @@ struct WrapperSuite {
         application.end()
     }
 
-    /// VM-MEM-07: the LSM program in the agent's place lets the wrapper trace, and nobody else.
+    /// VM-MEM-07: the agent's LSM programs let the wrapper trace, and nobody else.
     private func guarded(_ pair: (wrapped: Application, classic: Application)) {
-        guard case .success(let program) = DenyPtrace.load() else {
-            return failed("VM-MEM-07", "the LSM program did not load")
+        do throws(EnforcementFailure) {
+            var program = try GuardedKernel.denying()
+            guarded(pair, &program)
+        } catch {
+            failed("VM-MEM-07", "the LSM programs did not load: \(error)")
         }
-        defer { program.unload() }
-        guard program.protect(pair.wrapped.pid, tracer: pair.wrapped.wrapperPID),
-            program.protect(pair.wrapped.wrapperPID)
-        else { return failed("VM-MEM-07", "the LSM program's map refused the entry") }
+    }
+
+    private func guarded(
+        _ pair: (wrapped: Application, classic: Application), _ program: inout GuardedKernel
+    ) {
+        guard Self.enrol(pair.wrapped, in: &program) else {
+            return failed("VM-MEM-07", "the enrolment found no thread")
+        }
         let control = pair.classic.attack(.ptraceInject)
         for (target, pid) in [
             ("wrapped", pair.wrapped.pid), ("wrapper itself", pair.wrapped.wrapperPID),
         ] {
             let before = program.denied
             let seen = Attack(pid: pid, needle: pair.wrapped.needle).run(.ptraceInject)
-            // A traced application refuses a second tracer anyway: the program must have counted.
+            // A traced application refuses a second tracer anyway: the programs must have counted.
             let counted = program.denied > before
             host.report(
                 CaseResult(
-                    id: "VM-MEM-07", name: "\(target): ptrace-inject with the LSM program",
+                    id: "VM-MEM-07", name: "\(target): ptrace-inject with the LSM programs",
                     observation: MemorySuite.describe(seen),
                     expected: seen.outcome == .refused && seen.errorNumber == EPERM && counted,
                     control: "classic application: \(MemorySuite.describe(control))",
@@ -199,7 +207,7 @@ struct WrapperSuite {
     }
 
     /// Follow strategy notified: nothing traces the application, so system-call injection works
-    /// on it and on the wrapper until the agent (here the LSM program) denies the attach.
+    /// on it and on the wrapper until the agent denies the attach.
     private func notified() {
         guard let vault = GuestVault(seed: seed, needle: Self.tracedNeedle) else {
             return failed("LIM-PTRACE-01", "the vault did not start")
@@ -217,26 +225,44 @@ struct WrapperSuite {
             ("wrapped, notified", application.pid), ("wrapper itself", application.wrapperPID),
         ]
         let open = targets.map { Attack(pid: $0.1, needle: needle).run(.ptraceInject) }
-        guard case .success(let program) = DenyPtrace.load() else {
-            return failed("VM-MEM-07", "the LSM program did not load")
+        do throws(EnforcementFailure) {
+            var program = try GuardedKernel.denying()
+            guard Self.enrol(application, in: &program) else {
+                return failed("VM-MEM-07", "the enrolment found no thread")
+            }
+            notified(zip(targets, open).map { ($0, $1) }, needle, &program)
+        } catch {
+            failed("VM-MEM-07", "the LSM programs did not load: \(error)")
         }
-        defer { program.unload() }
-        guard program.protect(application.pid, tracer: application.wrapperPID),
-            program.protect(application.wrapperPID)
-        else { return failed("VM-MEM-07", "the LSM program's map refused the entry") }
-        for (target, without) in zip(targets, open) {
+    }
+
+    private static func enrol(
+        _ application: Application, in program: inout GuardedKernel
+    ) -> Bool {
+        !program.enrol(application.wrapperPID, role: .wrapper).isEmpty
+            && !program.enrol(application.pid).isEmpty
+    }
+
+    private func notified(
+        _ targets: [((String, pid_t), AttackReport)], _ needle: Needle,
+        _ program: inout GuardedKernel
+    ) {
+        for (target, without) in targets {
+            let before = program.denied
             let guarded = Attack(pid: target.1, needle: needle).run(.ptraceInject)
-            let stopped = guarded.outcome == .refused && guarded.errorNumber == EPERM
+            let stopped =
+                guarded.outcome == .refused && guarded.errorNumber == EPERM
+                && program.denied > before
             let leak = MemorySuite.describe(without)
             let denial = MemorySuite.describe(guarded)
             host.report(
                 CaseResult(
                     id: "LIM-PTRACE-01", name: "\(target.0): injection without the agent",
                     observation: leak, expected: without.outcome == .leaked,
-                    control: "with the LSM program: \(denial)", controlPassed: stopped))
+                    control: "with the LSM programs: \(denial)", controlPassed: stopped))
             host.report(
                 CaseResult(
-                    id: "VM-MEM-07", name: "\(target.0): injection with the LSM program",
+                    id: "VM-MEM-07", name: "\(target.0): injection with the LSM programs",
                     observation: denial, expected: stopped, control: "without it: \(leak)",
                     controlPassed: without.outcome == .leaked))
         }

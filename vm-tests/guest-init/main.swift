@@ -72,7 +72,8 @@ enum Guest {
                 SignalSuite(
                     host: host, seed: seed, hasSecretMemory: profile.hasSecretMemory
                 ).run()
-            case "guard": GuardSuite(host: host).run()
+            case "guard": GuardSuite(host: host, seed: seed).run()
+            case "module": ModuleSuite(host: host, seed: seed).run()
             case "demo": wrapper.demonstration()
             case "swap": machine.swap()
             default: host.console("guest-init: unknown suite \(suite)")
@@ -83,7 +84,8 @@ enum Guest {
     }
 }
 
-if getpid() == 1 {
+// A container's first process is a registrant; the kernel hands its own words to the machine's.
+if getpid() == 1, CommandLine.arguments.dropFirst().first != "registrant" {
     Guest.run()
     let failure = clinux_power_off()
     print("guest-init: power off: \(SystemError.name(of: -failure))")

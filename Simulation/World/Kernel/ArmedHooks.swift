@@ -26,7 +26,7 @@ package struct ArmedHooks: Sendable, Equatable {
 
     /// How the programs reach the kernel.
     package enum Attachment: Sendable {
-        /// `lsm/…` only: the test's deny_ptrace program.
+        /// `lsm/…` only.
         case lsmOnly
         /// LSM, else fmod_ret on `security_…`, else a tracepoint and a signal.
         case bestTier
@@ -52,15 +52,6 @@ package struct ArmedHooks: Sendable, Equatable {
     package var killsActor = false
 
     package init() {}
-
-    /// bpf/deny_ptrace.bpf.c: denies every ptrace check of a protected process.
-    package static let denyPtraceProgram: ArmedHooks = {
-        var hooks = ArmedHooks()
-        hooks.responses = [.ptraceAccessCheck: .deny]
-        hooks.attachment = .lsmOnly
-        hooks.readPurposes = Set(ReadPurpose.allCases)
-        return hooks
-    }()
 
     /// The agent. Under `deny`, module loads are observed only: they are denied where a
     /// policy locks modules.

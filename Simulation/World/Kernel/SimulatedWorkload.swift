@@ -30,11 +30,6 @@ package enum EnforcementMode: String, Sendable, CaseIterable {
     case deny
     /// They deny, and whoever they deny gets SIGKILL.
     case denyAndKill = "deny+kill"
-    /// The test program bpf/deny_ptrace.bpf.c, which VM tests load: not a mode of the product.
-    case denyPtraceProgram = "deny_ptrace"
-
-    /// The modes of the product.
-    package static let modes = [EnforcementMode.none, .detect, .deny, .denyAndKill]
 }
 
 /// A machine on which the wrapper has delivered a secret to an application, and somebody who is
@@ -110,7 +105,6 @@ package struct SimulatedWorkload: Sendable {
             var hooks = ArmedHooks.agent(.deny)
             hooks.killsActor = true
             return hooks
-        case .denyPtraceProgram: return .denyPtraceProgram
         }
     }
 }

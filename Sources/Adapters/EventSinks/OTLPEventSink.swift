@@ -37,7 +37,7 @@ package struct OTLPEventSink: EventSink {
         guard isPath, let address = SinkAddress(host: host, port: port) else { return nil }
         self.name = name
         self.address = address
-        if case .ipv6 = address, !host.hasPrefix("[") {
+        if address.family == AF_INET6, !host.hasPrefix("[") {
             self.host = "[\(host)]:\(port)"
         } else {
             self.host = "\(host):\(port)"

@@ -1,29 +1,23 @@
 internal import EventPorts
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+package import SocketAddresses
 
 /// Where a sink connects to. Names are not looked up: a sink must not wait for a name server, and
 /// a collector is on the node or has an address.
 package enum SinkAddress: Sendable, Equatable {
     case unix(path: String)
-    case ipv4([UInt8], port: UInt16)
-    case ipv6([UInt8], port: UInt16)
+    case internet(SocketAddress)
 
     /// The longest path that fits a socket's address (bytes).
     package static let pathBytesMax = 107
 
     /// `127.0.0.1`, `::1`, `[::1]` or `localhost`, with the port; nil for anything else.
     package init?(host: String, port: UInt16) {
-        var bytes = [UInt8](repeating: 0, count: 16)
         var name = host == "localhost" ? "127.0.0.1" : host
         if name.hasPrefix("["), name.hasSuffix("]") { name = String(name.dropFirst().dropLast()) }
-        if inet_pton(AF_INET, name, &bytes) == 1 {
-            self = .ipv4(Array(bytes.prefix(4)), port: port)
-        } else if inet_pton(AF_INET6, name, &bytes) == 1 {
-            self = .ipv6(bytes, port: port)
-        } else {
-            return nil
-        }
+        guard let address = SocketAddress(numeric: name, port: port) else { return nil }
+        self = .internet(address)
     }
 
     /// nil when the path is empty or too long.
@@ -35,8 +29,7 @@ package enum SinkAddress: Sendable, Equatable {
     var family: Int32 {
         switch self {
         case .unix: AF_UNIX
-        case .ipv4: AF_INET
-        case .ipv6: AF_INET6
+        case .internet(let address): address.family
         }
     }
 
@@ -45,33 +38,8 @@ package enum SinkAddress: Sendable, Equatable {
         _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
     ) -> Result {
         switch self {
-        case .unix(let path):
-            var address = sockaddr_un()
-            address.sun_family = sa_family_t(AF_UNIX)
-            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-            return Self.generic(&address, body)
-        case .ipv4(let bytes, let port):
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = port.bigEndian
-            withUnsafeMutableBytes(of: &address.sin_addr) { $0.copyBytes(from: bytes) }
-            return Self.generic(&address, body)
-        case .ipv6(let bytes, let port):
-            var address = sockaddr_in6()
-            address.sin6_family = sa_family_t(AF_INET6)
-            address.sin6_port = port.bigEndian
-            withUnsafeMutableBytes(of: &address.sin6_addr) { $0.copyBytes(from: bytes) }
-            return Self.generic(&address, body)
-        }
-    }
-
-    private static func generic<Address, Result>(
-        _ address: inout Address, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
-    ) -> Result {
-        withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<Address>.size))
-            }
+        case .unix(let path): SocketAddress.withUnixAddress(path, body)
+        case .internet(let address): address.withSocketAddress(body)
         }
     }
 }

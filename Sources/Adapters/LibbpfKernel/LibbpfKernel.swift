@@ -132,11 +132,27 @@ package struct LibbpfKernel: Enforcement, ~Copyable {
             throw .unsupported(
                 detail: "the kernel has no BTF of its own (CONFIG_DEBUG_INFO_BTF)")
         }
-        try check(
-            cbpf_agent_set_bpf_hook_arguments(agent, UInt32(arguments)),
-            "bpf_map__set_initial_value")
+        var constants = cbpf_constants()
+        constants.bpf_hook_arguments = UInt32(arguments)
+        withUnsafeMutableBytes(of: &constants.reading_functions) { room in
+            let numbers = room.bindMemory(to: UInt32.self)
+            for (index, name) in readingFunctions.prefix(numbers.count).enumerated() {
+                numbers[index] = UInt32(max(cbpf_agent_function(agent, name), 0))
+            }
+        }
+        try check(cbpf_agent_set_constants(agent, &constants), "bpf_map__set_initial_value")
         return chosen
     }
+
+    /// The kernel's functions for BPF programs of any type that read a process or the kernel
+    /// (kernel/bpf/helpers.c, kernel/trace/bpf_trace.c of Linux 6.18); older kernels have fewer.
+    private static let readingFunctions = [
+        "bpf_rdonly_cast", "bpf_copy_from_user_str", "bpf_copy_from_user_task_str",
+        "bpf_probe_read_user_dynptr", "bpf_probe_read_kernel_dynptr",
+        "bpf_probe_read_user_str_dynptr", "bpf_probe_read_kernel_str_dynptr",
+        "bpf_copy_from_user_dynptr", "bpf_copy_from_user_str_dynptr",
+        "bpf_copy_from_user_task_dynptr", "bpf_copy_from_user_task_str_dynptr",
+    ]
 
     private static func load(_ agent: OpaquePointer) throws(EnforcementFailure) {
         var words = [CChar](repeating: 0, count: messageBytesMax)

@@ -52,21 +52,25 @@ package struct PinFolder: Sendable, Equatable {
     package func removeAll() throws(EnforcementFailure) {
         for name in Self.entries(of: parent) {
             let folder = "\(parent)/\(name)"
-            var programs = [UInt32](repeating: 0, count: Self.programsMax)
-            let count = cbpf_pinned_programs(folder, &programs, programs.count)
+            var pinned = [cbpf_guarded_key](
+                repeating: cbpf_guarded_key(), count: Self.identitiesMax)
+            let count = cbpf_pinned_links(folder, &pinned, pinned.count)
             try Self.remove(folder)
-            Self.awaitEnd(of: programs.prefix(Int(max(0, count))))
+            Self.awaitEnd(
+                of: pinned.prefix(Int(max(0, count))).filter {
+                    $0.kind == CBPF_GUARDED_PROGRAM.rawValue
+                }.map(\.id))
         }
         guard rmdir(parent) == 0 || errno == ENOENT else {
             throw .systemCall("rmdir of \(parent)", errorNumber: errno)
         }
     }
 
-    private static let programsMax = 256
+    private static let identitiesMax = 512
     /// In steps of 20 ms.
     private static let waitsMax = 250
 
-    private static func awaitEnd(of programs: ArraySlice<UInt32>) {
+    private static func awaitEnd(of programs: [UInt32]) {
         for program in programs {
             for _ in 0..<waitsMax where cbpf_program_exists(program) { usleep(20_000) }
         }

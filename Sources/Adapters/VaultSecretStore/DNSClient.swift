@@ -2,6 +2,7 @@
 import CLinux
 import Glibc
 internal import Ports
+internal import SocketAddresses
 
 /// Asks the configured servers for A and AAAA records, over UDP and, when the answer was cut
 /// short, over TCP.

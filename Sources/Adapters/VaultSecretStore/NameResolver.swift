@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 internal import Ports
+internal import SocketAddresses
 
 /// Resolves host names without the C library's resolver, which in a static binary would load
 /// modules of whatever system it runs on: numeric addresses, the hosts file, then DNS as

@@ -4,6 +4,7 @@ import COpenSSLShims
 import Glibc
 internal import Ports
 internal import SecretMemory
+internal import SocketAddresses
 internal import WrapperConfiguration
 
 /// One verified TLS connection over a non-blocking socket.

@@ -33,6 +33,7 @@ package struct VectorNumber: Sendable, Hashable, Comparable, CustomStringConvert
         self = vector
     }
 
+    package static let readingLoad = VectorNumber(known: 31)
     package static let moduleLoad = VectorNumber(known: 64)
     package static let harmlessLoad = VectorNumber(known: 150)
 }
@@ -69,7 +70,7 @@ package struct EnforcedVector: Sendable, Equatable {
     /// In ascending order of number.
     package static let all: [EnforcedVector] =
         (workload("PTRACE_ATTACH", .deny, [1, 3])
-        // Some container runtimes exec into a container by a pidfd; memory stays guarded.
+        // crun executes in a container by a pidfd (docs/adr/0010); memory stays guarded.
         + workload("PTRACE_ATTACH", .detect, [16])
         + workload(
             "PROCMEM_READ", .deny,

@@ -25,11 +25,11 @@
 #error "the BPF programs are for another processor: run make -C bpf ARCH=x86 or ARCH=arm64"
 #endif
 
-#define MAPS_MAX 15
+#define MAPS_MAX 16
 static const char *const map_names[MAPS_MAX] = {
     "tasks", "enrolments", "pending", "policies", "settings", "counts",
     "sequences", "buckets", "events", "guard", "guarded_ids", "guarded_cgroups",
-    "scans", "streams", "scan_counts",
+    "scans", "streams", "scan_counts", "readers",
 };
 #define ITERATOR "enrol"
 #define LINK_PREFIX "link_"
@@ -177,14 +177,25 @@ int cbpf_agent_pin(struct cbpf_agent *agent, const char *folder) {
     return bpf_obj_pin(bpf_program__fd(program), path) < 0 ? -errno : 0;
 }
 
-// What a descriptor of a link says: its own number and its program's.
-static int link_identities(int descriptor, uint32_t *link, uint32_t *program) {
-    struct bpf_link_info info = {0};
-    uint32_t length = sizeof info;
-    if (bpf_obj_get_info_by_fd(descriptor, &info, &length) < 0) return -errno;
-    *link = info.id;
-    *program = info.prog_id;
-    return 0;
+int64_t cbpf_pinned_links(
+    const char *folder, struct cbpf_guarded_key *identities, size_t capacity) {
+    size_t count = 0;
+    DIR *entries = opendir(folder);
+    if (entries == NULL) return -errno;
+    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
+        if (strncmp(entry->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) != 0) continue;
+        int descriptor = open_pin(folder, entry->d_name);
+        if (descriptor < 0) continue;
+        struct bpf_link_info info = {0};
+        uint32_t length = sizeof info;
+        int result = bpf_obj_get_info_by_fd(descriptor, &info, &length);
+        close(descriptor);
+        if (result < 0 || count + 2 > capacity) continue;
+        identities[count++] = (struct cbpf_guarded_key){CBPF_GUARDED_LINK, info.id};
+        identities[count++] = (struct cbpf_guarded_key){CBPF_GUARDED_PROGRAM, info.prog_id};
+    }
+    closedir(entries);
+    return (int64_t)count;
 }
 
 int64_t cbpf_agent_identities(
@@ -198,37 +209,8 @@ int64_t cbpf_agent_identities(
         if (bpf_obj_get_info_by_fd(map, &info, &length) < 0) return -errno;
         identities[count++] = (struct cbpf_guarded_key){CBPF_GUARDED_MAP, info.id};
     }
-    DIR *entries = opendir(folder);
-    if (entries == NULL) return -errno;
-    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
-        if (strncmp(entry->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) != 0) continue;
-        uint32_t link = 0, program = 0;
-        int descriptor = open_pin(folder, entry->d_name);
-        if (descriptor < 0) continue;
-        int result = link_identities(descriptor, &link, &program);
-        close(descriptor);
-        if (result < 0 || count + 2 > capacity) continue;
-        identities[count++] = (struct cbpf_guarded_key){CBPF_GUARDED_LINK, link};
-        identities[count++] = (struct cbpf_guarded_key){CBPF_GUARDED_PROGRAM, program};
-    }
-    closedir(entries);
-    return (int64_t)count;
-}
-
-int64_t cbpf_pinned_programs(const char *folder, uint32_t *programs, size_t capacity) {
-    size_t count = 0;
-    DIR *entries = opendir(folder);
-    if (entries == NULL) return -errno;
-    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
-        uint32_t link = 0;
-        if (strncmp(entry->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) != 0) continue;
-        int descriptor = open_pin(folder, entry->d_name);
-        if (descriptor < 0) continue;
-        if (count < capacity && link_identities(descriptor, &link, &programs[count]) == 0) count++;
-        close(descriptor);
-    }
-    closedir(entries);
-    return (int64_t)count;
+    int64_t links = cbpf_pinned_links(folder, identities + count, capacity - count);
+    return links < 0 ? links : (int64_t)count + links;
 }
 
 bool cbpf_program_exists(uint32_t program) {
@@ -263,14 +245,13 @@ bool cbpf_agent_kernel_has_helper(struct cbpf_agent *agent, const char *name) {
     return false;
 }
 
-// Its number in the kernel's BTF, or -errno.
-static int function_number(struct cbpf_agent *agent, const char *function) {
+int cbpf_agent_function(struct cbpf_agent *agent, const char *function) {
     if (!has_kernel_types(agent)) return -errno;
     return btf__find_by_name_kind(agent->btf, function, BTF_KIND_FUNC);
 }
 
 int cbpf_agent_takes_replacement(struct cbpf_agent *agent, const char *function) {
-    int id = function_number(agent, function);
+    int id = cbpf_agent_function(agent, function);
     if (id < 0) return id;
     const struct bpf_insn pass[] = {
         {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
@@ -286,17 +267,16 @@ int cbpf_agent_takes_replacement(struct cbpf_agent *agent, const char *function)
 }
 
 int cbpf_agent_function_arguments(struct cbpf_agent *agent, const char *function) {
-    int id = function_number(agent, function);
+    int id = cbpf_agent_function(agent, function);
     const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(agent->btf, (uint32_t)id);
     if (type != NULL) type = btf__type_by_id(agent->btf, type->type);
     return type == NULL ? -ENOENT : btf_vlen(type);
 }
 
-int cbpf_agent_set_bpf_hook_arguments(struct cbpf_agent *agent, uint32_t count) {
+int cbpf_agent_set_constants(struct cbpf_agent *agent, const struct cbpf_constants *constants) {
     struct bpf_map *map = bpf_object__find_map_by_name(agent->object, ".rodata");
-    if (map == NULL || bpf_map__value_size(map) != sizeof count) return -EINVAL;
-    int result = bpf_map__set_initial_value(map, &count, sizeof count);
-    return result;
+    if (map == NULL || bpf_map__value_size(map) != sizeof *constants) return -EINVAL;
+    return bpf_map__set_initial_value(map, constants, sizeof *constants);
 }
 
 int cbpf_agent_load(struct cbpf_agent *agent, char *message, size_t capacity) {

@@ -8,7 +8,6 @@
 #include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/kcmp.h>
-#include <linux/perf_event.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
 #include <string.h>
@@ -261,16 +260,6 @@ int64_t clinux_process_pageout(int pidfd, uint64_t address, size_t count) {
     struct iovec range = {(void *)(uintptr_t)address, count};
     long advised = syscall(SYS_process_madvise, pidfd, &range, 1, MADV_PAGEOUT, 0);
     return advised < 0 ? -errno : advised;
-}
-
-int clinux_perf_open(pid_t pid) {
-    struct perf_event_attr attributes = {
-        .type = PERF_TYPE_SOFTWARE, .size = sizeof attributes, .config = PERF_COUNT_SW_CPU_CLOCK,
-        .sample_period = 100000, .sample_type = PERF_SAMPLE_STACK_USER | PERF_SAMPLE_REGS_USER,
-        .sample_regs_user = 1, .sample_stack_user = 4096};
-    long descriptor =
-        syscall(SYS_perf_event_open, &attributes, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
-    return descriptor < 0 ? -errno : (int)descriptor;
 }
 
 int clinux_contains(const void *bytes, size_t count, const void *pattern, size_t pattern_count) {

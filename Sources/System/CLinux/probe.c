@@ -2,11 +2,11 @@
 #define _GNU_SOURCE
 #include "CLinuxProbe.h"
 
+#include "counter.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
-#include <linux/hw_breakpoint.h>
-#include <linux/perf_event.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -94,24 +94,13 @@ int clinux_ptrace_traceme(void) { return result(ptrace(PTRACE_TRACEME, 0, NULL, 
 
 int clinux_probe_perf(pid_t pid, int breakpoint) {
     struct perf_event_attr attributes;
-    memset(&attributes, 0, sizeof attributes);
-    attributes.size = sizeof attributes;
-    attributes.sample_period = 1 << 20;
+    if (breakpoint)
+        breakpoint_counter(&attributes, 0x1000, HW_BREAKPOINT_LEN_4);
+    else
+        clock_counter(&attributes, 1 << 20);
     attributes.disabled = 1;
     attributes.exclude_kernel = 1;
-    if (breakpoint) {
-        attributes.type = PERF_TYPE_BREAKPOINT;
-        attributes.bp_type = HW_BREAKPOINT_RW;
-        attributes.bp_addr = 0x1000;
-        attributes.bp_len = HW_BREAKPOINT_LEN_4;
-    } else {
-        attributes.type = PERF_TYPE_SOFTWARE;
-        attributes.config = PERF_COUNT_SW_CPU_CLOCK;
-        attributes.sample_type = PERF_SAMPLE_REGS_USER;
-        attributes.sample_regs_user = 1;
-    }
-    int processor = pid == -1 ? 0 : -1;
-    return closed(syscall(SYS_perf_event_open, &attributes, pid, processor, -1, 0));
+    return closed(open_counter(&attributes, pid));
 }
 
 int clinux_probe_enter_namespaces(pid_t pid) {

@@ -2,10 +2,10 @@
 #define _GNU_SOURCE
 #include "CLinuxReach.h"
 
+#include "counter.h"
+
 #include <errno.h>
 #include <linux/bpf.h>
-#include <linux/hw_breakpoint.h>
-#include <linux/perf_event.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -37,28 +37,23 @@ int clinux_robust_list(pid_t pid) {
     return result(syscall(SYS_get_robust_list, pid, &head, &length));
 }
 
+// Nanoseconds between two samples of the clock.
+#define SAMPLE_PERIOD 1000000
+
 static void describe(const struct clinux_counter *counter, struct perf_event_attr *attributes) {
-    memset(attributes, 0, sizeof *attributes);
-    attributes->size = sizeof *attributes;
-    attributes->sample_type = PERF_SAMPLE_REGS_USER;
-    attributes->sample_regs_user = 1;
-    attributes->sample_period = 1;
     switch (counter->kind) {
     case CLINUX_COUNTER_BREAKPOINT:
-        attributes->type = PERF_TYPE_BREAKPOINT;
-        attributes->bp_type = HW_BREAKPOINT_RW;
-        attributes->bp_addr = counter->address;
-        attributes->bp_len = HW_BREAKPOINT_LEN_8;
+        breakpoint_counter(attributes, counter->address, HW_BREAKPOINT_LEN_8);
         break;
     case CLINUX_COUNTER_PROBE:
+        clock_counter(attributes, 1);
         attributes->type = counter->type;
+        attributes->config = 0;
         attributes->uprobe_path = (uint64_t)(uintptr_t)counter->path;
         attributes->probe_offset = counter->offset;
         break;
     default:
-        attributes->type = PERF_TYPE_SOFTWARE;
-        attributes->config = PERF_COUNT_SW_CPU_CLOCK;
-        attributes->sample_period = 1000000;
+        clock_counter(attributes, SAMPLE_PERIOD);
         attributes->sample_type |= PERF_SAMPLE_STACK_USER;
         attributes->sample_stack_user = STACK_SAMPLE_BYTES;
     }
@@ -68,9 +63,7 @@ int64_t clinux_count(
     const struct clinux_counter *counter, int milliseconds, void *destination, size_t count) {
     struct perf_event_attr attributes;
     describe(counter, &attributes);
-    int processor = counter->pid == -1 ? 0 : -1;
-    long opened = syscall(SYS_perf_event_open, &attributes, counter->pid, processor, -1,
-                          PERF_FLAG_FD_CLOEXEC);
+    long opened = open_counter(&attributes, counter->pid);
     if (opened < 0) return -errno;
     size_t bytes = (1 + RING_PAGES) * PAGE_BYTES;
     struct perf_event_mmap_page *page =
@@ -118,8 +111,10 @@ static long load(uint32_t type, uint32_t flags, const struct bpf_insn *program, 
     INSN(BPF_LD | BPF_DW | BPF_IMM, d, s, 0, (int32_t)(uint32_t)(v)),                       \
         INSN(0, 0, 0, 0, (int32_t)(uint32_t)((uint64_t)(v) >> 32))
 
-// One cell of VALUE_BYTES, filled whenever `pid` enters the kernel.
-static long load_reader(int cell, pid_t pid, uint64_t address, size_t count) {
+// One cell of VALUE_BYTES, filled whenever `pid` comes to where the program is attached. 1 lets a
+// socket be made; a tracepoint does not ask.
+static long load_reader(
+    uint32_t type, int cell, pid_t pid, uint64_t address, size_t count) {
     struct bpf_insn program[] = {
         CALL(BPF_FUNC_get_current_pid_tgid),
         INSN(BPF_ALU64 | BPF_RSH | BPF_K, 0, 0, 0, 32),
@@ -134,28 +129,47 @@ static long load_reader(int cell, pid_t pid, uint64_t address, size_t count) {
         SET(2, (int)count),
         WIDE(3, 0, address),
         CALL(BPF_FUNC_probe_read_user),
-        SET(0, 0),
+        SET(0, 1),
         END,
     };
-    return load(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, program, sizeof program / sizeof program[0]);
+    return load(type, 0, program, sizeof program / sizeof program[0]);
 }
 
-int64_t clinux_program_reads_user(
-    pid_t pid, uint64_t address, int milliseconds, void *destination, size_t count) {
-    if (count > VALUE_BYTES) return -E2BIG;
+static long make_cell(void) {
     union bpf_attr attributes;
     memset(&attributes, 0, sizeof attributes);
     attributes.map_type = BPF_MAP_TYPE_ARRAY;
     attributes.key_size = 4;
     attributes.value_size = VALUE_BYTES;
     attributes.max_entries = 1;
-    long cell = bpf(BPF_MAP_CREATE, &attributes);
+    return bpf(BPF_MAP_CREATE, &attributes);
+}
+
+static int64_t take_cell(int cell, void *destination, size_t count) {
+    uint32_t key = 0;
+    char value[VALUE_BYTES] = {0};
+    union bpf_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.map_fd = (uint32_t)cell;
+    attributes.key = (uint64_t)(uintptr_t)&key;
+    attributes.value = (uint64_t)(uintptr_t)value;
+    int64_t answer = bpf(BPF_MAP_LOOKUP_ELEM, &attributes) < 0 ? -errno : (int64_t)count;
+    memcpy(destination, value, count);
+    explicit_bzero(value, sizeof value);
+    return answer;
+}
+
+int64_t clinux_program_reads_user(
+    pid_t pid, uint64_t address, int milliseconds, void *destination, size_t count) {
+    if (count > VALUE_BYTES) return -E2BIG;
+    long cell = make_cell();
     if (cell < 0) return -errno;
-    long program = load_reader((int)cell, pid, address, count);
+    long program = load_reader(BPF_PROG_TYPE_RAW_TRACEPOINT, (int)cell, pid, address, count);
     if (program < 0) {
         close((int)cell);
         return program;
     }
+    union bpf_attr attributes;
     memset(&attributes, 0, sizeof attributes);
     attributes.raw_tracepoint.name = (uint64_t)(uintptr_t) "sys_enter";
     attributes.raw_tracepoint.prog_fd = (uint32_t)program;
@@ -163,20 +177,47 @@ int64_t clinux_program_reads_user(
     int64_t answer = link < 0 ? -errno : 0;
     if (link >= 0) {
         wait_for(milliseconds);
-        uint32_t key = 0;
-        char value[VALUE_BYTES] = {0};
-        memset(&attributes, 0, sizeof attributes);
-        attributes.map_fd = (uint32_t)cell;
-        attributes.key = (uint64_t)(uintptr_t)&key;
-        attributes.value = (uint64_t)(uintptr_t)value;
-        answer = bpf(BPF_MAP_LOOKUP_ELEM, &attributes) < 0 ? -errno : (int64_t)count;
-        memcpy(destination, value, count);
-        explicit_bzero(value, sizeof value);
+        answer = take_cell((int)cell, destination, count);
         close((int)link);
     }
     close((int)program);
     close((int)cell);
     return answer;
+}
+
+int clinux_place_socket_reader(
+    struct clinux_socket_reader *reader, int cgroup, pid_t pid, uint64_t address, size_t count) {
+    if (count > VALUE_BYTES) return -E2BIG;
+    long cell = make_cell();
+    if (cell < 0) return -errno;
+    long program = load_reader(BPF_PROG_TYPE_CGROUP_SOCK, (int)cell, pid, address, count);
+    union bpf_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.target_fd = (uint32_t)cgroup;
+    attributes.attach_bpf_fd = (uint32_t)program;
+    attributes.attach_type = BPF_CGROUP_INET_SOCK_CREATE;
+    int answer = program < 0 ? (int)program : result(bpf(BPF_PROG_ATTACH, &attributes));
+    if (answer < 0) {
+        if (program >= 0) close((int)program);
+        close((int)cell);
+        return answer;
+    }
+    *reader = (struct clinux_socket_reader){(int)cell, (int)program, cgroup, count};
+    return 0;
+}
+
+int64_t clinux_remove_socket_reader(
+    const struct clinux_socket_reader *reader, void *destination) {
+    int64_t answer = take_cell(reader->cell, destination, reader->count);
+    union bpf_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.target_fd = (uint32_t)reader->cgroup;
+    attributes.attach_bpf_fd = (uint32_t)reader->program;
+    attributes.attach_type = BPF_CGROUP_INET_SOCK_CREATE;
+    int detached = result(bpf(BPF_PROG_DETACH, &attributes));
+    close(reader->program);
+    close(reader->cell);
+    return detached < 0 ? detached : answer;
 }
 
 int clinux_load_program_with(int helper) {

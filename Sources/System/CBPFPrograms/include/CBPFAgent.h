@@ -32,15 +32,16 @@ int cbpf_agent_reuse_maps(struct cbpf_agent *agent, const char *folder);
 /// empty. Returns 0 or -errno.
 int cbpf_agent_pin(struct cbpf_agent *agent, const char *folder);
 
-/// Kernel's numbers of what the object holds: maps, then programs, then links. Writes up to
+/// Kernel's numbers of what the object holds: maps, then those of `cbpf_pinned_links`. Writes up to
 /// `capacity`, and returns how many or -errno.
 int64_t cbpf_agent_identities(
     const struct cbpf_agent *agent, const char *folder, struct cbpf_guarded_key *identities,
     size_t capacity);
 
-/// Numbers of the programs whose links are pinned in `folder`. Writes up to `capacity`; how many or
-/// -errno.
-int64_t cbpf_pinned_programs(const char *folder, uint32_t *programs, size_t capacity);
+/// Kernel's numbers of the links that are pinned in `folder`, each followed by its program's.
+/// Writes up to `capacity`, and returns how many or -errno.
+int64_t cbpf_pinned_links(
+    const char *folder, struct cbpf_guarded_key *identities, size_t capacity);
 
 /// Whether a program of this number is in the kernel. A link loses its number before it is
 /// detached, its program afterwards.
@@ -65,8 +66,11 @@ bool cbpf_agent_kernel_has_helper(struct cbpf_agent *agent, const char *name);
 /// where the kernel takes it, else -errno, -ENOENT for a function that is not there.
 int cbpf_agent_takes_replacement(struct cbpf_agent *agent, const char *function);
 
-/// The value of `bpf_hook_arguments` in the object. Before loading only. Returns 0 or -errno.
-int cbpf_agent_set_bpf_hook_arguments(struct cbpf_agent *agent, uint32_t count);
+/// Number of the kernel's function in its BTF, or -errno.
+int cbpf_agent_function(struct cbpf_agent *agent, const char *function);
+
+/// Before loading only. Returns 0 or -errno.
+int cbpf_agent_set_constants(struct cbpf_agent *agent, const struct cbpf_constants *constants);
 
 /// Loads the chosen programs. Returns 0 or -errno; then the verifier's words are in `message`.
 int cbpf_agent_load(struct cbpf_agent *agent, char *message, size_t capacity);

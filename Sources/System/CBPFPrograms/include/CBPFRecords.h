@@ -13,6 +13,10 @@
 #define CBPF_TASKS_MAX 32768
 /// Workloads that can be enrolled at once.
 #define CBPF_ENROLMENTS_MAX 4096
+/// BPF programs that read memory which is not theirs, known at once.
+#define CBPF_READERS_MAX 1024
+/// Kernel functions for BPF programs (kfuncs) that read such memory.
+#define CBPF_READING_FUNCTIONS_MAX 12
 /// Number that the agent's own threads are enrolled under. What it starts is not.
 #define CBPF_AGENT_ENROLMENT 2
 /// Bytes of a name in an event, with its closing zero.
@@ -187,6 +191,14 @@ struct cbpf_settings {
     unsigned int tier;
     /// Records without room in the ring that user space has told of.
     unsigned long long dropped_told;
+};
+
+/// What the programs are told before they are loaded.
+struct cbpf_constants {
+    /// Arguments of the bpf hook: Linux gave it a fourth.
+    unsigned int bpf_hook_arguments;
+    /// Numbers of the reading functions in the kernel's BTF; 0: the kernel has none of the name.
+    unsigned int reading_functions[CBPF_READING_FUNCTIONS_MAX];
 };
 
 /// Counted per vector and processor: attempts = events + suppressed + dropped.

@@ -120,10 +120,6 @@ int clinux_kcmp(pid_t first, pid_t second);
 /// process_madvise(2) with MADV_PAGEOUT. Bytes advised or -errno.
 int64_t clinux_process_pageout(int pidfd, uint64_t address, size_t count);
 
-/// perf_event_open(2) of a software clock on `pid` that samples user registers and stack.
-/// Descriptor or -errno.
-int clinux_perf_open(pid_t pid);
-
 /// memmem(3): whether `pattern` occurs in `bytes`. 1 or 0.
 int clinux_contains(const void *bytes, size_t count, const void *pattern, size_t pattern_count);
 

@@ -45,6 +45,24 @@ int64_t clinux_count(
 int64_t clinux_program_reads_user(
     pid_t pid, uint64_t address, int milliseconds, void *destination, size_t count);
 
+/// A program of clinux_place_socket_reader, while it is attached.
+struct clinux_socket_reader {
+    int cell;
+    int program;
+    int cgroup;
+    size_t count;
+};
+
+/// Loads a BPF program of a type that looks at no other program, and attaches it to the cgroup
+/// behind the descriptor: when `pid` makes an Internet socket, it copies `count` bytes (at most 64)
+/// from its memory. 0 or -errno.
+int clinux_place_socket_reader(
+    struct clinux_socket_reader *reader, int cgroup, pid_t pid, uint64_t address, size_t count);
+
+/// Gives what it copied (zeros: it did not run), and takes the program away. Bytes or -errno.
+int64_t clinux_remove_socket_reader(
+    const struct clinux_socket_reader *reader, void *destination);
+
 /// Loads a BPF program that calls one helper, and closes it. 0 or -errno of the load.
 enum {
     CLINUX_HELPER_COPY_FROM_USER_TASK = 0,

@@ -1,60 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
-
-/// An IPv4 or IPv6 address with a port.
-struct SocketAddress: Equatable {
-    /// 4 or 16 bytes, network order.
-    let bytes: [UInt8]
-    var port: UInt16
-
-    var family: Int32 { bytes.count == 4 ? AF_INET : AF_INET6 }
-
-    init(bytes: [UInt8], port: UInt16) {
-        precondition(bytes.count == 4 || bytes.count == 16, "an address has 4 or 16 bytes")
-        self.bytes = bytes
-        self.port = port
-    }
-
-    /// A numeric address (`127.0.0.1`, `::1`), or nil.
-    init?(numeric text: String, port: UInt16) {
-        var storage = [UInt8](repeating: 0, count: 16)
-        if inet_pton(AF_INET, text, &storage) == 1 {
-            self.init(bytes: Array(storage.prefix(4)), port: port)
-        } else if inet_pton(AF_INET6, text, &storage) == 1 {
-            self.init(bytes: storage, port: port)
-        } else {
-            return nil
-        }
-    }
-
-    /// Hands the address to a system call.
-    func withSocketAddress<Result>(
-        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
-    ) -> Result {
-        if bytes.count == 4 {
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = port.bigEndian
-            withUnsafeMutableBytes(of: &address.sin_addr) { $0.copyBytes(from: bytes) }
-            return Self.generic(&address, body)
-        }
-        var address = sockaddr_in6()
-        address.sin6_family = sa_family_t(AF_INET6)
-        address.sin6_port = port.bigEndian
-        withUnsafeMutableBytes(of: &address.sin6_addr) { $0.copyBytes(from: bytes) }
-        return Self.generic(&address, body)
-    }
-
-    private static func generic<Address, Result>(
-        _ address: inout Address, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
-    ) -> Result {
-        withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<Address>.size))
-            }
-        }
-    }
-}
+internal import SocketAddresses
 
 /// A socket that is closed with its owner.
 struct Socket: ~Copyable {

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import AttackPrograms
+import CLinux
+@preconcurrency import Glibc
+
+extension NeighbourSuite {
+    /// Two attackers as fast as they can: each attempt is denied, each is counted once as an event,
+    /// as held back or as dropped, and each event is a line in the agent's file or counted as lost.
+    func flood(_ protected: pid_t, _ agent: pid_t) {
+        let earlierLines = Flood.lines()
+        let before = AgentCounts()
+        let flood = Flood(on: protected)
+        let after = AgentCounts()
+        func increase(_ name: String) -> UInt64 {
+            after.increase(of: name, since: before)[Flood.vector] ?? 0
+        }
+        let told = increase("vector_events_total")
+        let held = increase("events_suppressed_total")
+        let dropped = increase("ringbuf_dropped_total")
+        // The sink has a thread of its own.
+        let lines = Flood.lines(waitingFor: earlierLines + told) - earlierLines
+        let lost = AgentCounts().total(of: "sink_lost_total{sink=\"file\"}")
+        let resident = Flood.highWaterKiB(agent)
+        report(
+            "flood",
+            "\(flood.attempts) attempts in \(Flood.seconds) s, "
+                + "\(flood.attempts / UInt64(Flood.seconds)) a second, \(flood.through) came "
+                + "through, \(increase("denied_total")) denied; counted "
+                + "\(increase("attempts_total")) = \(told) events + \(held) held back + "
+                + "\(dropped) dropped; \(lines) lines and \(lost) lost; the agent's memory at "
+                + "most \(resident) KiB",
+            flood.through == 0 && increase("denied_total") == flood.attempts
+                && increase("attempts_total") == flood.attempts
+                && flood.attempts == told + held + dropped && lines + lost == told
+                && resident <= Flood.residentKiBMax,
+            "\(flood.attackers) attackers ran",
+            flood.attackers == Flood.attackersWanted && flood.attempts > 0 && told > 0)
+    }
+}
+
+/// What the attackers say.
+struct Flood {
+    static let seconds = 10
+    static let attackersWanted = 2
+    /// What is attacked: `/proc/PID/environ`.
+    static let vector = "AV-044"
+    /// The agent's resident memory at any time (KiB).
+    static let residentKiBMax = 64 << 10
+    private static let path = "/tmp/flood.jsonl"
+    /// In steps of 100 ms.
+    private static let triesMax = 50
+
+    static let sinks = ["--events", "stdout", "--events", "file:\(path)"]
+
+    let attackers: Int
+    let attempts: UInt64
+    let through: UInt64
+
+    init(on protected: pid_t) {
+        let started = (0..<Self.attackersWanted).compactMap { _ in
+            ChildProcess(["flooder", String(protected), String(Self.seconds)])
+        }
+        let words = started.map { attacker in
+            let line = attacker.readLine() ?? ""
+            attacker.reap()
+            return line.split(separator: " ").compactMap { UInt64($0) }
+        }.filter { $0.count == 2 }
+        attackers = words.count
+        attempts = words.reduce(0) { $0 + $1[0] }
+        through = words.reduce(0) { $0 + $1[1] }
+    }
+
+    /// Lines of the vector in the agent's file.
+    static func lines(waitingFor wanted: UInt64 = 0) -> UInt64 {
+        var found: UInt64 = 0
+        for _ in 0..<triesMax {
+            let text = TargetProcess.text(path) ?? ""
+            found = text.split(separator: "\n").reduce(into: 0) {
+                if $1.contains("\"vector\":\"\(vector)\"") { $0 += 1 }
+            }
+            if found >= wanted { break }
+            usleep(100_000)
+        }
+        return found
+    }
+
+    static func highWaterKiB(_ pid: pid_t) -> Int {
+        let lines = (TargetProcess.text("/proc/\(pid)/status") ?? "").split(separator: "\n")
+        let line = lines.first { $0.hasPrefix("VmHWM:") } ?? ""
+        return line.split(separator: " ").compactMap { Int($0) }.first ?? .max
+    }
+}
+
+/// `/init flooder PID SECONDS`: opens the environment again and again, and prints how often, and
+/// how often it was let through.
+enum FlooderProgram {
+    static func run(_ arguments: [String]) -> Never {
+        guard arguments.count == 2, let pid = pid_t(arguments[0]), let seconds = Int(arguments[1])
+        else { exit(64) }
+        let end = time(nil) + seconds
+        var attempts = 0
+        var through = 0
+        while time(nil) < end {
+            for _ in 0..<64 {
+                attempts += 1
+                if SelfTest.reads(pid) == 0 { through += 1 }
+            }
+        }
+        print(attempts, through)
+        fflush(stdout)
+        exit(0)
+    }
+}
