@@ -152,7 +152,7 @@ let executables: [Target] = [
         "cloudtaser", in: "Sources/Executables",
         [
             "Compliance", "WrapperConfiguration", "SimulationEngine", "SimulationScenarios",
-            "SimulationMatrix", "AttackCatalogue", "EnforcementEvents",
+            "SimulationMatrix", "AttackCatalogue", "EnforcementEvents", "EventIntegrity",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
 ]
@@ -289,7 +289,10 @@ let testTargets: [Target] = [
     tests("ArchitectureTests", ["Compliance"]),
     tests(
         "CommandLineTests",
-        ["cloudtaser", "SimulationEngine", "SimulationScenarios", "TestKit"]),
+        [
+            "cloudtaser", "SimulationEngine", "SimulationScenarios", "TestKit",
+            "EnforcementEvents", "EventIntegrity", "EventPorts", "EventSinks",
+        ]),
     tests(
         "LimitTests",
         ["TestKit", "AttackPrograms", "CLinux", "delivery-harness", "attack"]),

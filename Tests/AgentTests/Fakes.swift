@@ -127,6 +127,9 @@ final class FakeRecorder: EnforcementRecorder {
         SinkFacts(name: "file", delivered: 5, lost: 2, waiting: 0),
     ]
 
+    var lastLine: EventLink? = EventLink(
+        place: String(repeating: "0", count: 32) + ":7:" + String(repeating: "1", count: 64))
+
     func started(
         tier: EnforcementTier, denied: Int, open: [VectorNumber], generation: UInt32
     ) { told.append("started \(tier.word) \(denied) \(open) \(generation)") }

@@ -130,7 +130,7 @@ struct MetricsGrammar {
         #expect(
             Set(root.keys) == [
                 "ready", "tier", "mode", "policyGeneration", "enrolments", "protectedTasks",
-                "hooks", "selfTest", "vectors",
+                "hooks", "selfTest", "vectors", "chain",
             ])
         #expect(root["ready"] as? Bool == false && root["tier"] as? String == "lsm")
         #expect(root["mode"] as? String == "deny" && root["policyGeneration"] as? Int == 1)
@@ -139,6 +139,8 @@ struct MetricsGrammar {
         let tests = try #require(root["selfTest"] as? [[String: Any]])
         #expect(tests.map { $0["result"] as? String } == ["denied", "not denied", "untested"])
         #expect(tests.last?["controlErrno"] as? Int == 38)
+        let place = try #require(root["chain"] as? String)
+        #expect(EventLink(place: place) == bench.recorder.lastLine)
         let vectors = try #require(root["vectors"] as? [[String: Any]])
         #expect(vectors.map { $0["vector"] as? String } == ["AV-001", "AV-008"])
         #expect(vectors.first?["events"] as? Int == 7 && vectors.first?["attempts"] as? Int == 10)

@@ -82,6 +82,15 @@ enum Sample {
         }
     }
 
+    static var torn: EnforcementEvent {
+        var event = EnforcementEvent(.agentFailure, time: moment())
+        event.details = .torn(
+            EventTornLine(
+                sink: "file", byteCount: 40, hash: made(EventHash([UInt8](repeating: 7, count: 32)))
+            ))
+        return event
+    }
+
     /// The longest event there can be: every byte needs the longest escape.
     static var longest: EnforcementEvent {
         func text(_ bytesMax: Int) -> EventText {

@@ -239,7 +239,7 @@ package struct Agent<
             tier: tier, mode: settings.policy.mode, generation: generation,
             hooks: kernel.hooks, findings: findings, enrolments: enrolments.count,
             protectedTasks: protectedTasks, counts: counts, totals: totals,
-            sinks: recorder.sinks)
+            sinks: recorder.sinks, lastLine: recorder.lastLine)
     }
 }
 

@@ -15,6 +15,8 @@ package struct AgentStatus: Sendable, Equatable {
     package let counts: [VectorNumber: EnforcementCounts]
     package let totals: RecordTotals
     package let sinks: [SinkFacts]
+    /// Of the chain of events.
+    package let lastLine: EventLink?
 
     /// Vectors that the self-test got through on a protected process.
     package var open: [VectorNumber] {

@@ -146,11 +146,13 @@ enum StatusDocument {
                 + "\"events\":\(count.records),\"suppressed\":\(count.suppressed),"
                 + "\"dropped\":\(count.dropped)}"
         }.joined(separator: ",")
+        let chain = status.lastLine.map { "\"\($0.place)\"" } ?? "null"
         return """
             {"ready":\(status.isReady),"tier":"\(status.tier.word)",\
             "mode":"\(status.mode.rawValue)","policyGeneration":\(status.generation),\
             "enrolments":\(status.enrolments),"protectedTasks":\(status.protectedTasks),\
-            "hooks":[\(hooks)],"selfTest":[\(vectors)],"vectors":[\(counts)]}
+            "hooks":[\(hooks)],"selfTest":[\(vectors)],"vectors":[\(counts)],\
+            "chain":\(chain)}
 
             """
     }

@@ -66,6 +66,8 @@ package struct EventPipeline<Hasher: EventHasher, Signer: CheckpointSigner & ~Co
         nextHeartbeat = now
     }
 
+    package var lastLine: EventLink? { chain.last }
+
     /// Lost lines and events of all sinks and of the kernel's rings.
     package var lostTotal: UInt64 {
         channels.reduce(lostElsewhere) { $0 + $1.counters.lost }

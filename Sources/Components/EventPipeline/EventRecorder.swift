@@ -24,6 +24,22 @@ package struct EventRecorder<
         self.version = version
     }
 
+    /// Tells what the sinks' logs showed of the agent before; to be called first.
+    package mutating func began(_ start: EventChainStart, hasher: Hasher) {
+        for torn in start.torn {
+            let line = EventTornLine(
+                sink: torn.sink, byteCount: UInt64(torn.bytes.count),
+                hash: hasher.sha256(torn.bytes))
+            pipeline.record(make(.agentFailure, .torn(line)))
+        }
+        for loss in start.losses { pipeline.record(make(.eventLoss, .loss(loss))) }
+        for failure in start.failures {
+            fail(
+                "\(failure.sink): the log before is not readable (error "
+                    + "\(failure.errorNumber)); the chain does not go on behind it")
+        }
+    }
+
     package mutating func started(
         tier: EnforcementTier, denied: Int, open: [VectorNumber], generation: UInt32
     ) {
@@ -113,6 +129,8 @@ package struct EventRecorder<
     package mutating func tick(protectedTasks: UInt32) {
         pipeline.tick(at: moment(nil), now: time.monotonic(), protectedTasks: protectedTasks)
     }
+
+    package var lastLine: EventLink? { pipeline.lastLine }
 
     package var sinks: [SinkFacts] {
         channels.map {

@@ -82,6 +82,8 @@ package struct EventChain<Hasher: EventHasher>: Sendable {
     package private(set) var index: UInt64
     /// Of the last line.
     package private(set) var head: EventHash
+    /// The line of `head`; nil when this segment has none yet.
+    package private(set) var last: EventLink?
     private let hasher: Hasher
 
     /// A new segment.
@@ -98,6 +100,7 @@ package struct EventChain<Hasher: EventHasher>: Sendable {
     /// Goes on where `last` ends.
     package init(continuing last: EventLink, hasher: Hasher) {
         segment = last.segment
+        self.last = last
         self.hasher = hasher
         index = last.index + 1
         head = last.hash
@@ -112,6 +115,7 @@ package struct EventChain<Hasher: EventHasher>: Sendable {
         bytes += EventLineEnd.hash(hash)
         index += 1
         head = hash
+        last = link
         return EventLine(event: event, link: link, bytes: bytes)
     }
 

@@ -36,6 +36,7 @@ package struct EventChainVerifier<Hasher: EventHasher, Signatures: CheckpointVer
     private var head: EventLink?
     private var gaps = EventGaps()
     private var recent = RecentLines()
+    private var torn = TornLines()
     /// Lines since a checkpoint was seen, its own included.
     private var sinceCheckpoint: UInt64 = 0
     private var isCheckpointMissed = false
@@ -54,7 +55,8 @@ package struct EventChainVerifier<Hasher: EventHasher, Signatures: CheckpointVer
         guard line.count <= EventLimits.lineBytesMax, let parts = EventLineEnd.parts(of: line),
             let content = EventLineReader(line)
         else {
-            report.note(.malformed, line: report.lines)
+            note(.malformed)
+            torn.insert(line, at: report.lines, hasher)
             return
         }
         let link = parts.link
@@ -63,7 +65,7 @@ package struct EventChainVerifier<Hasher: EventHasher, Signatures: CheckpointVer
         head = link
         recent.insert(link)
         report.accept(link)
-        if link == policy.expectedLast { isExpectedSeen = true }
+        if let last = policy.expectedLast, last.isSamePlace(as: link) { isExpectedSeen = true }
         countTowardsCheckpoint(link)
         if let checkpoint = content.checkpoint {
             check(checkpoint, link, content)
@@ -72,6 +74,9 @@ package struct EventChainVerifier<Hasher: EventHasher, Signatures: CheckpointVer
         }
         if let loss = content.loss, loss.source == .sink, loss.sink == policy.sink {
             gaps.declare(loss)
+        }
+        if let part = content.torn, part.sink == policy.sink, let line = torn.take(part) {
+            report.explainTorn(line: line)
         }
     }
 
@@ -172,6 +177,25 @@ package struct EventChainVerifier<Hasher: EventHasher, Signatures: CheckpointVer
 
     private mutating func note(_ kind: EventChainFinding.Kind) {
         report.note(kind, line: report.lines)
+    }
+}
+
+/// The last lines that are none, until an event explains them.
+private struct TornLines {
+    static let countMax = 64
+    private var parts: [(byteCount: UInt64, hash: EventHash, line: UInt64)] = []
+
+    mutating func insert(_ bytes: [UInt8], at line: UInt64, _ hasher: some EventHasher) {
+        // What is longer than any line was not left by a crash.
+        guard bytes.count <= EventLimits.encodedLineBytesMax else { return }
+        if parts.count == Self.countMax { parts.removeFirst() }
+        parts.append((UInt64(bytes.count), hasher.sha256(bytes), line))
+    }
+
+    /// The number of the line that was this part; nil when there is none.
+    mutating func take(_ part: EventTornLine) -> UInt64? {
+        let index = parts.firstIndex { $0.byteCount == part.byteCount && $0.hash == part.hash }
+        return index.map { parts.remove(at: $0).line }
     }
 }
 

@@ -110,6 +110,9 @@ package enum EventTable {
         .group("checkpoint", "`CHECKPOINT`: signature over the line before", checkpoint) {
             $0.details.checkpoint
         },
+        .group("torn", "`AGENT_FAILURE`: part of a line that a crash left in a log", torn) {
+            $0.details.torn
+        },
     ]
 
     private static let process: [EventField<EventProcess>] = [
@@ -208,6 +211,14 @@ package enum EventTable {
         },
     ]
 
+    private static let torn: [EventField<EventTornLine>] = [
+        .always("sink", .text(bytesMax: EventLimits.wordBytesMax), "name of the sink") {
+            .text(EventText($0.sink, bytesMax: EventLimits.wordBytesMax).text)
+        },
+        .always("bytes", .decimal, "length of the part") { .decimal($0.byteCount) },
+        .always("hash", .hash, "SHA-256 of the part") { .text($0.hash.text) },
+    ]
+
     private static let checkpoint: [EventField<EventCheckpoint>] = [
         .always("index", .decimal, "index of the line that is signed") { .decimal($0.index) },
         .always("head", .hash, "`hash` of that line") { .text($0.head.text) },
@@ -249,5 +260,10 @@ extension EventDetails {
     fileprivate var checkpoint: EventCheckpoint? {
         guard case .checkpoint(let checkpoint) = self else { return nil }
         return checkpoint
+    }
+
+    fileprivate var torn: EventTornLine? {
+        guard case .torn(let torn) = self else { return nil }
+        return torn
     }
 }

@@ -105,12 +105,16 @@ extension AgentProgram {
         var policy = EventPipeline<OpenSSLEventHasher, FileCheckpointSigner>.Policy()
         policy.heartbeatSeconds = options.settings.heartbeatSeconds
         let channels = sinks.map(\.channel)
+        let start = EventChainStart(sinks.compactMap { sink in sink.end.map { (sink.name, $0) } })
+        let hasher = OpenSSLEventHasher()
         let pipeline = EventPipeline(
-            chain: EventChain(segment: segment, after: nil, hasher: OpenSSLEventHasher()),
-            signer: signer, channels: channels, host: .init(boot: boot, node: node),
+            chain: start.chain(orSegment: segment, hasher: hasher), signer: signer,
+            channels: channels, host: .init(boot: boot, node: node),
             policy: policy, now: time.monotonic())
-        return EventRecorder(
+        var recorder = EventRecorder(
             pipeline: pipeline, channels: channels, time: time, version: AgentHelp.version)
+        recorder.began(start, hasher: hasher)
+        return recorder
     }
 
     private static var boot: BootID? {

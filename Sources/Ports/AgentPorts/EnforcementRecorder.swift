@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Enforcement
+package import EnforcementEvents
 
 /// How one sink of events stands.
 package struct SinkFacts: Sendable, Equatable {
@@ -45,4 +46,6 @@ package protocol EnforcementRecorder: ~Copyable {
     /// Called at least once a second.
     mutating func tick(protectedTasks: UInt32)
     var sinks: [SinkFacts] { get }
+    /// The last line of the chain of events; nil before the first.
+    var lastLine: EventLink? { get }
 }
