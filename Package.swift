@@ -125,6 +125,8 @@ let adapters: [Target] = [
     library("AgentPrivileges", in: "Sources/Adapters", ["CCapability"]),
     library("AgentSockets", in: "Sources/Adapters", ["Ports", "AgentPorts", "CLinux"]),
     library(
+        "AgentFiles", in: "Sources/Adapters", ["AgentPorts", "Enforcement", "EnforcementEvents"]),
+    library(
         "EventIntegrity", in: "Sources/Adapters", ["EventPorts", "EnforcementEvents", "COpenSSL"]),
     library(
         "EventSinks", in: "Sources/Adapters",
@@ -143,10 +145,10 @@ let executables: [Target] = [
         [
             "Agent", "AgentPorts", "EventPorts", "AgentPrivileges", "AgentProtocol",
             "AgentSelfTest",
-            "AgentSockets",
+            "AgentSockets", "AgentFiles",
             "Enforcement",
             "EnforcementEvents", "EventIntegrity", "EventPipeline", "EventSinks", "LibbpfKernel",
-            "LinuxSystem", "Ports",
+            "LinuxSystem", "Ports", "VaultSecretStore", "WrapperConfiguration", "Delivery",
         ]),
     program(
         "cloudtaser", in: "Sources/Executables",
@@ -271,6 +273,7 @@ let testTargets: [Target] = [
             "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "Simulation",
             "HostConformance", "host-conformance", "TestKit",
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
+            "EnforcementEvents", "EventIntegrity",
         ]),
     tests(
         "SimulationTests",
@@ -332,6 +335,9 @@ let testTargets: [Target] = [
             "Agent", "AgentPorts", "AgentProtocol", "Enforcement", "EnforcementEvents", "Ports",
         ]),
     tests("AgentSocketsTests", ["AgentSockets", "AgentPorts", "Ports", "TestKit"]),
+    tests(
+        "AgentFilesTests",
+        ["AgentFiles", "AgentPorts", "Enforcement", "EnforcementEvents"]),
     tests("AgentSelfTestTests", ["agent-probe", "TestKit"]),
     tests("AgentPrivilegesTests", ["AgentPrivileges", "agent-probe", "TestKit"]),
     tests(

@@ -25,7 +25,7 @@ private final class RotatedLog {
             "pkey", "-in", folder + "/other", "-pubout", "-out",
             folder + "/other.pub")
         chmod(key, 0o600)
-        var signer = try FileCheckpointSigner(path: key)
+        let signer = try FileCheckpointSigner(path: key)
         let segment = EventSegment([UInt8](repeating: 5, count: 16))
         var chain = EventChain(segment: segment!, after: nil, hasher: OpenSSLEventHasher())
         var lines: [EventLine] = []
@@ -35,10 +35,12 @@ private final class RotatedLog {
                 occurred: time, detected: time, monotonicNanoseconds: 1)
             lines.append(chain.append(EnforcementEvent(.processMemoryRead, time: moment)))
             guard number % 9 == 8 else { continue }
-            let signature = try signer.sign(chain.checkpointMessage(at: time)!)
+            let last = chain.last!
+            let signature = try signer.sign(EventCheckpoint.message(of: last, at: time))
             lines.append(
                 chain.appendCheckpoint(
-                    at: moment, key: signer.key, signature: signature, policyGeneration: 0)!)
+                    of: last, at: moment, key: signer.key, signature: signature, policyGeneration: 0
+                )!)
         }
         last = lines[lines.count - 1].link
         let most = lines.prefix(15).reduce(0) { $0 + $1.bytes(as: encoding).count + 1 }

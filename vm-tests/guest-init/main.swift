@@ -63,7 +63,7 @@ enum Guest {
             case "enforcement": enforcement.run()
             case "paths": PathSuite(host: host, seed: seed, profile: profile).run()
             case "agent":
-                AgentSuite(host: host).run(
+                AgentSuite(host: host, lettingReadersPass: profile.perfmonReads).run(
                     hasSecretMemory: profile.hasSecretMemory, seed: seed)
             case "neighbours": NeighbourSuite(host: host).run()
             case "guard": GuardSuite(host: host).run()
@@ -91,6 +91,7 @@ case "take-core": CoreTakerProgram.run()
 case "victim": VictimProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "vault": VaultProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "registrant": RegistrantProgram.run(Array(CommandLine.arguments.dropFirst(2)))
+case "reader": ReaderProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "flooder": FlooderProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "pressure": PressureProgram.run()
 case "probe-wait": WaitProbe.run()

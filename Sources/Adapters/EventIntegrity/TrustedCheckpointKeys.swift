@@ -15,6 +15,8 @@ package struct TrustedCheckpointKeys: CheckpointVerifier {
         self.keys = keys
     }
 
+    package var names: [CheckpointKey] { Array(keys.keys) }
+
     package func isValid(
         _ signature: [UInt8], of message: [UInt8], key name: CheckpointKey
     ) -> Bool {

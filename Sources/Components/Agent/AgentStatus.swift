@@ -7,6 +7,7 @@ package import EnforcementEvents
 package struct AgentStatus: Sendable, Equatable {
     package let tier: EnforcementTier
     package let mode: PolicySettings.Mode
+    package let policy: EnforcementPolicy
     package let generation: UInt32
     package let hooks: [String]
     package let findings: [VectorFinding]
@@ -15,6 +16,7 @@ package struct AgentStatus: Sendable, Equatable {
     package let counts: [VectorNumber: EnforcementCounts]
     package let totals: RecordTotals
     package let sinks: [SinkFacts]
+    package let unsignedCheckpoints: UInt64
     /// Of the chain of events.
     package let lastLine: EventLink?
 
@@ -23,9 +25,12 @@ package struct AgentStatus: Sendable, Equatable {
         findings.filter { $0.result == .notDenied }.map(\.vector)
     }
 
-    /// Whether new workloads are protected: something is denied, and nothing that was tested came
-    /// through.
-    package var isReady: Bool { findings.contains { $0.result == .denied } && open.isEmpty }
+    /// Vectors that the policy promises to deny and that come through.
+    package var broken: [VectorNumber] { open.filter { policy[$0] >= .deny } }
+
+    /// Whether new workloads are protected as the policy says: something is denied, and nothing
+    /// that it denies was seen to come through.
+    package var isReady: Bool { findings.contains { $0.result == .denied } && broken.isEmpty }
 }
 
 /// Records taken, and what the gaps between them say. The programs number each processor's records

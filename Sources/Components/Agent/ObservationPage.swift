@@ -34,7 +34,7 @@ enum ObservationPage {
         guard status.findings.contains(where: { $0.result == .denied }) else {
             return "The self-test saw nothing denied on this node. See /status.\n"
         }
-        let open = status.open.map(\.description).joined(separator: ", ")
+        let open = status.broken.map(\.description).joined(separator: ", ")
         return "The self-test came through on a protected process: \(open). See /status.\n"
     }
 
@@ -98,6 +98,10 @@ enum Metrics {
         family(
             "ringbuf_missing_total", "counter",
             "Events missing from the ring, by their sequence numbers.", [("", status.totals.lost)])
+        family(
+            "checkpoints_unsigned_total", "counter",
+            "Checkpoints that could not be signed; each is tried again.",
+            [("", status.unsignedCheckpoints)])
         for (name, help, value) in sinkFamilies {
             family(
                 name, "counter", help,

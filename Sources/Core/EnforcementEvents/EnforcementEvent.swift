@@ -202,7 +202,7 @@ package enum EventLimits {
     /// Names of Kubernetes objects (RFC 1123 subdomains) and container identifiers.
     package static let labelBytesMax = 253
     /// A line of the log without its line feed, whatever an attacker puts into it.
-    package static let lineBytesMax = 24 << 10
+    package static let lineBytesMax = 25 << 10
     /// The same in the longest encoding: what one datagram holds.
     package static let encodedLineBytesMax = 64 << 10
 }

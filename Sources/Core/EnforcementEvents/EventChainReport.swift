@@ -26,7 +26,7 @@ package struct EventChainFinding: Sendable, Hashable {
         case segmentUnlinked
         /// A checkpoint's signature is not one of a trusted key.
         case signatureInvalid(index: UInt64)
-        /// A checkpoint signs another line than the one before it.
+        /// A checkpoint signs a line that is not there, or was signed before.
         case checkpointMismatch(index: UInt64)
         /// More lines than promised came without a checkpoint, up to this index.
         case checkpointMissing(index: UInt64)
@@ -74,9 +74,10 @@ package struct EventChainReport: Sendable, Equatable {
         unsignedLines += 1
     }
 
-    mutating func countCheckpoint() {
+    /// - Parameter lines: between the signed line and the checkpoint's own.
+    mutating func countCheckpoint(behind lines: UInt64) {
         checkpoints += 1
-        unsignedLines = 0
+        unsignedLines = lines
     }
 
     mutating func countDeclaredLoss(_ count: UInt64) {

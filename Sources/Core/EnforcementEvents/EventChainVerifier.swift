@@ -37,6 +37,7 @@ package struct EventChainVerifier<Hasher: EventHasher, Signatures: CheckpointVer
     private var gaps = EventGaps()
     private var recent = RecentLines()
     private var torn = TornLines()
+    private var signed = UnsignedLines()
     /// Lines since a checkpoint was seen, its own included.
     private var sinceCheckpoint: UInt64 = 0
     private var isCheckpointMissed = false
@@ -65,6 +66,7 @@ package struct EventChainVerifier<Hasher: EventHasher, Signatures: CheckpointVer
         head = link
         recent.insert(link)
         report.accept(link)
+        signed.insert(link)
         if let last = policy.expectedLast, last.isSamePlace(as: link) { isExpectedSeen = true }
         countTowardsCheckpoint(link)
         if let checkpoint = content.checkpoint {
@@ -156,14 +158,15 @@ package struct EventChainVerifier<Hasher: EventHasher, Signatures: CheckpointVer
             note(.signatureInvalid(index: link.index))
             return
         }
-        guard link.index > 0, checkpoint.index == link.index - 1, checkpoint.head == link.previous
-        else {
-            note(.checkpointMismatch(index: link.index))
-            return
+        switch signed.compare(checkpoint, at: link) {
+        case .differs: note(.checkpointMismatch(index: link.index))
+        // The line is in a file that was rotated away, or was lost and told so.
+        case .unknown: break
+        case .same:
+            report.countCheckpoint(behind: link.index - checkpoint.index - 1)
+            sinceCheckpoint = link.index - checkpoint.index - 1
+            isCheckpointMissed = false
         }
-        report.countCheckpoint()
-        sinceCheckpoint = 0
-        isCheckpointMissed = false
     }
 
     private mutating func countTowardsCheckpoint(_ link: EventLink) {
@@ -177,6 +180,46 @@ package struct EventChainVerifier<Hasher: EventHasher, Signatures: CheckpointVer
 
     private mutating func note(_ kind: EventChainFinding.Kind) {
         report.note(kind, line: report.lines)
+    }
+}
+
+/// The lines that no signature covers yet.
+private struct UnsignedLines {
+    enum Comparison { case same, differs, unknown }
+
+    /// More of them than lines come while a signature is waited for.
+    static let countMax = 65_536
+    private var segment: EventSegment?
+    private var hashes: [UInt64: EventHash] = [:]
+    /// What is signed must rise: an old signature covers nothing new.
+    private var next: UInt64 = 0
+    private var oldest: UInt64 = 0
+
+    mutating func insert(_ link: EventLink) {
+        if segment != link.segment {
+            segment = link.segment
+            hashes = [:]
+            next = 0
+        }
+        if hashes.isEmpty { oldest = link.index }
+        hashes[link.index] = link.hash
+        while hashes.count > Self.countMax {
+            hashes[oldest] = nil
+            oldest += 1
+        }
+    }
+
+    mutating func compare(_ checkpoint: EventCheckpoint, at link: EventLink) -> Comparison {
+        guard checkpoint.index < link.index, checkpoint.index >= next else { return .differs }
+        let isBefore = checkpoint.index == link.index - 1
+        guard let hash = isBefore ? link.previous : hashes[checkpoint.index] else {
+            return .unknown
+        }
+        guard hash == checkpoint.head else { return .differs }
+        next = checkpoint.index + 1
+        hashes = hashes.filter { $0.key >= next }
+        oldest = next
+        return .same
     }
 }
 

@@ -141,7 +141,15 @@ package enum EventTable {
         },
         .always("cgroup", .decimal, "identifier of its cgroup") { .decimal($0.cgroup) },
         label("container", "identifier of its container") { $0.container },
-        label("pod", "its pod") { $0.pod },
+        .known(
+            "runtime", .words(ContainerPlace.Runtime.self),
+            "run-time of the container, where its cgroup's name tells"
+        ) { $0.place.runtime.map { .text($0.rawValue) } },
+        .known(
+            "podUid", .pattern(PodUID.pattern, charactersMax: PodUID.charactersMax),
+            "its pod's identifier"
+        ) { $0.place.podUID.map { .text($0.text) } },
+        label("pod", "its pod's name") { $0.pod },
         label("namespace", "its pod's namespace") { $0.namespace },
         label("workload", "Deployment, StatefulSet … of its pod") { $0.workload },
     ]

@@ -99,8 +99,8 @@ struct EventLogResult: Encodable {
         if findingsTotal > findings.count { rows.append("… \(findingsTotal) findings in all") }
         let signed =
             signaturesChecked
-            ? "\(checkpoints) checkpoints with a valid signature, \(unsignedLines) lines behind the "
-                + "last of them"
+            ? "\(checkpoints) checkpoints with a valid signature, \(unsignedLines) lines behind "
+                + "the last of them"
             : "\(checkpoints) checkpoints, their signatures not checked (no --public-key)"
         rows.append(
             "\(path): \(files.count) files, \(lines) lines, \(declaredLosses) told as lost, "
@@ -108,44 +108,5 @@ struct EventLogResult: Encodable {
         if let last { rows.append("\(path): last line \(last)") }
         if isWhole { rows.append("\(path): nothing is wrong that the log can show") }
         return rows.joined(separator: "\n")
-    }
-}
-
-extension EventChainFinding.Kind {
-    /// A word for programs and a sentence for people.
-    fileprivate var words: (kind: String, message: String) {
-        switch self {
-        case .malformed:
-            ("malformed", "no whole line of an event log: torn, foreign, or still being written")
-        case .changed(let index): ("changed", "line \(index) of the chain was changed")
-        case .unlinked(let index):
-            (
-                "unlinked",
-                "line \(index) does not name the hash of the line before: one of them was replaced"
-            )
-        case .removed(let from, let to):
-            (
-                "removed",
-                "lines \(from) to \(to) of the chain are missing before this one, and no EVENT_LOSS "
-                    + "tells it"
-            )
-        case .duplicated(let index): ("duplicated", "line \(index) is there a second time")
-        case .reordered(let index): ("reordered", "line \(index) stands behind a later one")
-        case .inserted(let index): ("inserted", "another line \(index) was there before")
-        case .segmentUnlinked:
-            ("segmentUnlinked", "a segment begins that does not name the last line before it")
-        case .signatureInvalid(let index):
-            ("signatureInvalid", "checkpoint \(index) is not signed with a key that was given")
-        case .checkpointMismatch(let index):
-            ("checkpointMismatch", "checkpoint \(index) signs another line than the one before it")
-        case .checkpointMissing(let index):
-            ("checkpointMissing", "no checkpoint came until line \(index)")
-        case .truncated(let after, let expected):
-            (
-                "truncated",
-                "the log ends \(after.map { "with line \($0)" } ?? "early"); line \(expected) was "
-                    + "written"
-            )
-        }
     }
 }

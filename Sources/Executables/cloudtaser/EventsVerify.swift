@@ -42,8 +42,8 @@ struct EventsVerify: ParsableCommand {
     var checkpointLines: UInt64?
     @Option(
         help: """
-            The last line that was written, SEGMENT:INDEX:HASH, as the agent's /status has it under \
-            "chain" or another copy of the log ends.
+            The last line that was written, SEGMENT:INDEX:HASH, as the agent's /status has it \
+            under "chain" or another copy of the log ends.
             """)
     var last: String?
     @Flag(help: "Print the result as one JSON object.")
