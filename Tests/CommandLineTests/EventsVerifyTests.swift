@@ -26,8 +26,8 @@ private final class RotatedLog {
             folder + "/other.pub")
         chmod(key, 0o600)
         let signer = try FileCheckpointSigner(path: key)
-        let segment = EventSegment([UInt8](repeating: 5, count: 16))
-        var chain = EventChain(segment: segment!, after: nil, hasher: OpenSSLEventHasher())
+        let segment = try #require(EventSegment([UInt8](repeating: 5, count: 16)))
+        var chain = EventChain(segment: segment, after: nil, hasher: OpenSSLEventHasher())
         var lines: [EventLine] = []
         for number in 0..<54 {
             let time = EventTime(nanoseconds: 1_790_000_000_000_000_000 + UInt64(number))
@@ -35,12 +35,11 @@ private final class RotatedLog {
                 occurred: time, detected: time, monotonicNanoseconds: 1)
             lines.append(chain.append(EnforcementEvent(.processMemoryRead, time: moment)))
             guard number % 9 == 8 else { continue }
-            let last = chain.last!
+            let last = try #require(chain.last)
             let signature = try signer.sign(EventCheckpoint.message(of: last, at: time))
-            lines.append(
-                chain.appendCheckpoint(
-                    of: last, at: moment, key: signer.key, signature: signature, policyGeneration: 0
-                )!)
+            let signed = chain.appendCheckpoint(
+                of: last, at: moment, key: signer.key, signature: signature, policyGeneration: 0)
+            lines.append(try #require(signed))
         }
         last = lines[lines.count - 1].link
         let most = lines.prefix(15).reduce(0) { $0 + $1.bytes(as: encoding).count + 1 }
