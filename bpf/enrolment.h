@@ -31,8 +31,8 @@ int BPF_PROG(forget_task, struct task_struct *task)
     return 0;
 }
 
-// Whether somebody listens at a filter of the task (seccomp_unotify(2)): the listener sees arguments of
-// calls and can hand in descriptors.
+// Whether somebody listens at a filter of the task (seccomp_unotify(2)): who does sees arguments
+// of calls and can hand in descriptors.
 static __always_inline bool has_listener(struct task_struct *task)
 {
     struct seccomp_filter *filter = BPF_CORE_READ(task, seccomp.filter);

@@ -168,8 +168,8 @@ static __always_inline void recognise_wrapper(
     struct cbpf_enrolment enrolment = {.policy = *policy, .wrapper_group = group};
     struct cbpf_task_mark mark = {
         .enrolment = CBPF_EXEC_ENROLMENTS | group, .flags = CBPF_TASK_WRAPPER};
-    // The number is taken when what an earlier process of it started still runs: it then is enrolled
-    // as any other, when it registers.
+    // The number is taken when what an earlier process of it started still runs: it then is
+    // enrolled as any other, when it registers.
     if (bpf_map_update_elem(&enrolments, &mark.enrolment, &enrolment, BPF_NOEXIST) != 0)
         return;
     if (bpf_map_update_elem(&tasks, &key, &mark, BPF_NOEXIST) == 0)

@@ -52,13 +52,6 @@ final class FakeKernel: Enforcement {
         return tasks
     }
 
-    /// Numbers that processes have since an exec.
-    var sinceExec: [ProcessID: EnrolmentID] = [:]
-
-    func enrolment(
-        sinceExecOf group: ProcessID
-    ) throws(EnforcementFailure) -> EnrolmentID? { sinceExec[group] }
-
     func forget(_ id: EnrolmentID) throws(EnforcementFailure) -> Bool {
         if let forgetFailure { throw forgetFailure }
         guard living[id, default: 0] == 0 else { return false }

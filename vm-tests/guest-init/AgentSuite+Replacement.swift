@@ -7,6 +7,10 @@ import CLinux
 /// until the others are, and nobody who registered has to do so again.
 extension AgentSuite {
     private static let otherBuild = "/tmp/cloudtaser-agent-other"
+    private static let log = "/tmp/events.jsonl"
+    private static let flags = [
+        "--policy", "AV-018=detect", "--events", "stdout", "--events", "file:\(log)",
+    ]
     private static let folder = "\(GuardSuite.fileSystem)/cloudtaser"
 
     /// The agent with one byte of its BPF object changed that no loader reads: another fingerprint.
@@ -29,7 +33,7 @@ extension AgentSuite {
     }
 
     func replaced() {
-        guard Self.makeOtherBuild(), let first = RunningAgent(["--policy", "AV-018=detect"]),
+        guard Self.makeOtherBuild(), let first = RunningAgent(Self.flags),
             let child = registrant()
         else { return report("VM-EBPF-10", "another build", "did not start", false, "", true) }
         child.send("register")
@@ -42,7 +46,7 @@ extension AgentSuite {
         guard let watcher = ChildProcess(["reader", String(child.pid)]),
             watcher.readLine() == "ready"
         else { return report("VM-EBPF-10", "another build", "no watcher", false, "", true) }
-        guard let second = RunningAgent(["--policy", "AV-018=detect"], path: Self.otherBuild) else {
+        guard let second = RunningAgent(Self.flags, path: Self.otherBuild) else {
             return report("VM-EBPF-10", "another build", "it did not start", false, "", true)
         }
         let isTold = second.tells { $0.contains("ENVIRON_READ") && $0.contains("\"denied\"") }
@@ -67,12 +71,36 @@ extension AgentSuite {
             "an unprotected process: \(SelfTest.reads(getpid()))", SelfTest.reads(getpid()) == 0)
         kill(second.pid, SIGTERM)
         _ = second.reap()
+        chained()
         if let removal = ChildProcess(["uninstall"], path: Self.otherBuild) {
             _ = removal.readLine()
             removal.reap()
         }
         kill(child.pid, SIGKILL)
         child.reap()
+    }
+
+    /// The file of both agents holds one chain: one segment, every index once, in order.
+    private func chained() {
+        let lines = (TargetProcess.text(Self.log) ?? "").split(separator: "\n")
+        func member(_ name: String, _ line: Substring) -> Substring? {
+            let mark = "\"\(name)\":\""
+            return line.ranges(of: mark).last.map { line[$0.upperBound...].prefix { $0 != "\"" } }
+        }
+        let segments = Set(lines.compactMap { member("segment", $0) })
+        let indexes = lines.compactMap { member("index", $0).flatMap { Int($0) } }
+        let hashes = lines.compactMap { member("hash", $0) }
+        let previous = lines.compactMap { member("previous", $0) }
+        let starts = lines.count { $0.contains("\"type\":\"AGENT_START\"") }
+        let isLinked =
+            hashes.count == lines.count && previous.count == lines.count
+            && previous.dropFirst().elementsEqual(hashes.dropLast())
+        report(
+            "VM-EBPF-10", "the chain of events over a restart",
+            "\(lines.count) lines, \(segments.count) segments, "
+                + (isLinked ? "each names the one before" : "not linked"),
+            segments.count == 1 && isLinked && indexes == Array(0..<lines.count),
+            "\(starts) starts in one file", starts == 2)
     }
 
     private static var pinned: [String] {

@@ -55,17 +55,6 @@ extension LibbpfKernel {
         return holding
     }
 
-    package func enrolment(
-        sinceExecOf group: ProcessID
-    ) throws(EnforcementFailure) -> EnrolmentID? {
-        var number = EnrolmentID(CBPF_EXEC_ENROLMENTS) | EnrolmentID(bitPattern: group)
-        var enrolment = cbpf_enrolment()
-        let result = cbpf_map_lookup(maps.enrolments, &number, &enrolment)
-        guard result != -ENOENT else { return nil }
-        try Self.check(result, "bpf")
-        return enrolment.tasks > 0 ? number : nil
-    }
-
     package mutating func forget(_ id: EnrolmentID) throws(EnforcementFailure) -> Bool {
         guard try tasks(of: id) <= 0 else { return false }
         var number = id

@@ -179,9 +179,8 @@ package struct Agent<
         do throws(Registration.Refusal) {
             // Saying yes would be a promise that nothing keeps.
             guard findings.contains(where: { $0.result == .denied }) else { throw .unguarded }
-            let id = try enrolments.reserve(
-                peer, at: time.monotonic(), given: try numberSinceExec(of: peer))
-            if let refusal = enrol(connection, peer, as: id) {
+            var id = try enrolments.reserve(peer, at: time.monotonic())
+            if let refusal = enrol(connection, peer, as: &id) {
                 enrolments.refuse(id)
                 forget(id)
                 throw refusal
@@ -194,23 +193,18 @@ package struct Agent<
         }
     }
 
-    private mutating func numberSinceExec(
-        of peer: AgentPeer
-    ) throws(Registration.Refusal) -> EnrolmentID? {
-        do throws(EnforcementFailure) {
-            return try kernel.enrolment(sinceExecOf: peer.process)
-        } catch {
-            recorder.failed(error)
-            throw .failed
-        }
-    }
-
     private mutating func enrol(
-        _ connection: AgentConnection, _ peer: AgentPeer, as id: EnrolmentID
+        _ connection: AgentConnection, _ peer: AgentPeer, as id: inout EnrolmentID
     ) -> Registration.Refusal? {
         do throws(EnforcementFailure) {
             let tasks = try kernel.enrol(
                 peer.process, as: id, role: .wrapper, policy: AgentSettings.workloadPolicy)
+            if let own = Enrolments.numberSinceExec(tasks, peer),
+                enrolments.exchange(id, for: own)
+            {
+                _ = try kernel.forget(id)
+                id = own
+            }
             if tasks.contains(where: { $0.enrolment != id }) { return .enrolled }
             // A mark that a refused process keeps protects nobody's secret and ends with it; until
             // then its number is taken.

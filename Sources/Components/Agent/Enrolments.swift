@@ -34,25 +34,38 @@ package struct Enrolments: Sendable, Equatable {
     private static let firstOfExecs: EnrolmentID = 0x8000_0000
 
     /// Takes a number that nobody has.
-    ///
-    /// - Parameter given: the one that the process has since it executed a wrapper's file.
     package mutating func reserve(
-        _ peer: AgentPeer, at now: MonotonicTime, given: EnrolmentID? = nil
+        _ peer: AgentPeer, at now: MonotonicTime
     ) throws(Registration.Refusal) -> EnrolmentID {
         guard peer.process > 0 else { throw .invisible }
         guard entries.count < Self.entriesMax,
             entries.values.count(where: { $0.user == peer.user }) < Self.entriesPerUserMax
         else { throw .full }
-        if let given {
-            guard entries[given]?.isRegistered != true else { throw .enrolled }
-            entries[given] = Entry(id: given, wrapper: peer.process, user: peer.user, since: now)
-            return given
-        }
         repeat {
             last = last + 1 == Self.firstOfExecs ? Self.firstID : last + 1
         } while entries[last] != nil
         entries[last] = Entry(id: last, wrapper: peer.process, user: peer.user, since: now)
         return last
+    }
+
+    /// The number that all threads of the peer have since it executed a wrapper's file; nil: they
+    /// have none, or another one's.
+    package static func numberSinceExec(
+        _ tasks: [EnrolledTask], _ peer: AgentPeer
+    ) -> EnrolmentID? {
+        let number = firstOfExecs | EnrolmentID(bitPattern: peer.process)
+        return tasks.allSatisfy { $0.enrolment == number } ? number : nil
+    }
+
+    /// Puts a number that an exec gave in the place of a reserved one; false: it has registered.
+    package mutating func exchange(_ reserved: EnrolmentID, for given: EnrolmentID) -> Bool {
+        guard let entry = entries[reserved], entries[given]?.isRegistered != true else {
+            return false
+        }
+        entries[given] = Entry(
+            id: given, wrapper: entry.wrapper, user: entry.user, since: entry.since)
+        entries[reserved] = nil
+        return true
     }
 
     /// Workloads that an agent before this one enrolled.

@@ -248,10 +248,6 @@ package protocol Enforcement: ~Copyable {
 
     mutating func forget(_ id: EnrolmentID) throws(EnforcementFailure) -> Bool
 
-    /// The number that a process got when it executed a wrapper's file; nil: it has none. It keeps
-    /// that number when it is enrolled.
-    func enrolment(sinceExecOf group: ProcessID) throws(EnforcementFailure) -> EnrolmentID?
-
     /// Workloads known to the programs, an earlier agent's too.
     func workloads() throws(EnforcementFailure) -> [EnrolledWorkload]
 
