@@ -50,24 +50,24 @@ extension AgentSuite {
             return report("VM-EBPF-10", "another build", "it did not start", false, "", true)
         }
         let isTold = second.tells { $0.contains("ENVIRON_READ") && $0.contains("\"denied\"") }
-        let missing = HTTPProbe.get("/metrics").split(separator: "\n").first {
-            $0.hasPrefix("cloudtaser_agent_ringbuf_missing_total ")
-        }
         watcher.send("stop")
         let reads = (watcher.readLine() ?? "none").split(separator: " ").compactMap { Int($0) }
         watcher.reap()
         let status = HTTPProbe.get("/status")
         let after = Self.pinned
+        let counts = Self.counts(of: "AV-044", in: status)
         report(
             "VM-EBPF-10", "another build takes over",
             "\(enrolled.prefix(10)); alone: \(SystemError.name(of: alone)); during the change "
                 + "\(reads) reads denied, came through; pins \(builds) -> \(after); "
                 + (status.contains("\"enrolments\":1") ? "one workload" : status)
-                + "; the read while nobody ran is \(isTold ? "" : "not ")told; \(missing ?? "")",
+                + "; the read while nobody ran is \(isTold ? "" : "not ")told; attempts, denied, "
+                + "events, suppressed, dropped: \(counts)",
             alone == EPERM && reads.count == 2 && reads[0] > 10 && reads[1] == 0
                 && builds.count == 1 && after.count == 1 && builds != after
                 && status.contains("\"enrolments\":1") && isTold
-                && missing?.hasSuffix(" 0") == true,
+                && counts.count == 5 && counts[1] > reads[0]
+                && counts[0] == counts[2] + counts[3] + counts[4],
             "an unprotected process: \(SelfTest.reads(getpid()))", SelfTest.reads(getpid()) == 0)
         kill(second.pid, SIGTERM)
         _ = second.reap()
@@ -78,6 +78,14 @@ extension AgentSuite {
         }
         kill(child.pid, SIGKILL)
         child.reap()
+    }
+
+    /// The numbers that `/status` has of a vector, in their order.
+    private static func counts(of vector: String, in status: String) -> [Int] {
+        let mark = "{\"vector\":\"\(vector)\",\"attempts\":"
+        guard let start = status.ranges(of: mark).last?.lowerBound else { return [] }
+        return status[start...].prefix { $0 != "}" }.split(separator: ",").dropFirst()
+            .compactMap { Int($0.split(separator: ":").last ?? "") }
     }
 
     /// The file of both agents holds one chain: one segment, every index once, in order.

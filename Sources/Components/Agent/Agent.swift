@@ -88,7 +88,9 @@ package struct Agent<
         do throws(EnforcementFailure) {
             enrolments.adopt(try kernel.workloads(), at: time.monotonic())
             let lost = try kernel.takeUntoldLoss()
-            if lost > 0 { recorder.lost(whileAway: lost) }
+            guard lost > 0 else { return }
+            recorder.lost(whileAway: lost)
+            totals.tell(lost)
         } catch { recorder.failed(error) }
     }
 

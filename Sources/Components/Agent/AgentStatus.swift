@@ -45,6 +45,8 @@ package struct RecordTotals: Sendable, Equatable {
     /// Records that the ring had no room for, by the gaps of the sequence numbers.
     package private(set) var lost: UInt64 = 0
     private var sequences: [UInt32: UInt64] = [:]
+    /// Losses that were told before the gaps showed them.
+    private var toldAhead: UInt64 = 0
 
     private let isContinuing: Bool
 
@@ -52,7 +54,11 @@ package struct RecordTotals: Sendable, Equatable {
     ///   first number of a processor is no gap.
     package init(continuing: Bool = false) { isContinuing = continuing }
 
-    /// Returns the numbers that are missing before this record, nil when none are.
+    /// So many records are told as lost already; the gaps that they left are not to be told again.
+    package mutating func tell(_ count: UInt64) { toldAhead += count }
+
+    /// Returns the numbers that are missing before this record and were not told yet, nil when none
+    /// are.
     package mutating func add(_ record: EnforcementRecord) -> ClosedRange<UInt64>? {
         let event = EventType(record.vector, record.verdict)
         byKind[Kind(event: event, verdict: record.verdict), default: 0] += 1
@@ -62,7 +68,10 @@ package struct RecordTotals: Sendable, Equatable {
         sequences[record.processor] = record.sequence
         let expected = last + 1
         guard record.sequence > expected else { return nil }
-        lost += record.sequence - expected
-        return expected...record.sequence - 1
+        let missing = record.sequence - expected
+        lost += missing
+        let told = min(missing, toldAhead)
+        toldAhead -= told
+        return told == missing ? nil : expected + told...record.sequence - 1
     }
 }
