@@ -135,6 +135,8 @@ let adapters: [Target] = [
     library(
         "AgentSockets", in: "Sources/Adapters", ["Ports", "AgentPorts", "AgentProtocol", "CLinux"]),
     library(
+        "AgentFiles", in: "Sources/Adapters", ["AgentPorts", "Enforcement", "EnforcementEvents"]),
+    library(
         "EventIntegrity", in: "Sources/Adapters", ["EventPorts", "EnforcementEvents", "COpenSSL"]),
     library(
         "EventSinks", in: "Sources/Adapters",
@@ -156,16 +158,16 @@ let executables: [Target] = [
         [
             "Agent", "AgentPorts", "EventPorts", "AgentPrivileges", "AgentProtocol",
             "AgentSelfTest",
-            "AgentSockets",
+            "AgentSockets", "AgentFiles",
             "Enforcement",
             "EnforcementEvents", "EventIntegrity", "EventPipeline", "EventSinks", "LibbpfKernel",
-            "LinuxSystem", "Ports",
+            "LinuxSystem", "Ports", "VaultSecretStore", "WrapperConfiguration", "Delivery",
         ]),
     program(
         "cloudtaser", in: "Sources/Executables",
         [
             "Compliance", "WrapperConfiguration", "SimulationEngine", "SimulationScenarios",
-            "SimulationMatrix", "AttackCatalogue", "EnforcementEvents",
+            "SimulationMatrix", "AttackCatalogue", "EnforcementEvents", "EventIntegrity",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
 ]
@@ -286,6 +288,7 @@ let testTargets: [Target] = [
             "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "Simulation",
             "HostConformance", "host-conformance", "TestKit",
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
+            "EnforcementEvents", "EventIntegrity",
         ]),
     tests(
         "SimulationTests",
@@ -304,7 +307,10 @@ let testTargets: [Target] = [
     tests("ArchitectureTests", ["Compliance"]),
     tests(
         "CommandLineTests",
-        ["cloudtaser", "SimulationEngine", "SimulationScenarios", "TestKit"]),
+        [
+            "cloudtaser", "SimulationEngine", "SimulationScenarios", "TestKit",
+            "EnforcementEvents", "EventIntegrity", "EventPorts", "EventSinks",
+        ]),
     tests(
         "LimitTests",
         ["TestKit", "AttackPrograms", "CLinux", "delivery-harness", "attack"]),
@@ -349,6 +355,9 @@ let testTargets: [Target] = [
     tests(
         "AgentSocketsTests",
         ["AgentSockets", "AgentPorts", "AgentProtocol", "Destinations", "Ports", "TestKit"]),
+    tests(
+        "AgentFilesTests",
+        ["AgentFiles", "AgentPorts", "Enforcement", "EnforcementEvents"]),
     tests("AgentSelfTestTests", ["agent-probe", "TestKit"]),
     tests("AgentPrivilegesTests", ["AgentPrivileges", "agent-probe", "TestKit"]),
     tests(

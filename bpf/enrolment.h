@@ -31,6 +31,26 @@ int BPF_PROG(forget_task, struct task_struct *task)
     return 0;
 }
 
+// Whether somebody listens at a filter of the task (seccomp_unotify(2)): who does sees arguments
+// of calls and can hand in descriptors.
+static __always_inline bool has_listener(struct task_struct *task)
+{
+    struct seccomp_filter *filter = BPF_CORE_READ(task, seccomp.filter);
+    for (int index = 0; index < CBPF_FILTERS_MAX; index++) {
+        if (!filter)
+            return false;
+        if (BPF_CORE_READ(filter, notif))
+            return true;
+        filter = BPF_CORE_READ(filter, prev);
+    }
+    return filter != 0;
+}
+
+static __always_inline bool has_ring(struct task_struct *task)
+{
+    return bpf_core_field_exists(task->io_uring) && BPF_CORE_READ(task, io_uring) != 0;
+}
+
 // Marks the threads of the groups in `pending`, and shows each of them to the reader.
 SEC("iter/task")
 int enrol(struct bpf_iter__task *context)
@@ -56,7 +76,43 @@ int enrol(struct bpf_iter__task *context)
         .tracer_group = BPF_CORE_READ(task, ptrace) ? BPF_CORE_READ(task, parent, tgid) : 0,
         .enrolment = mark.enrolment,
         .flags = mark.flags,
+        .state = (has_listener(task) ? CBPF_START_LISTENER : 0) |
+            (has_ring(task) ? CBPF_START_RING : 0),
     };
+    __u64 memory = (__u64)BPF_CORE_READ(task, mm);
+    bpf_map_update_elem(&pending_memory, &memory, &group, BPF_ANY);
+    bpf_seq_write(context->meta->seq, &facts, sizeof facts);
+    return 0;
+}
+
+// Shows open files, of anybody, by which somebody has a hand in the groups in `pending`. Runs after
+// `enrol`, which notes their memory.
+SEC("iter/task_file")
+int enrol_files(struct bpf_iter__task_file *context)
+{
+    struct task_struct *task = context->task;
+    struct file *file = context->file;
+    if (!task || !file || BPF_CORE_READ(file, f_inode, i_sb, s_magic) != ANON_INODE_FS_MAGIC)
+        return 0;
+    struct name name;
+    read_name(&name, BPF_CORE_READ(file, f_path.dentry));
+    struct cbpf_task_facts facts = {
+        .thread = BPF_CORE_READ(task, pid), .parent_group = BPF_CORE_READ(task, tgid)};
+    __u32 holder = (__u32)facts.parent_group;
+    facts.group = facts.parent_group;
+    if (IS(&name, "[io_uring]") && bpf_map_lookup_elem(&pending, &holder)) {
+        facts.state = CBPF_START_RING;
+    } else if (IS(&name, "[userfaultfd]")) {
+        struct userfaultfd_ctx *faults = BPF_CORE_READ(file, private_data);
+        __u64 memory = (__u64)BPF_CORE_READ(faults, mm);
+        __u32 *group = bpf_map_lookup_elem(&pending_memory, &memory);
+        if (!group)
+            return 0;
+        facts.group = (int)*group;
+        facts.state = CBPF_START_USERFAULT;
+    } else {
+        return 0;
+    }
     bpf_seq_write(context->meta->seq, &facts, sizeof facts);
     return 0;
 }

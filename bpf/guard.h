@@ -140,6 +140,33 @@ static __always_inline bool is_agents_file(struct file *file)
         BPF_CORE_READ(file, f_inode, i_sb, s_dev) == cell->executable_device;
 }
 
+// Who executes a wrapper's file, untraced, is protected from its first instruction. It keeps the
+// number when it registers.
+static __always_inline void recognise_wrapper(
+    struct task_struct *task, struct linux_binprm *binary)
+{
+    struct file *file = BPF_CORE_READ(binary, file);
+    struct cbpf_file_key identity = {
+        .inode = BPF_CORE_READ(file, f_inode, i_ino),
+        .device = BPF_CORE_READ(file, f_inode, i_sb, s_dev)};
+    __u32 *policy = bpf_map_lookup_elem(&wrapper_files, &identity);
+    if (!policy || BPF_CORE_READ(binary, unsafe) & UNSAFE_PTRACE)
+        return;
+    __u64 key = (__u64)task;
+    __u32 group = BPF_CORE_READ(task, tgid);
+    struct cbpf_enrolment enrolment = {.policy = *policy, .wrapper_group = group};
+    struct cbpf_task_mark mark = {
+        .enrolment = CBPF_EXEC_ENROLMENTS | group, .flags = CBPF_TASK_WRAPPER};
+    // The number is taken when what an earlier process of it started still runs: it then is
+    // enrolled as any other, when it registers.
+    if (bpf_map_update_elem(&enrolments, &mark.enrolment, &enrolment, BPF_NOEXIST) != 0)
+        return;
+    if (bpf_map_update_elem(&tasks, &key, &mark, BPF_NOEXIST) == 0)
+        count_task(mark.enrolment, 1);
+    else
+        bpf_map_delete_elem(&enrolments, &mark.enrolment);
+}
+
 // Who executes the agent's file is the agent from its first instruction, unless a tracer watches.
 SEC("fentry/security_bprm_committed_creds")
 int BPF_PROG(recognise_agent, struct linux_binprm *binary)
@@ -151,6 +178,8 @@ int BPF_PROG(recognise_agent, struct linux_binprm *binary)
     bool is_own_file = is_agents_file(file) && !(BPF_CORE_READ(binary, unsafe) & UNSAFE_PTRACE);
     if (own && own->flags & CBPF_TASK_AGENT && !is_own_file)
         unmark(task);
+    if (!own && !is_own_file)
+        recognise_wrapper(task, binary);
     if (own || !is_own_file)
         return 0;
     struct cbpf_task_mark mark = {.enrolment = CBPF_AGENT_ENROLMENT, .flags = CBPF_TASK_AGENT};

@@ -39,8 +39,15 @@ static __always_inline void unmark(struct task_struct *task)
     if (!mark)
         return;
     __u32 id = mark->enrolment;
-    if (bpf_map_delete_elem(&tasks, &key) == 0)
-        count_task(id, -1);
+    if (bpf_map_delete_elem(&tasks, &key) != 0)
+        return;
+    count_task(id, -1);
+    if (!(id & CBPF_EXEC_ENROLMENTS))
+        return;
+    // Nobody else knows of a wrapper that ended before it registered.
+    struct cbpf_enrolment *enrolment = bpf_map_lookup_elem(&enrolments, &id);
+    if (enrolment && enrolment->tasks <= 0)
+        bpf_map_delete_elem(&enrolments, &id);
 }
 
 static __always_inline struct task_struct *current(void)
@@ -65,6 +72,7 @@ static __noinline int describe(struct cbpf_process *process, struct task_struct 
     process->executable_inode = BPF_CORE_READ(inode, i_ino);
     process->executable_device = BPF_CORE_READ(inode, i_sb, s_dev);
     process->user = BPF_CORE_READ(task, cred, uid.val);
+    process->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
     struct cred *cred = BPF_CORE_READ(task, cred);
     bpf_core_read(&process->capabilities, sizeof process->capabilities, &cred->cap_effective);
     bpf_core_read_str(process->name, sizeof process->name, &task->comm);

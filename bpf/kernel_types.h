@@ -47,6 +47,7 @@ enum bpf_command {
 #define TRACEFS_MAGIC 0x74726163
 #define PID_FS_MAGIC 0x50494446
 #define MOUNT_MOVE 8192
+#define ANON_INODE_FS_MAGIC 0x09041934
 // A tracer watched the exec (include/linux/security.h).
 #define UNSAFE_PTRACE 2
 #define FMODE_READ 1
@@ -187,6 +188,35 @@ struct file {
     void *private_data;
 };
 
+// What a descriptor of userfaultfd(2) stands for.
+struct userfaultfd_ctx {
+    struct mm_struct *mm;
+};
+
+// `notif` is there as long as somebody holds the filter's listener (seccomp_unotify(2)).
+struct seccomp_filter {
+    struct seccomp_filter *prev;
+    void *notif;
+};
+
+struct seccomp {
+    struct seccomp_filter *filter;
+};
+
+struct io_uring_task;
+
+struct kernfs_node {
+    __u64 id;
+};
+
+struct cgroup {
+    struct kernfs_node *kn;
+};
+
+struct css_set {
+    struct cgroup *dfl_cgrp;
+};
+
 struct fdtable {
     unsigned int max_fds;
     struct file **fd;
@@ -238,6 +268,9 @@ struct task_struct {
     struct cred *cred;
     char comm[16];
     struct files_struct *files;
+    struct seccomp seccomp;
+    struct io_uring_task *io_uring;
+    struct css_set *cgroups;
 };
 
 struct pmu {
@@ -320,6 +353,13 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
     struct bpf_iter_meta *meta;
     struct task_struct *task;
+};
+
+struct bpf_iter__task_file {
+    struct bpf_iter_meta *meta;
+    struct task_struct *task;
+    __u32 fd;
+    struct file *file;
 };
 
 #pragma clang attribute pop

@@ -142,3 +142,19 @@ struct {
     __type(key, __u32);
     __type(value, struct cbpf_scan_counts);
 } scan_counts SEC(".maps");
+
+// Key: address of the memory of a process that is being enrolled; value: its group.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 16);
+    __type(key, __u64);
+    __type(value, __u32);
+} pending_memory SEC(".maps");
+
+// Files that are wrappers, and the policy of who executes them.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, CBPF_WRAPPER_FILES_MAX);
+    __type(key, struct cbpf_file_key);
+    __type(value, __u32);
+} wrapper_files SEC(".maps");

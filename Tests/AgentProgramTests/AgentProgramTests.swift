@@ -25,8 +25,9 @@ import Testing
         #expect(help.status == 0 && help.errors.isEmpty)
         for flag in [
             "--mode", "--policy", "--lock-modules", "--socket", "--listen", "--events",
-            "--event-format", "--checkpoint-key", "--events-per-second", "--heartbeat-seconds",
-            "--config", "--tier",
+            "--event-format", "--checkpoint-key", "--checkpoint-transit", "--events-per-second",
+            "--heartbeat-seconds",
+            "--config", "--tier", "--wrapper", "--bad-start", "--state",
         ] {
             #expect(help.output.contains("  \(flag) "), "\(flag)")
         }

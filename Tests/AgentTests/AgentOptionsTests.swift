@@ -62,6 +62,34 @@ private func refusal(_ words: String...) -> String {
         #expect(try !read("--tier", "signal", "--tier", "auto").get().settings.enrolsUnderSignal)
     }
 
+    @Test func `name wrappers' files, what a bad start means and where tiers are kept`() throws {
+        let words = (1...AgentOptions.wrappersMax).flatMap { ["--wrapper", "/w\($0)"] }
+        let options = try AgentOptions(words + ["--bad-start", "report", "--state", "/s"])
+        #expect(options.wrappers.count == 16 && options.wrappers.first == "/w1")
+        #expect(options.settings.badStart == .report && options.state == "/s")
+        let usual = try AgentOptions([])
+        #expect(usual.wrappers == [] && usual.settings.badStart == .refuse && usual.state == nil)
+        #expect(try AgentOptions(["--state", "/s", "--state", "none"]).state == nil)
+        #expect(refusal("--bad-start", "x").contains("refuse or report"))
+        #expect(refusal("--wrapper", "w").contains("absolute"))
+        #expect(refusal("--wrapper", "/w", "--wrapper", "/w").contains("at most 16 files once"))
+        let text = (0...16).flatMap { ["--wrapper", "/w\($0)"] }
+        #expect(throws: ArgumentFailure.self) { try AgentOptions(text) }
+    }
+
+    @Test func `name a vault's key that signs, or a file, and not both`() throws {
+        let options = try read("--checkpoint-transit", "team/transit/events").get()
+        #expect(options.checkpointTransit?.mount == "team/transit")
+        #expect(options.checkpointTransit?.name == "events")
+        for wrong in ["events", "/events", "transit/", "a//b", "a/../b", "a/b c", "a/ä"] {
+            #expect(refusal("--checkpoint-transit", wrong).contains("MOUNT/KEY"), "\(wrong)")
+        }
+        let longest = "a/" + String(repeating: "b", count: TransitKey.bytesMax - 2)
+        #expect(TransitKey(longest) != nil && TransitKey(longest + "b") == nil)
+        let both = refusal("--checkpoint-transit", "transit/a", "--checkpoint-key", "/k")
+        #expect(both.contains("one of them signs"))
+    }
+
     @Test func `have limits, tested at their edges`() throws {
         #expect(try read("--events-per-second", "0").get().settings.rate.perSecond == 0)
         #expect(try read("--events-per-second", "1000000").get().settings.rate.burst == 2_000_000)

@@ -52,6 +52,103 @@ import Testing
         }
     }
 
+    private static let holds: [(EnrolledHold, Registration.Refusal)] = [
+        (.listener, .listened), (.ring, .ring), (.userfault, .userfault),
+        ([.ring, .userfault], .userfault), ([.listener, .ring, .userfault], .listened),
+    ]
+
+    @Test(arguments: holds.indices)
+    func `is refused to whom somebody has in hand, or reported if the operator says so`(
+        _ number: Int
+    ) {
+        let (hold, refusal) = Self.holds[number]
+        let answer: (Bench) -> Void = { bench in
+            bench.kernel.answer = { group, id throws(EnforcementFailure) in
+                [.fake(group, id), .fake(group, id, hold: hold)]
+            }
+        }
+        _ = Self.refused(refusal, answer)
+        for change in [
+            { $0.settings.badStart = .report }, { $0.settings.policy.mode = .detect },
+        ] as [(Bench) -> Void] {
+            let bench = Bench()
+            answer(bench)
+            change(bench)
+            var agent = bench.agent()
+            Bench.register(&agent, 10)
+            #expect(bench.host.answers[10] == "enrolled 1 16 lsm\n")
+            #expect(bench.recorder.told == ["suspected \(refusal.rawValue) 10", "enrolled 16 10"])
+        }
+        // Who is traced is refused whatever the operator says.
+        _ = Self.refused(.traced) { bench in
+            bench.settings.badStart = .report
+            bench.kernel.answer = { group, id throws(EnforcementFailure) in
+                [.fake(group, id, tracer: 99, hold: hold)]
+            }
+        }
+    }
+
+    private static let given: EnrolmentID = 0x8000_0000 | 10
+
+    /// Process 10 has its number since it executed a wrapper's file; others have none.
+    private static func sinceExec(_ bench: Bench) {
+        bench.kernel.answer = { group, id throws(EnforcementFailure) in
+            [.fake(group, group == 10 ? given : id)]
+        }
+    }
+
+    @Test func `keeps the number that the process has since it executed a wrapper's file`() {
+        let bench = Bench()
+        Self.sinceExec(bench)
+        var agent = bench.agent()
+        Bench.register(&agent, 10)
+        #expect(bench.host.answers[10] == "enrolled 1 \(Self.given) lsm\n")
+        #expect(bench.recorder.told == ["enrolled \(Self.given) 10"])
+        #expect(bench.kernel.entries == [], "the reserved number is nobody's")
+        // Once; and others go on with numbers of their own.
+        Bench.register(&agent, 10)
+        #expect(bench.host.answers[10] == "refused 1 enrolled\n")
+        Bench.register(&agent, 11)
+        #expect(bench.host.answers[11] == "enrolled 1 18 lsm\n")
+    }
+
+    /// A number of an exec is the process's own, or it is another workload's: of a wrapper that has
+    /// ended, whose process number was given anew, or of a parent.
+    @Test func `is refused to who has the number of another's exec`() {
+        _ = Self.refused(.enrolled) { bench in
+            bench.kernel.answer = { group, _ throws(EnforcementFailure) in
+                [.fake(group, 0x8000_0000 | 9)]
+            }
+        }
+        _ = Self.refused(.enrolled) { bench in
+            bench.kernel.answer = { group, id throws(EnforcementFailure) in
+                [.fake(group, Self.given), .fake(group, id)]
+            }
+        }
+        // Unmarked although the number is in use: a number of its own.
+        let bench = Bench()
+        bench.kernel.earlier = [EnrolledWorkload(id: Self.given, wrapper: 10)]
+        var agent = bench.agent(isAdopted: true)
+        Bench.register(&agent, 10)
+        #expect(bench.host.answers[10] == "enrolled 1 16 lsm\n")
+    }
+
+    @Test func `keeps it over a restart of the agent, before and after it registered`() throws {
+        let bench = Bench()
+        Self.sinceExec(bench)
+        bench.kernel.earlier = [
+            EnrolledWorkload(id: Self.given, wrapper: 10), EnrolledWorkload(id: 20, wrapper: 9),
+        ]
+        bench.kernel.living = [Self.given: 1, 20: 1]
+        bench.host.inputs = [10, 11].map {
+            .registration(AgentConnection($0), AgentPeer(process: $0, user: 0), line: "register 1")
+        }
+        var agent = bench.agent(isAdopted: true)
+        _ = try agent.run()
+        #expect(bench.host.answers[10] == "enrolled 1 \(Self.given) lsm\n")
+        #expect(bench.host.answers[11] == "enrolled 1 22 lsm\n")
+    }
+
     @Test func `is refused to who is enrolled already, itself or by its parent`() {
         _ = Self.refused(.enrolled) { bench in
             bench.kernel.answer = { group, _ throws(EnforcementFailure) in [.fake(group, 3)] }

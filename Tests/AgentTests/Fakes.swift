@@ -140,6 +140,10 @@ final class FakeRecorder: EnforcementRecorder {
         SinkFacts(name: "file", delivered: 5, lost: 2, waiting: 0),
     ]
 
+    var unsignedCheckpoints: UInt64 = 3
+    var lastLine: EventLink? = EventLink(
+        place: String(repeating: "0", count: 32) + ":7:" + String(repeating: "1", count: 64))
+
     func started(
         tier: EnforcementTier, denied: Int, open: [VectorNumber], generation: UInt32
     ) { told.append("started \(tier.word) \(denied) \(open) \(generation)") }
@@ -160,6 +164,14 @@ final class FakeRecorder: EnforcementRecorder {
         told.append("refused \(reason) \(peer.process)")
     }
 
+    func suspected(_ reason: String, _ peer: AgentPeer) {
+        told.append("suspected \(reason) \(peer.process)")
+    }
+
+    func tierChanged(_ vector: VectorNumber, from: EventTier, to: EventTier) {
+        told.append("tier \(vector) \(from.rawValue) \(to.rawValue)")
+    }
+
     func policyChanged(generation: UInt32, mode: PolicySettings.Mode) {
         told.append("policy \(generation) \(mode.rawValue)")
     }
@@ -177,6 +189,26 @@ final class FakePolicySource: PolicySource {
     func read() throws(PolicySourceFailure) -> PolicySettings { try answer.get() }
 }
 
+/// Keeps tiers as a file would.
+final class FakeTierMemory: TierMemory, Sendable {
+    let kept: Mutex<[VectorNumber: EventTier]>
+    let failure: TierMemoryFailure?
+
+    init(_ kept: [VectorNumber: EventTier], failure: TierMemoryFailure? = nil) {
+        self.kept = Mutex(kept)
+        self.failure = failure
+    }
+
+    func read() throws(TierMemoryFailure) -> [VectorNumber: EventTier] {
+        if let failure { throw failure }
+        return kept.withLock { $0 }
+    }
+
+    func write(_ tiers: [VectorNumber: EventTier]) throws(TierMemoryFailure) {
+        kept.withLock { $0 = tiers }
+    }
+}
+
 /// An agent with everything around it.
 final class Bench {
     let kernel = FakeKernel()
@@ -188,13 +220,15 @@ final class Bench {
     var findings = [VectorFinding.denied("AV-008"), VectorFinding.denied("AV-044")]
 
     var tier = EnforcementTier.lsm
+    var tierMemory: FakeTierMemory?
 
     func agent(
         isAdopted: Bool = false
     ) -> Agent<FakeKernel, FakeHost, TestTime, FakeRecorder> {
         Agent(
             settings: settings, kernel: kernel, tier: tier, findings: findings,
-            isAdopted: isAdopted, host: host, time: time, recorder: recorder, policySource: source)
+            isAdopted: isAdopted, host: host, time: time, recorder: recorder, policySource: source,
+            tierMemory: tierMemory)
     }
 
     /// The answer to a registration of process `process`, over connection `process`.
@@ -226,10 +260,11 @@ final class Bench {
 
 extension EnrolledTask {
     static func fake(
-        _ group: ProcessID, _ id: EnrolmentID, tracer: ProcessID? = nil
+        _ group: ProcessID, _ id: EnrolmentID, tracer: ProcessID? = nil, hold: EnrolledHold = []
     ) -> EnrolledTask {
         EnrolledTask(
-            thread: group, group: group, parentGroup: 1, tracerGroup: tracer, enrolment: id)
+            thread: group, group: group, parentGroup: 1, tracerGroup: tracer, enrolment: id,
+            hold: hold)
     }
 }
 

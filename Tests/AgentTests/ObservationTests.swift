@@ -87,7 +87,7 @@ struct MetricsGrammar {
     @Test func `gives metrics that a scraper can read`() throws {
         let metrics = try Self.metrics(Self.busy())
         #expect(metrics.problems == [])
-        #expect(metrics.types.count == 16)
+        #expect(metrics.types.count == 17)
         // Control: the grammar finds what is wrong.
         for wrong in [
             "a 1\n", "# HELP a b\n# TYPE a gauge\na{b=\"c} 1\n",
@@ -112,6 +112,7 @@ struct MetricsGrammar {
             "attempts_total{vector=\"AV-001\"}": 10, "denied_total{vector=\"AV-008\"}": 9,
             "events_suppressed_total{vector=\"AV-008\"}": 2,
             "ringbuf_dropped_total{vector=\"AV-008\"}": 1, "ringbuf_missing_total": 1,
+            "checkpoints_unsigned_total": 3,
             "sink_delivered_total{sink=\"stdout\"}": 7, "sink_lost_total{sink=\"file\"}": 2,
         ]
         for (name, value) in wanted {
@@ -131,7 +132,7 @@ struct MetricsGrammar {
         #expect(
             Set(root.keys) == [
                 "ready", "tier", "mode", "policyGeneration", "enrolments", "protectedTasks",
-                "hooks", "selfTest", "vectors", "scan",
+                "hooks", "selfTest", "vectors", "scan", "chain",
             ])
         #expect(root["ready"] as? Bool == false && root["tier"] as? String == "lsm")
         #expect(root["mode"] as? String == "deny" && root["policyGeneration"] as? Int == 1)
@@ -140,6 +141,8 @@ struct MetricsGrammar {
         let tests = try #require(root["selfTest"] as? [[String: Any]])
         #expect(tests.map { $0["result"] as? String } == ["denied", "not denied", "untested"])
         #expect(tests.last?["controlErrno"] as? Int == 38)
+        let place = try #require(root["chain"] as? String)
+        #expect(EventLink(place: place) == bench.recorder.lastLine)
         let vectors = try #require(root["vectors"] as? [[String: Any]])
         #expect(vectors.map { $0["vector"] as? String } == ["AV-001", "AV-008"])
         #expect(vectors.first?["events"] as? Int == 7 && vectors.first?["attempts"] as? Int == 10)
@@ -183,6 +186,20 @@ struct MetricsGrammar {
         #expect(samples["cloudtaser_agent_enforcement_tier{tier=\"lsm\"}"] == 0)
         var agent = bench.agent()
         #expect(try bench.page("/status", of: &agent).body.contains("\"result\":\"killed\""))
+    }
+
+    /// AV-018 comes through on Linux 7.2 although a hook denies it.
+    @Test func `is ready where the operator has said that a vector is not denied`() throws {
+        let bench = Bench()
+        bench.findings = [.denied("AV-008"), .open("AV-018")]
+        bench.settings.policy.exceptions = [(.named("AV-018"), .detect)]
+        var agent = bench.agent()
+        #expect(try bench.page("/readyz", of: &agent).status == "HTTP/1.1 200 OK")
+        let page = try bench.page("/metrics", of: &agent)
+        #expect(page.body.contains("selftest_pass{vector=\"AV-018\"} 0"), "and it is still told")
+        bench.settings.policy.exceptions = []
+        var strict = bench.agent()
+        #expect(try bench.page("/readyz", of: &strict).body.contains("AV-018"), "control")
     }
 
     @Test func `answers what it does not have with what it has`() throws {

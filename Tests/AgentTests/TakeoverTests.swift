@@ -24,6 +24,20 @@ import Testing
         #expect(bench.kernel.left == 1)
     }
 
+    @Test func `tells a loss once, and not again by the gaps that it left`() throws {
+        for (untold, first) in [(12, nil), (3, 9...17), (0, 6...17)]
+            as [(UInt64, ClosedRange<UInt64>?)]
+        {
+            let bench = Bench()
+            bench.kernel.untoldLoss = untold
+            bench.kernel.records = [.fake(5), .fake(18), .fake(20)]
+            bench.host.inputs = [.records]
+            var agent = bench.agent(isAdopted: true)
+            _ = try agent.run()
+            #expect(bench.recorder.records.map(\.missing) == [nil, first, 19...19], "\(untold)")
+        }
+    }
+
     @Test func `control: the first agent of a node takes nothing over`() throws {
         let bench = Bench()
         bench.kernel.earlier = [EnrolledWorkload(id: 16, wrapper: 70)]

@@ -23,14 +23,15 @@ private struct Log {
     }
 
     mutating func sign(with path: String? = nil) throws {
-        var signer = try FileCheckpointSigner(path: path ?? key.path)
+        let signer = try FileCheckpointSigner(path: path ?? key.path)
         let moment = Sample.moment(99)
-        let message = Sample.made(chain.checkpointMessage(at: moment.occurred))
-        let signature = try signer.sign(message)
+        let last = Sample.made(chain.last)
+        let signature = try signer.sign(EventCheckpoint.message(of: last, at: moment.occurred))
         lines.append(
             Sample.made(
                 chain.appendCheckpoint(
-                    at: moment, key: signer.key, signature: signature, policyGeneration: 1)
+                    of: last, at: moment, key: signer.key, signature: signature, policyGeneration: 1
+                )
             ).bytes)
     }
 
@@ -90,7 +91,8 @@ private struct Log {
         }
         return Sample.made(
             chain.appendCheckpoint(
-                at: Sample.moment(99), key: Sample.made(CheckpointKey(member("key"))),
+                of: Sample.made(chain.last), at: Sample.moment(99),
+                key: Sample.made(CheckpointKey(member("key"))),
                 signature: signature, policyGeneration: 1)
         ).bytes
     }
@@ -185,7 +187,7 @@ private struct Log {
     @Test func `shows a checkpoint that signs another line`() throws {
         var log = try Log()
         defer { log.key.remove() }
-        var signer = try FileCheckpointSigner(path: log.key.path)
+        let signer = try FileCheckpointSigner(path: log.key.path)
         let moment = Sample.moment(99)
         // A true signature of an earlier line, reused.
         let old = EventLink(ofLine: log.lines[3])!
@@ -198,6 +200,53 @@ private struct Log {
                 signature: try signer.sign(message)))
         log.lines.append(log.chain.append(event).bytes)
         #expect(log.kinds(of: log.lines) == [.checkpointMismatch(index: 30)])
+    }
+
+    @Test func `takes a checkpoint that comes late, and none that signs what was signed before`()
+        throws
+    {
+        var log = try Log()
+        defer { log.key.remove() }
+        let signer = try FileCheckpointSigner(path: log.key.path)
+        func append(_ link: EventLink) throws {
+            let moment = Sample.moment(99)
+            let signature = try signer.sign(EventCheckpoint.message(of: link, at: moment.occurred))
+            let line = log.chain.appendCheckpoint(
+                of: link, at: moment, key: signer.key, signature: signature, policyGeneration: 1)
+            log.lines.append(Sample.made(line).bytes)
+        }
+        func more(_ count: Int) {
+            for _ in 0..<count { log.lines.append(log.chain.append(Sample.attack()).bytes) }
+        }
+        more(3)
+        let asked = try #require(log.chain.last)
+        more(4)
+        try append(asked)
+        let report = log.report()
+        #expect(report.findings == [] && report.checkpoints == 4 && report.unsignedLines == 4)
+        // Rotated in between: the signed line is in another file.
+        let tail = log.report(of: Array(log.lines[35...]))
+        #expect(tail.findings == [] && tail.checkpoints == 0)
+        // A line before the signed one, changed with its hashes made anew, is covered.
+        var forged = log.lines
+        forged.removeSubrange(31..<38)
+        var chain = Chain(
+            continuing: Sample.made(EventLink(ofLine: forged[30])), hasher: OpenSSLEventHasher())
+        var lines = Array(forged[...30])
+        var other = Sample.attack()
+        other.verdict = .observed
+        for _ in 31..<37 { lines.append(chain.append(other).bytes) }
+        lines.append(
+            Sample.made(
+                chain.appendCheckpoint(
+                    of: asked, at: Sample.moment(99), key: signer.key,
+                    signature: try signer.sign(
+                        EventCheckpoint.message(of: asked, at: Sample.moment(99).occurred)),
+                    policyGeneration: 1)
+            ).bytes)
+        #expect(log.kinds(of: lines) == [.checkpointMismatch(index: 37)])
+        try append(asked)
+        #expect(log.kinds(of: log.lines) == [.checkpointMismatch(index: 38)])
     }
 
     @Test func `shows lines that changed places`() throws {

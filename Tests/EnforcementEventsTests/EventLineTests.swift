@@ -26,10 +26,12 @@ import Testing
                 "actor":{"pid":4711,"tgid":4711,"startTime":"77000000000","comm":"gdb",\#
                 "exe":{"device":2049,"inode":"1234567","path":"/usr/bin/gdb"},"uid":0,\#
                 "capabilities":"0x000001ffffffffff","cgroup":"9001","container":"3f2a",\#
+                "runtime":"containerd","podUid":"8c0d1b52-7d1b-4c62-9a3e-5b8f0c6d2e11",\#
                 "pod":"payments-0","namespace":"shop","workload":"payments"},\#
                 "target":{"pid":812,"tgid":812,"startTime":"77000000000","comm":"payments",\#
                 "exe":{"device":2049,"inode":"1234567","path":"/usr/bin/payments"},"uid":0,\#
                 "capabilities":"0x000001ffffffffff","cgroup":"9001","container":"3f2a",\#
+                "runtime":"containerd","podUid":"8c0d1b52-7d1b-4c62-9a3e-5b8f0c6d2e11",\#
                 "pod":"payments-0","namespace":"shop","workload":"payments"},\#
                 "enrolment":"12","object":"/proc/812/mem","origin":{"cpu":1,"sequence":"0"},\#
                 "suppressed":"2","policyGeneration":"3",\#

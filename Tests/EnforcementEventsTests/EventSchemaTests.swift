@@ -14,7 +14,7 @@ import Testing
 
     private func lines() -> [[UInt8]] {
         var chain = Chain(segment: Sample.segment, after: nil, hasher: OpenSSLEventHasher())
-        return (Sample.oneOfEach + [Sample.longest]).map { chain.append($0).bytes }
+        return (Sample.oneOfEach + [Sample.torn, Sample.longest]).map { chain.append($0).bytes }
     }
 
     @Test func `is the one that the writer's table gives`() throws {

@@ -30,7 +30,9 @@ enum Sample {
                 path: EventText("/usr/bin/\(name)", bytesMax: EventLimits.pathBytesMax)),
             user: 0, capabilities: 0x1ff_ffff_ffff, cgroup: 9_001,
             place: EventPlace(
-                container: "3f2a", pod: "payments-0", namespace: "shop", workload: "payments"))
+                container: "3f2a", runtime: .containerd,
+                podUID: PodUID("8c0d1b52-7d1b-4c62-9a3e-5b8f0c6d2e11"), pod: "payments-0",
+                namespace: "shop", workload: "payments"))
     }
 
     /// Every field that an attack can have.
@@ -82,6 +84,15 @@ enum Sample {
         }
     }
 
+    static var torn: EnforcementEvent {
+        var event = EnforcementEvent(.agentFailure, time: moment())
+        event.details = .torn(
+            EventTornLine(
+                sink: "file", byteCount: 40, hash: made(EventHash([UInt8](repeating: 7, count: 32)))
+            ))
+        return event
+    }
+
     /// The longest event there can be: every byte needs the longest escape.
     static var longest: EnforcementEvent {
         func text(_ bytesMax: Int) -> EventText {
@@ -95,7 +106,10 @@ enum Sample {
             executable: .init(
                 device: .max, inode: .max, path: text(EventLimits.pathBytesMax)),
             user: .max, capabilities: .max, cgroup: .max)
-        process.place = EventPlace(container: label, pod: label, namespace: label, workload: label)
+        process.place = EventPlace(
+            container: label, runtime: .containerd,
+            podUID: PodUID("8c0d1b52-7d1b-4c62-9a3e-5b8f0c6d2e11"), pod: label, namespace: label,
+            workload: label)
         var event = EnforcementEvent(.eventLoss, time: moment(), policyGeneration: .max)
         event.time.monotonicNanoseconds = .max
         event.time.isClockSynchronized = false

@@ -62,6 +62,10 @@ import Testing
         var signer = try FileCheckpointSigner(path: path("key"))
         let message = Array("message".utf8)
         let signature = try signer.sign(message)
+        #expect(signer.take(within: .zero) == nil)
+        signer.request(message)
+        #expect(signer.take(within: .zero) == .signed(signer.key, signature: signature))
+        #expect(signer.take(within: .zero) == nil, "an answer is given once")
         try Data(message).write(to: folder.appending(path: "message"))
         func agrees(_ signature: [UInt8]) throws -> Bool {
             try Data(signature).write(to: folder.appending(path: "signature"))

@@ -92,6 +92,63 @@ import Testing
         #expect(kinds == [.checkpointMissing(index: 11)])
     }
 
+    /// A vault that answers late: events go on, and the signature covers what was asked for.
+    @Test func `goes on while a signature is awaited, and asks for no other`() {
+        let channel = SinkChannel(sink: "one") {}
+        let isReady = Mutex(false)
+        var pipeline = EventPipeline(
+            chain: Sample.chain(),
+            signer: TestSigner(isAway: { false }, isReady: { isReady.withLock { $0 } }),
+            channels: [channel], host: .init(boot: nil, node: nil),
+            policy: .init(checkpointLines: 10), now: MonotonicTime(nanoseconds: 0))
+        for number in 0..<25 { pipeline.record(Sample.event(UInt64(number))) }
+        #expect(pipeline.unsignedLines == 25 && pipeline.unsignedCheckpoints == 0)
+        isReady.withLock { $0 = true }
+        pipeline.tick(
+            at: Sample.moment(99), now: MonotonicTime(nanoseconds: 1), protectedTasks: 0)
+        // The heartbeat came before: of 26 lines, 10 are signed.
+        #expect(pipeline.unsignedLines == 16)
+        pipeline.lastCheckpoint(at: Sample.moment(100), within: .zero)
+        #expect(pipeline.unsignedLines == 0)
+        var sink = ScriptedSink(name: "one")
+        drain(channel, &sink, TestTime())
+        let signed = sink.received.compactMap { line -> UInt64? in
+            guard case .checkpoint(let checkpoint) = line.event.details else { return nil }
+            return checkpoint.index
+        }
+        #expect(signed == [9, 26])
+        let whole = report(of: sink.received, sink: "one")
+        #expect(whole.findings == [] && whole.checkpoints == 2 && whole.unsignedLines == 0)
+        // Control: the late checkpoint covers the tenth line and none behind it.
+        var cut = sink.received
+        cut.removeLast()
+        #expect(report(of: cut, sink: "one").unsignedLines == 16)
+    }
+
+    @Test func `tries again with the next interval after a failure`() {
+        let channel = SinkChannel(sink: "one") {}
+        let isAway = Mutex(true)
+        var pipeline = pipeline(
+            [channel], policy: .init(checkpointInterval: .seconds(60)),
+            isAway: { isAway.withLock { $0 } })
+        pipeline.record(Sample.event())
+        for (seconds, failures) in [(59, 0), (60, 1), (61, 1), (119, 1), (120, 2)]
+            as [(UInt64, UInt64)]
+        {
+            pipeline.tick(
+                at: Sample.moment(), now: MonotonicTime(nanoseconds: seconds * 1_000_000_000),
+                protectedTasks: 0)
+            #expect(pipeline.unsignedCheckpoints == failures, "after \(seconds) s")
+        }
+        #expect(pipeline.checkpointFailure != nil)
+        isAway.withLock { $0 = false }
+        pipeline.tick(
+            at: Sample.moment(), now: MonotonicTime(nanoseconds: 180_000_000_000),
+            protectedTasks: 0)
+        #expect(pipeline.checkpointFailure == nil && pipeline.unsignedCheckpoints == 2)
+        #expect(pipeline.unsignedLines == 0)
+    }
+
     @Test func `beats with its totals`() {
         let channel = SinkChannel(sink: "one") {}
         var pipeline = pipeline([channel], policy: .init(heartbeatSeconds: 30))

@@ -5,6 +5,7 @@ import EnforcementEvents
 import EventIntegrity
 import EventPipeline
 import Ports
+import Synchronization
 import Testing
 
 /// A recorder, its clock, and what it told.
@@ -13,11 +14,14 @@ private final class RecorderBench {
 
     let time = TestTime()
     private let channel = SinkChannel(sink: "one") {}
+    private let isAway: @Sendable () -> Bool
+
+    init(isAway: @escaping @Sendable () -> Bool = { false }) { self.isAway = isAway }
 
     func recorder() -> Recorder {
         time.advance(.seconds(100))
         let pipeline = EventPipeline(
-            chain: Sample.chain(), signer: TestSigner(isAway: { false }), channels: [channel],
+            chain: Sample.chain(), signer: TestSigner(isAway: isAway), channels: [channel],
             host: .init(boot: nil, node: nil), policy: .init(), now: time.monotonic())
         return Recorder(pipeline: pipeline, channels: [channel], time: time, version: "9.9")
     }
@@ -107,6 +111,47 @@ private final class RecorderBench {
         let event = try Self.event(killed)
         #expect(event.type == .ptraceObserved && event.verdict == .killed)
         #expect(event.errorNumber == nil && event.tier == .signal)
+    }
+
+    @Test func `say which way bytes would have gone, where that is known`() throws {
+        let cases: [(String, UInt64, EventAccess?)] = [
+            ("AV-001", 0, nil), ("AV-004", 1, .read), ("AV-005", 3, .write), ("AV-006", 1, .read),
+            ("AV-006", 2, .write), ("AV-006", 3, .write), ("AV-008", 0, .read),
+            ("AV-009", 0, .write), ("AV-011", 0, nil), ("AV-033", 0, .write), ("AV-044", 1, .read),
+            ("AV-049", 2, .write), ("AV-054", 2, .write), ("AV-121", 0, nil),
+        ]
+        for (vector, detail, access) in cases {
+            var record = Self.record(try #require(VectorNumber(vector)))
+            record.detail = detail
+            #expect(try Self.event(record).access == access, "\(vector) \(detail)")
+        }
+        // OCSF's Memory Activity: 7 Read, 8 Write.
+        for (vector, type) in [("AV-008", 100_407), ("AV-009", 100_408), ("AV-005", 100_408)] {
+            let event = try Self.event(Self.record(try #require(VectorNumber(vector))))
+            var chain = Sample.chain()
+            let json = String(decoding: OCSFEvent.json(chain.append(event)), as: UTF8.self)
+            #expect(json.contains("\"type_uid\":\(type),"), "\(vector): \(json)")
+        }
+    }
+
+    @Test func `tell a checkpoint's failure once, and again when the reason is another`() {
+        let isAway = Mutex(true)
+        let bench = RecorderBench(isAway: { isAway.withLock { $0 } })
+        var recorder = bench.recorder()
+        func reasons(after duration: Duration) -> [String] {
+            bench.time.advance(duration)
+            recorder.tick(protectedTasks: 0)
+            return bench.events().compactMap { event -> String? in
+                guard case .agent(let agent) = event.details else { return nil }
+                return agent.reason.text
+            }
+        }
+        #expect(reasons(after: .seconds(60)) == ["checkpoint not signed: test"])
+        #expect(reasons(after: .seconds(60)) == [] && recorder.unsignedCheckpoints == 2)
+        isAway.withLock { $0 = false }
+        #expect(reasons(after: .seconds(60)) == [])
+        isAway.withLock { $0 = true }
+        #expect(reasons(after: .seconds(60)) == ["checkpoint not signed: test"])
     }
 
     @Test func `have the time of the attempt, not of its arrival`() throws {

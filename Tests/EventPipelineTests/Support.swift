@@ -97,15 +97,30 @@ struct ScriptedSink: EventSink {
     }
 }
 
-/// A signer that can be away.
+/// A signer that can be away, and can take its time.
 struct TestSigner: CheckpointSigner {
     let key = Sample.made(CheckpointKey("test"))
     let isAway: @Sendable () -> Bool
+    var isReady: @Sendable () -> Bool = { true }
+    private var message: [UInt8]?
 
-    mutating func sign(_ message: [UInt8]) throws(CheckpointFailure) -> [UInt8] {
-        guard !isAway() else { throw .unavailable(reason: "test") }
+    init(isAway: @escaping @Sendable () -> Bool, isReady: @escaping @Sendable () -> Bool = { true })
+    {
+        self.isAway = isAway
+        self.isReady = isReady
+    }
+
+    mutating func request(_ message: [UInt8]) {
+        precondition(self.message == nil, "one request at a time")
+        self.message = message
+    }
+
+    mutating func take(within duration: Duration) -> CheckpointAnswer? {
+        guard let message, isReady() else { return nil }
+        self.message = nil
+        guard !isAway() else { return .failed(.unavailable(reason: "test")) }
         let hash = OpenSSLEventHasher().sha256(message).bytes
-        return hash + hash
+        return .signed(key, signature: hash + hash)
     }
 }
 

@@ -32,7 +32,7 @@ import Testing
         #expect(try folder.lines("events") == lines.map(\.bytes))
         let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions]
         #expect(mode as? Int == 0o600)
-        #expect(FileEventSink.lastLink(path: path) == lines[4].link)
+        #expect(FileEventSink.end(path: path).link == lines[4].link)
     }
 
     @Test func `is rotated before it would grow too large, and the oldest goes`() throws {
@@ -70,7 +70,8 @@ import Testing
         try handle.seekToEnd()
         try handle.write(contentsOf: Data(lines[2].bytes.prefix(40)))
         try handle.close()
-        #expect(FileEventSink.lastLink(path: path) == lines[1].link)
+        let torn = Array(lines[2].bytes.prefix(40))
+        #expect(FileEventSink.end(path: path) == .init(link: lines[1].link, torn: [torn]))
         var second = sink()
         #expect(second.deliver([lines[2]]).taken == 1)
         let read = try folder.lines("events")
@@ -78,18 +79,50 @@ import Testing
             read == [
                 lines[0].bytes, lines[1].bytes, Array(lines[2].bytes.prefix(40)), lines[2].bytes,
             ])
-        #expect(FileEventSink.lastLink(path: path) == lines[2].link)
+        #expect(FileEventSink.end(path: path) == .init(link: lines[2].link))
+    }
+
+    @Test func `knows its end after crashes without a whole line between, up to a limit`() throws {
+        let lines = Sample.lines(1)
+        func end(after text: String) throws -> EventLogEnd {
+            let bytes = lines[0].bytes + Array(("\n" + text).utf8)
+            try Data(bytes).write(to: URL(filePath: path))
+            return FileEventSink.end(path: path)
+        }
+        #expect(try end(after: "") == .init(link: lines[0].link))
+        let two = [Array("{\"a".utf8), Array("{\"b".utf8)]
+        #expect(try end(after: "{\"a\n{\"b") == .init(link: lines[0].link, torn: two))
+        let many = (0...EventLogEnd.tornMax).map { "x\($0)" }.joined(separator: "\n")
+        #expect(try end(after: many).torn.count == EventLogEnd.tornMax)
+        // Longer than what is read back: neither the line nor the part's beginning is known.
+        let long = String(repeating: "x", count: 3 * EventLimits.encodedLineBytesMax)
+        #expect(try end(after: long) == .init())
+    }
+
+    @Test func `knows its last line in OCSF, too`() throws {
+        let lines = Sample.longLines(2)
+        var sink = FileEventSink(settings: .init(path: path, encoding: .ocsf))
+        #expect(sink.deliver(lines).taken == 2)
+        #expect(FileEventSink.end(path: path) == .init(link: lines[1].link))
+        #expect(
+            try folder.lines("events").map { EventEncoding.chainLine(in: $0) }
+                == lines.map(\.bytes))
+    }
+
+    @Test func `says why its end cannot be read`() throws {
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        #expect(FileEventSink.end(path: path).errorNumber == EINVAL)
     }
 
     @Test func `knows its last line after a rotation, too`() throws {
         let lines = Sample.lines(2)
-        #expect(FileEventSink.lastLink(path: path) == nil)
+        #expect(FileEventSink.end(path: path).link == nil)
         var sink = sink()
         #expect(sink.deliver(lines).taken == 2)
         try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
-        #expect(FileEventSink.lastLink(path: path) == lines[1].link)
+        #expect(FileEventSink.end(path: path).link == lines[1].link)
         try Data().write(to: URL(filePath: path))
-        #expect(FileEventSink.lastLink(path: path) == lines[1].link)
+        #expect(FileEventSink.end(path: path).link == lines[1].link)
     }
 
     @Test func `is made anew when somebody moved it away`() throws {
@@ -150,10 +183,10 @@ import Testing
         var status = stat()
         fstat(descriptor, &status)
         #expect(Int(status.st_size) == start + lines[0].bytes.count + 1, "half a line was left")
-        #expect(FileEventSink.lastLink(path: path) == lines[0].link)
+        #expect(FileEventSink.end(path: path).link == lines[0].link)
         // Room again.
         setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &before)
         #expect(sink.deliver(Array(lines[1...])) == EventDelivery(taken: 2))
-        #expect(FileEventSink.lastLink(path: path) == lines[2].link)
+        #expect(FileEventSink.end(path: path).link == lines[2].link)
     }
 }

@@ -63,7 +63,7 @@ enum Guest {
             case "enforcement": enforcement.run()
             case "paths": PathSuite(host: host, seed: seed, profile: profile).run()
             case "agent":
-                AgentSuite(host: host).run(
+                AgentSuite(host: host, lettingReadersPass: profile.perfmonReads).run(
                     hasSecretMemory: profile.hasSecretMemory, seed: seed)
             case "leaks": LeakSuite(host: host, seed: seed, profile: profile).run()
             case "neighbours": NeighbourSuite(host: host).run()
@@ -101,6 +101,7 @@ case "victim": VictimProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "vault": VaultProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "registrant": RegistrantProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "leaker": LeakProgram.run(Array(CommandLine.arguments.dropFirst(2)))
+case "reader": ReaderProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "flooder": FlooderProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "pressure": PressureProgram.run()
 case "probe-wait": WaitProbe.run()

@@ -112,6 +112,8 @@ package struct LinuxAttackProbe: AttackProbe, ~Copyable {
             let order = clinux_kcmp(target, getpid())
             return order >= 0 || order == -EBADF ? 0 : -order
         },
+        // Who is let through although a hook denied it got through: an event is no protection.
+        18: { -clinux_probe_page_out($0) },
         20: { -clinux_probe_move_pages($0) },
         25: { -clinux_probe_perf($0, 0) },
         26: { _ in -clinux_probe_perf(-1, 0) },

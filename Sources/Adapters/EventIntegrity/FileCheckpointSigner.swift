@@ -14,6 +14,7 @@ package struct FileCheckpointSigner: CheckpointSigner, ~Copyable {
 
     package let key: CheckpointKey
     private let pair: Ed25519Key
+    private var answer: CheckpointAnswer?
 
     package init(path: String) throws(CheckpointFailure) {
         let pem = try Self.read(path)
@@ -27,7 +28,15 @@ package struct FileCheckpointSigner: CheckpointSigner, ~Copyable {
     /// The 32 bytes that a verifier needs.
     package var publicKey: [UInt8] { pair.publicKey ?? [] }
 
-    package mutating func sign(_ message: [UInt8]) throws(CheckpointFailure) -> [UInt8] {
+    package mutating func request(_ message: [UInt8]) {
+        do throws(CheckpointFailure) {
+            answer = .signed(key, signature: try sign(message))
+        } catch { answer = .failed(error) }
+    }
+
+    package mutating func take(within duration: Duration) -> CheckpointAnswer? { answer.take() }
+
+    package func sign(_ message: [UInt8]) throws(CheckpointFailure) -> [UInt8] {
         guard let signature = pair.signature(of: message) else { throw .refused }
         return signature
     }

@@ -22,7 +22,6 @@ package struct FileEventSink: EventSink, ~Copyable {
         /// Rotated files that are kept; 0: the file is emptied by starting anew.
         package var filesKept: Int
         package var synchronization: Synchronization
-        /// With another than `native`, `lastLink` finds nothing.
         package var encoding: EventEncoding
 
         package init(
@@ -100,9 +99,14 @@ package struct FileEventSink: EventSink, ~Copyable {
         return file?.synchronize()
     }
 
-    /// The place of the last whole line in the file or, when that has none, in the one rotated
-    /// last: where a chain goes on after a restart. nil when there is none.
-    package static func lastLink(path: String) -> EventLink? {
-        OpenLogFile.lastLink(path: path) ?? OpenLogFile.lastLink(path: path + ".1")
+    /// How the file ends or, when it has no whole line, the one rotated last: where a chain goes on
+    /// after a restart.
+    package static func end(path: String) -> EventLogEnd {
+        var end = OpenLogFile.end(path: path)
+        guard end.link == nil else { return end }
+        let rotated = OpenLogFile.end(path: path + ".1")
+        end.link = rotated.link
+        if end.torn.isEmpty { end.torn = rotated.torn }
+        return end
     }
 }

@@ -87,21 +87,34 @@ struct OpenLogFile: ~Copyable {
 
     // MARK: - The last line
 
-    static func lastLink(path: String) -> EventLink? {
+    static func end(path: String) -> EventLogEnd {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK)
-        guard descriptor >= 0 else { return nil }
+        guard descriptor >= 0 else {
+            return EventLogEnd(errorNumber: errno == ENOENT ? nil : errno)
+        }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            return nil
+            return EventLogEnd(errorNumber: EINVAL)
         }
         // A whole line, and a torn one behind it.
-        let count = min(Int(status.st_size), 2 * (EventLimits.lineBytesMax + 1) + 1)
+        let count = min(Int(status.st_size), 2 * (EventLimits.encodedLineBytesMax + 1) + 1)
         var tail = [UInt8](repeating: 0, count: count)
         guard pread(descriptor, &tail, count, status.st_size - off_t(count)) == count else {
-            return nil
+            return EventLogEnd(errorNumber: errno)
         }
         let lines = tail.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true)
-        return lines.reversed().lazy.compactMap { EventLink(ofLine: Array($0)) }.first
+            .map { Array($0) }
+        var end = EventLogEnd()
+        var torn: [[UInt8]] = []
+        for line in lines.reversed() {
+            end.link = EventLink(ofLine: EventEncoding.chainLine(in: line))
+            guard end.link == nil else { break }
+            torn.append(line)
+        }
+        // The first of them may have begun before what was read.
+        if end.link == nil, count < Int(status.st_size) { _ = torn.popLast() }
+        end.torn = Array(torn.prefix(EventLogEnd.tornMax).reversed())
+        return end
     }
 }

@@ -24,7 +24,10 @@ extension LibbpfKernel {
         var key = UInt32(group)
         var mark = cbpf_task_mark(enrolment: id, flags: role.rawValue)
         try Self.check(cbpf_map_update(maps.pending, &key, &mark), full: "pending")
-        defer { _ = cbpf_map_delete(maps.pending, &key) }
+        defer {
+            _ = cbpf_map_delete(maps.pending, &key)
+            try? forget(map: "pending_memory", key: UInt64())
+        }
         var found = [cbpf_task_facts](repeating: cbpf_task_facts(), count: Self.threadsMax)
         let count = cbpf_agent_enrol(agent, &found, found.count)
         guard count >= 0 else { throw .systemCall("bpf_iter", errorNumber: Int32(-count)) }
@@ -32,7 +35,24 @@ extension LibbpfKernel {
             if !exists { _ = cbpf_map_delete(maps.enrolments, &number) }
             throw .noSuchProcess
         }
-        return found.prefix(Int(count)).map(EnrolledTask.init)
+        let tasks = found.prefix(Int(count)).map(EnrolledTask.init)
+        return role == .wrapper ? try holding(tasks) : tasks
+    }
+
+    /// The tasks with what open files of the machine show of them.
+    private func holding(
+        _ tasks: [EnrolledTask]
+    ) throws(EnforcementFailure) -> [EnrolledTask] {
+        var found = [cbpf_task_facts](repeating: cbpf_task_facts(), count: Self.threadsMax)
+        let count = cbpf_agent_enrol_files(agent, &found, found.count)
+        guard count >= 0 else { throw .systemCall("bpf_iter", errorNumber: Int32(-count)) }
+        var holding = tasks
+        for facts in found.prefix(Int(count)) {
+            for index in holding.indices where holding[index].group == facts.group {
+                holding[index].hold.formUnion(EnrolledHold(rawValue: facts.state))
+            }
+        }
+        return holding
     }
 
     package mutating func forget(_ id: EnrolmentID) throws(EnforcementFailure) -> Bool {
@@ -168,6 +188,6 @@ extension EnrolledTask {
         self.init(
             thread: facts.thread, group: facts.group, parentGroup: facts.parent_group,
             tracerGroup: facts.tracer_group == 0 ? nil : facts.tracer_group,
-            enrolment: facts.enrolment)
+            enrolment: facts.enrolment, hold: EnrolledHold(rawValue: facts.state))
     }
 }

@@ -51,6 +51,23 @@ extension LibbpfKernel {
         try set("guard", &index, &cell)
     }
 
+    /// Who executes one of these files from now on is protected from its first instruction.
+    ///
+    /// - Parameter index: of their policy.
+    package mutating func recogniseWrappers(
+        _ paths: [String], policy index: UInt32
+    ) throws(EnforcementFailure) {
+        try forget(map: "wrapper_files", key: cbpf_file_key())
+        for path in paths {
+            let facts = try Self.facts(path)
+            var key = cbpf_file_key()
+            key.inode = UInt64(facts.st_ino)
+            key.device = Self.device(facts)
+            var value = index
+            try set("wrapper_files", &key, &value)
+        }
+    }
+
     package static let agentEnrolment: EnrolmentID = 2
     private static let identitiesMax = 256
 
@@ -128,7 +145,7 @@ extension LibbpfKernel {
     }
 
     /// Empties a map.
-    private func forget<Key: BitwiseCopyable>(
+    func forget<Key: BitwiseCopyable>(
         map name: String, key: Key
     ) throws(EnforcementFailure) {
         let map = try map(name)

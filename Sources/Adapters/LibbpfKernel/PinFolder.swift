@@ -26,6 +26,9 @@ package struct PinFolder: Sendable, Equatable {
         Self.entries(of: parent).map { "\(parent)/\($0)" }.filter { $0 != own }
     }
 
+    /// Whether another build's programs are pinned, whose maps this one's use on.
+    package var hasOtherBuild: Bool { !others.isEmpty }
+
     /// Makes the folder for this build, empty.
     func make() throws(EnforcementFailure) {
         for path in [parent, own] where mkdir(path, 0o700) != 0 && errno != EEXIST {

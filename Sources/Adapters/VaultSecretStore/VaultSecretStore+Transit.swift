@@ -65,7 +65,7 @@ extension VaultSecretStore {
         try members.add("associated_data", base64: context.span.bytes)
     }
 
-    private func refusal(
+    func refusal(
         ofTransit response: HTTPResponse, path: String
     ) throws(SecretStoreFailure) -> SecretStoreFailure {
         if let failure = try serverFailure(response, path: path) { return failure }

@@ -19,6 +19,7 @@ package struct Agent<
     /// The programs ran before this agent did.
     private let isAdopted: Bool
     private var policySource: any PolicySource
+    private var tierMemory: (any TierMemory)?
     private var enrolments = Enrolments()
     private var totals: RecordTotals
     private var nextTick: MonotonicTime
@@ -34,18 +35,19 @@ package struct Agent<
     private static var batchesMax: Int { 64 }
     /// Between two looks at what has ended.
     private static var tickInterval: Duration { .seconds(1) }
-    /// The workloads' policy; 0 is the machine's.
-    private static var workloadPolicy: UInt32 { 2 }
 
     package init(
         settings: AgentSettings, kernel: consuming Kernel, tier: EnforcementTier,
         findings: [VectorFinding], isAdopted: Bool = false, host: consuming Host, time: Time,
-        recorder: consuming Recorder, policySource: any PolicySource
+        recorder: consuming Recorder, policySource: any PolicySource,
+        tierMemory: (any TierMemory)? = nil
     ) {
         self.isAdopted = isAdopted
         totals = RecordTotals(continuing: isAdopted)
         self.settings = settings
         canScan = Self.canScan(kernel.canScan, findings)
+        // What `arm` puts in force, or refuses.
+        if let policy = try? settings.policy.policy() { self.policy = policy }
         self.kernel = kernel
         self.tier = tier
         self.findings = findings
@@ -53,6 +55,7 @@ package struct Agent<
         self.time = time
         self.recorder = recorder
         self.policySource = policySource
+        self.tierMemory = tierMemory
         nextTick = time.monotonic()
     }
 
@@ -64,6 +67,7 @@ package struct Agent<
             tier: tier, denied: findings.count { $0.result == .denied },
             open: findings.filter { $0.result == .notDenied }.map(\.vector),
             generation: generation)
+        compareTiers()
         while true {
             let input: AgentInput
             do throws(AgentHostFailure) { input = try host.next(until: nextTick) } catch {
@@ -87,8 +91,25 @@ package struct Agent<
         do throws(EnforcementFailure) {
             enrolments.adopt(try kernel.workloads(), at: time.monotonic())
             let lost = try kernel.takeUntoldLoss()
-            if lost > 0 { recorder.lost(whileAway: lost) }
+            guard lost > 0 else { return }
+            recorder.lost(whileAway: lost)
+            totals.tell(lost)
         } catch { recorder.failed(error) }
+    }
+
+    /// Tells what is enforced in another way than in the last run, and keeps this run's.
+    private mutating func compareTiers() {
+        guard tierMemory != nil else { return }
+        let measured = TierHistory.measured(tier, findings)
+        do throws(TierMemoryFailure) {
+            let before = try tierMemory?.read() ?? [:]
+            for change in TierHistory.changes(from: before, to: measured) {
+                recorder.tierChanged(change.vector, from: change.from, to: change.to)
+            }
+            try tierMemory?.write(before.merging(measured) { $1 })
+        } catch {
+            recorder.failed(reloading: "the tiers of the last run: \(error.text)")
+        }
     }
 
     private mutating func arm() throws(AgentFailure) {
@@ -150,7 +171,7 @@ package struct Agent<
     ) throws(EnforcementFailure) {
         try kernel.setRate(settings.rate, generation: generation)
         try kernel.setPolicy(policy, at: 0)
-        try kernel.setPolicy(policy, at: Self.workloadPolicy)
+        try kernel.setPolicy(policy, at: AgentSettings.workloadPolicy)
     }
 
     // MARK: Enrolment
@@ -173,8 +194,8 @@ package struct Agent<
         do throws(Registration.Refusal) {
             // Saying yes would be a promise that nothing keeps.
             guard guards else { throw .unguarded }
-            let id = try enrolments.reserve(peer, at: time.monotonic())
-            if let refusal = enrol(connection, peer, as: id) {
+            var id = try enrolments.reserve(peer, at: time.monotonic())
+            if let refusal = enrol(connection, peer, as: &id) {
                 enrolments.refuse(id)
                 forget(id)
                 throw refusal
@@ -194,15 +215,27 @@ package struct Agent<
     }
 
     private mutating func enrol(
-        _ connection: AgentConnection, _ peer: AgentPeer, as id: EnrolmentID
+        _ connection: AgentConnection, _ peer: AgentPeer, as id: inout EnrolmentID
     ) -> Registration.Refusal? {
         do throws(EnforcementFailure) {
             let tasks = try kernel.enrol(
-                peer.process, as: id, role: .wrapper, policy: Self.workloadPolicy)
+                peer.process, as: id, role: .wrapper, policy: AgentSettings.workloadPolicy)
+            if let own = Enrolments.numberSinceExec(tasks, peer),
+                enrolments.exchange(id, for: own)
+            {
+                _ = try kernel.forget(id)
+                id = own
+            }
             if tasks.contains(where: { $0.enrolment != id }) { return .enrolled }
             // A mark that a refused process keeps protects nobody's secret and ends with it; until
             // then its number is taken.
             if let refusal = Enrolments.refusal(of: tasks, peer) { return refusal }
+            if let hold = Enrolments.hold(on: tasks) {
+                guard settings.policy.mode == .detect || settings.badStart == .report else {
+                    return hold
+                }
+                recorder.suspected(hold.rawValue, peer)
+            }
             return host.isConnected(connection) ? nil : .gone
         } catch {
             switch error {
@@ -284,10 +317,11 @@ package struct Agent<
             if canScan { scan = try kernel.scanCounts() }
         } catch {}
         return AgentStatus(
-            tier: tier, mode: settings.policy.mode, generation: generation,
+            tier: tier, mode: settings.policy.mode, policy: policy, generation: generation,
             hooks: kernel.hooks, findings: findings, enrolments: enrolments.count,
             protectedTasks: protectedTasks, counts: counts, totals: totals,
-            sinks: recorder.sinks, scan: scan)
+            sinks: recorder.sinks, scan: scan,
+            unsignedCheckpoints: recorder.unsignedCheckpoints, lastLine: recorder.lastLine)
     }
 }
 

@@ -26,6 +26,10 @@ extension AgentOptions {
             }
             try set(flag, value)
         }
+        guard checkpointKey == nil || checkpointTransit == nil else {
+            throw ArgumentFailure(
+                text: "--checkpoint-key and --checkpoint-transit: one of them signs, not both")
+        }
         do throws(EnforcementPolicyFailure) { _ = try settings.policy.policy() } catch {
             throw ArgumentFailure(text: error.description)
         }
@@ -33,9 +37,13 @@ extension AgentOptions {
 
     private static let flags: Set<String> = [
         "--mode", "--policy", "--socket", "--listen", "--events", "--events-per-second",
-        "--event-format", "--heartbeat-seconds", "--checkpoint-key", "--config", "--pins",
-        "--successor", "--tier",
+        "--event-format", "--heartbeat-seconds", "--checkpoint-key",
+        "--checkpoint-transit", "--config", "--pins",
+        "--successor", "--tier", "--bad-start", "--wrapper", "--state",
     ]
+
+    /// As many as the programs have room for (CBPF_WRAPPER_FILES_MAX).
+    package static let wrappersMax = 16
 
     private mutating func set(_ flag: String, _ value: String) throws(ArgumentFailure) {
         switch flag {
@@ -51,7 +59,26 @@ extension AgentOptions {
             } catch { throw ArgumentFailure(text: "--policy: \(error)") }
         case "--socket": socket = try Self.path(flag, value)
         case "--checkpoint-key": checkpointKey = try Self.path(flag, value)
+        case "--checkpoint-transit":
+            guard let key = TransitKey(value) else {
+                throw ArgumentFailure(
+                    text: "--checkpoint-transit is MOUNT/KEY, like transit/events, not '\(value)'")
+            }
+            checkpointTransit = key
         case "--config": configuration = try Self.path(flag, value)
+        case "--state": state = value == "none" ? nil : try Self.path(flag, value)
+        case "--wrapper":
+            let path = try Self.path(flag, value)
+            guard !wrappers.contains(path), wrappers.count < Self.wrappersMax else {
+                throw ArgumentFailure(
+                    text: "--wrapper: each of at most \(Self.wrappersMax) files once")
+            }
+            wrappers.append(path)
+        case "--bad-start":
+            guard let choice = AgentSettings.BadStart(rawValue: value) else {
+                throw ArgumentFailure(text: "--bad-start is refuse or report, not '\(value)'")
+            }
+            settings.badStart = choice
         default: try setEvents(flag, value)
         }
     }

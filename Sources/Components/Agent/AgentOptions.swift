@@ -19,6 +19,12 @@ package struct AgentOptions: Sendable {
     package var encoding = EventEncoding.native
     /// PEM file of an Ed25519 key that signs checkpoints.
     package var checkpointKey: String?
+    /// Ed25519 key of a vault that signs them instead.
+    package var checkpointTransit: TransitKey?
+    /// Files that are wrappers: who executes one is protected from its first instruction.
+    package var wrappers: [String] = []
+    /// File that keeps the measured tiers for the next run; nil: none does.
+    package var state: String?
     /// File with further flags.
     package var configuration: String?
 }

@@ -11,6 +11,13 @@ package struct AgentSettings: Sendable, Equatable {
     /// Workloads are enrolled, too, where attackers are only killed and nothing is denied: whoever
     /// registers is told the tier.
     package var enrolsUnderSignal: Bool
+    /// What is done about a process that somebody has in hand already when it registers.
+    package var badStart = BadStart.refuse
+
+    package enum BadStart: String, Sendable, CaseIterable { case refuse, report }
+
+    /// Index of the policy of all workloads; 0 is the machine's.
+    package static let workloadPolicy: UInt32 = 2
 
     package static let rateUsual = EnforcementRate(perSecond: 100, burst: 200)
     package static let heartbeatSecondsUsual: UInt32 = 30

@@ -7,6 +7,7 @@ package import EnforcementEvents
 package struct AgentStatus: Sendable, Equatable {
     package let tier: EnforcementTier
     package let mode: PolicySettings.Mode
+    package let policy: EnforcementPolicy
     package let generation: UInt32
     package let hooks: [String]
     package let findings: [VectorFinding]
@@ -17,15 +18,21 @@ package struct AgentStatus: Sendable, Equatable {
     package let sinks: [SinkFacts]
     /// Nil where nothing is scanned.
     package let scan: ScanCounts?
+    package let unsignedCheckpoints: UInt64
+    /// Of the chain of events.
+    package let lastLine: EventLink?
 
     /// Vectors that the self-test got through on a protected process.
     package var open: [VectorNumber] {
         findings.filter { $0.result == .notDenied }.map(\.vector)
     }
 
-    /// Whether new workloads are protected: something is denied, and nothing that was tested came
-    /// through.
-    package var isReady: Bool { findings.contains { $0.result == .denied } && open.isEmpty }
+    /// Vectors that the policy promises to deny and that come through.
+    package var broken: [VectorNumber] { open.filter { policy[$0] >= .deny } }
+
+    /// Whether new workloads are protected as the policy says: something is denied, and nothing
+    /// that it denies was seen to come through.
+    package var isReady: Bool { findings.contains { $0.result == .denied } && broken.isEmpty }
 }
 
 /// Records taken, and what the gaps between them say. The programs number each processor's records
@@ -40,6 +47,8 @@ package struct RecordTotals: Sendable, Equatable {
     /// Records that the ring had no room for, by the gaps of the sequence numbers.
     package private(set) var lost: UInt64 = 0
     private var sequences: [UInt32: UInt64] = [:]
+    /// Losses that were told before the gaps showed them.
+    private var toldAhead: UInt64 = 0
 
     private let isContinuing: Bool
 
@@ -47,7 +56,11 @@ package struct RecordTotals: Sendable, Equatable {
     ///   first number of a processor is no gap.
     package init(continuing: Bool = false) { isContinuing = continuing }
 
-    /// Returns the numbers that are missing before this record, nil when none are.
+    /// So many records are told as lost already; the gaps that they left are not to be told again.
+    package mutating func tell(_ count: UInt64) { toldAhead += count }
+
+    /// Returns the numbers that are missing before this record and were not told yet, nil when none
+    /// are.
     package mutating func add(_ record: EnforcementRecord) -> ClosedRange<UInt64>? {
         let event = record.eventType
         byKind[Kind(event: event, verdict: record.verdict), default: 0] += 1
@@ -57,7 +70,10 @@ package struct RecordTotals: Sendable, Equatable {
         sequences[record.processor] = record.sequence
         let expected = last + 1
         guard record.sequence > expected else { return nil }
-        lost += record.sequence - expected
-        return expected...record.sequence - 1
+        let missing = record.sequence - expected
+        lost += missing
+        let told = min(missing, toldAhead)
+        toldAhead -= told
+        return told == missing ? nil : expected + told...record.sequence - 1
     }
 }

@@ -13,6 +13,9 @@ package struct Enrolments: Sendable, Equatable {
         package let since: MonotonicTime
         /// It was refused after the kernel had marked it: the number is taken until it ends.
         package fileprivate(set) var isRefused = false
+        /// False for a number that an exec gave and an earlier agent knew: whether its process has
+        /// registered is not known, and it may do so again.
+        package fileprivate(set) var isRegistered = true
     }
 
     /// Workloads at once; the programs' table has room for the agent and the victims too.
@@ -27,6 +30,9 @@ package struct Enrolments: Sendable, Equatable {
 
     package init() {}
 
+    /// Numbers from here on begin with an exec, and the kernel gives them (CBPF_EXEC_ENROLMENTS).
+    private static let firstOfExecs: EnrolmentID = 0x8000_0000
+
     /// Takes a number that nobody has.
     package mutating func reserve(
         _ peer: AgentPeer, at now: MonotonicTime
@@ -36,10 +42,30 @@ package struct Enrolments: Sendable, Equatable {
             entries.values.count(where: { $0.user == peer.user }) < Self.entriesPerUserMax
         else { throw .full }
         repeat {
-            last = last == .max ? Self.firstID : last + 1
+            last = last + 1 == Self.firstOfExecs ? Self.firstID : last + 1
         } while entries[last] != nil
         entries[last] = Entry(id: last, wrapper: peer.process, user: peer.user, since: now)
         return last
+    }
+
+    /// The number that all threads of the peer have since it executed a wrapper's file; nil: they
+    /// have none, or another one's.
+    package static func numberSinceExec(
+        _ tasks: [EnrolledTask], _ peer: AgentPeer
+    ) -> EnrolmentID? {
+        let number = firstOfExecs | EnrolmentID(bitPattern: peer.process)
+        return tasks.allSatisfy { $0.enrolment == number } ? number : nil
+    }
+
+    /// Puts a number that an exec gave in the place of a reserved one; false: it has registered.
+    package mutating func exchange(_ reserved: EnrolmentID, for given: EnrolmentID) -> Bool {
+        guard let entry = entries[reserved], entries[given]?.isRegistered != true else {
+            return false
+        }
+        entries[given] = Entry(
+            id: given, wrapper: entry.wrapper, user: entry.user, since: entry.since)
+        entries[reserved] = nil
+        return true
     }
 
     /// Workloads that an agent before this one enrolled.
@@ -47,7 +73,11 @@ package struct Enrolments: Sendable, Equatable {
         for workload in workloads where workload.id >= Self.firstID {
             entries[workload.id] = Entry(
                 id: workload.id, wrapper: workload.wrapper, user: 0, since: now)
-            last = max(last, workload.id)
+            if workload.id < Self.firstOfExecs {
+                last = max(last, workload.id)
+            } else {
+                entries[workload.id]?.isRegistered = false
+            }
         }
     }
 
@@ -74,5 +104,13 @@ package struct Enrolments: Sendable, Equatable {
             return tracer != peer.process
         }
         return isTraced ? .traced : nil
+    }
+
+    /// What else somebody has in hand of the process; nil: nothing.
+    package static func hold(on tasks: [EnrolledTask]) -> Registration.Refusal? {
+        let all = tasks.reduce(into: EnrolledHold()) { $0.formUnion($1.hold) }
+        if all.contains(.listener) { return .listened }
+        if all.contains(.userfault) { return .userfault }
+        return all.contains(.ring) ? .ring : nil
     }
 }

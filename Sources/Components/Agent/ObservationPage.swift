@@ -38,7 +38,7 @@ enum ObservationPage {
                 : "Nothing is denied on this node. Tier signal: the attackers of \(killed) vectors "
                     + "were killed after their call had begun. See /status.\n"
         }
-        let open = status.open.map(\.description).joined(separator: ", ")
+        let open = status.broken.map(\.description).joined(separator: ", ")
         return "The self-test came through on a protected process: \(open). See /status.\n"
     }
 
@@ -109,6 +109,10 @@ enum Metrics {
             "ringbuf_missing_total", "counter",
             "Events missing from the ring, by their sequence numbers.", [("", status.totals.lost)])
         scan(status, family)
+        family(
+            "checkpoints_unsigned_total", "counter",
+            "Checkpoints that could not be signed; each is tried again.",
+            [("", status.unsignedCheckpoints)])
         for (name, help, value) in sinkFamilies {
             family(
                 name, "counter", help,
@@ -180,12 +184,14 @@ enum StatusDocument {
                 + "\"events\":\(count.records),\"suppressed\":\(count.suppressed),"
                 + "\"dropped\":\(count.dropped)}"
         }.joined(separator: ",")
+        let chain = status.lastLine.map { "\"\($0.place)\"" } ?? "null"
         return """
             {"ready":\(status.isReady),"tier":"\(status.tier.word)",\
             "mode":"\(status.mode.rawValue)","policyGeneration":\(status.generation),\
             "enrolments":\(status.enrolments),"protectedTasks":\(status.protectedTasks),\
             "scan":\(status.scan != nil),\
-            "hooks":[\(hooks)],"selfTest":[\(vectors)],"vectors":[\(counts)]}
+            "hooks":[\(hooks)],"selfTest":[\(vectors)],"vectors":[\(counts)],\
+            "chain":\(chain)}
 
             """
     }

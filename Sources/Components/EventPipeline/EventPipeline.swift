@@ -42,9 +42,14 @@ package struct EventPipeline<Hasher: EventHasher, Signer: CheckpointSigner & ~Co
     private var signer: Signer?
     private let channels: [SinkChannel]
     private var linesTotal: UInt64 = 0
-    private var unsignedLines: UInt64 = 0
+    /// Behind the last signed line.
+    package private(set) var unsignedLines: UInt64 = 0
+    /// Since a signature was last asked for.
+    private var untriedLines: UInt64 = 0
+    /// The line that is being signed, and when that was asked for.
+    private var request: (link: EventLink, moment: EnforcementEvent.Moment)?
     private var lostElsewhere: UInt64 = 0
-    private var lastCheckpoint: MonotonicTime
+    private var lastTry: MonotonicTime
     private var nextHeartbeat: MonotonicTime
     /// Checkpoints that could not be signed, and why the last one could not.
     package private(set) var unsignedCheckpoints: UInt64 = 0
@@ -62,9 +67,11 @@ package struct EventPipeline<Hasher: EventHasher, Signer: CheckpointSigner & ~Co
         self.channels = channels
         self.host = host
         self.policy = policy
-        lastCheckpoint = now
+        lastTry = now
         nextHeartbeat = now
     }
+
+    package var lastLine: EventLink? { chain.last }
 
     /// Lost lines and events of all sinks and of the kernel's rings.
     package var lostTotal: UInt64 {
@@ -80,7 +87,7 @@ package struct EventPipeline<Hasher: EventHasher, Signer: CheckpointSigner & ~Co
             lostElsewhere += loss.count
         }
         send(chain.append(stamped))
-        if unsignedLines >= policy.checkpointLines { checkpoint(at: event.time) }
+        if untriedLines >= policy.checkpointLines { checkpoint(at: event.time) }
     }
 
     /// Tells losses, beats and signs, as far as each is due. To be called often: at least every
@@ -100,39 +107,53 @@ package struct EventPipeline<Hasher: EventHasher, Signer: CheckpointSigner & ~Co
                 lostTotal: lostTotal, protectedTasks: protectedTasks)
             record(event(.heartbeat, at: moment, .heartbeat(heartbeat)))
         }
-        if unsignedLines > 0, lastCheckpoint.duration(to: now) >= policy.checkpointInterval {
-            lastCheckpoint = now
+        settle(within: .zero)
+        // A try that failed is made again, not before the next interval.
+        if unsignedLines > 0, lastTry.duration(to: now) >= policy.checkpointInterval {
+            lastTry = now
             checkpoint(at: moment)
         }
     }
 
-    /// Signs what has not been signed. A failure is noted and tried again with the next interval.
+    // MARK: Checkpoints
+
+    /// Asks for a signature over all lines so far, unless an answer is still awaited.
     package mutating func checkpoint(at moment: EnforcementEvent.Moment) {
         // One try for so many lines: a signer that is away must not be asked for each of them.
-        unsignedLines = 0
-        guard let message = chain.checkpointMessage(at: moment.occurred) else { return }
-        guard let (key, signature) = sign(message) else { return }
-        let line = chain.appendCheckpoint(
-            at: moment, key: key, signature: signature, policyGeneration: policy.generation,
-            boot: host.boot, node: host.node)
-        guard let line else {
-            fail(.refused)
+        untriedLines = 0
+        guard request == nil, let last = chain.last else { return }
+        guard signer?.request(EventCheckpoint.message(of: last, at: moment.occurred)) != nil else {
             return
         }
-        send(line)
-        unsignedLines = 0
-        checkpointFailure = nil
+        request = (last, moment)
+        settle(within: .zero)
     }
 
-    private mutating func sign(_ message: [UInt8]) -> (CheckpointKey, [UInt8])? {
-        do throws(CheckpointFailure) {
-            guard let signature = try signer?.sign(message), let key = signer?.key else {
-                return nil
-            }
-            return (key, signature)
-        } catch {
-            fail(error)
-            return nil
+    /// The last checkpoint: waits for the signer, which nothing else waits for.
+    package mutating func lastCheckpoint(
+        at moment: EnforcementEvent.Moment, within duration: Duration
+    ) {
+        settle(within: duration)
+        checkpoint(at: moment)
+        settle(within: duration)
+    }
+
+    private mutating func settle(within duration: Duration) {
+        guard let (signed, moment) = request, let answer = signer?.take(within: duration) else {
+            return
+        }
+        request = nil
+        switch answer {
+        case .failed(let failure): fail(failure)
+        case .signed(let key, let signature):
+            let line = chain.appendCheckpoint(
+                of: signed, at: moment, key: key, signature: signature,
+                policyGeneration: policy.generation, boot: host.boot, node: host.node)
+            guard let line else { return fail(.refused) }
+            send(line)
+            unsignedLines = line.link.index - signed.index - 1
+            untriedLines = unsignedLines
+            checkpointFailure = nil
         }
     }
 
@@ -144,6 +165,7 @@ package struct EventPipeline<Hasher: EventHasher, Signer: CheckpointSigner & ~Co
     private mutating func send(_ line: EventLine) {
         linesTotal += 1
         unsignedLines += 1
+        untriedLines += 1
         for channel in channels { channel.offer(line) }
     }
 

@@ -13,15 +13,39 @@ package struct EventRecorder<
     private let time: Time
     private let version: String
     private var channels: [SinkChannel]
+    private var places: (any PlaceDirectory)?
+    private let pods: (any PodDirectory)?
+    private var toldFailure: CheckpointFailure?
+
+    /// How long the agent's end waits for the signature over its last line.
+    private static var lastCheckpointLimit: Duration { .seconds(5) }
 
     package init(
         pipeline: consuming EventPipeline<Hasher, Signer>, channels: [SinkChannel], time: Time,
-        version: String
+        version: String, places: (any PlaceDirectory)? = nil, pods: (any PodDirectory)? = nil
     ) {
+        self.places = places
+        self.pods = pods
         self.pipeline = pipeline
         self.channels = channels
         self.time = time
         self.version = version
+    }
+
+    /// Tells what the sinks' logs showed of the agent before; to be called first.
+    package mutating func began(_ start: EventChainStart, hasher: Hasher) {
+        for torn in start.torn {
+            let line = EventTornLine(
+                sink: torn.sink, byteCount: UInt64(torn.bytes.count),
+                hash: hasher.sha256(torn.bytes))
+            pipeline.record(make(.agentFailure, .torn(line)))
+        }
+        for loss in start.losses { pipeline.record(make(.eventLoss, .loss(loss))) }
+        for failure in start.failures {
+            fail(
+                "\(failure.sink): the log before is not readable (error "
+                    + "\(failure.errorNumber)); the chain does not go on behind it")
+        }
     }
 
     package mutating func started(
@@ -49,7 +73,7 @@ package struct EventRecorder<
         let event = make(
             .agentStop, .agent(EventAgent(version: version, reason: "signal \(signal)")))
         pipeline.record(event)
-        pipeline.checkpoint(at: event.time)
+        pipeline.lastCheckpoint(at: event.time, within: Self.lastCheckpointLimit)
     }
 
     package mutating func record(_ record: EnforcementRecord, missing: ClosedRange<UInt64>?) {
@@ -79,6 +103,21 @@ package struct EventRecorder<
         event.object = EventText(
             "process \(peer.process): \(reason)", bytesMax: EventLimits.objectBytesMax)
         event.verdict = .denied
+        pipeline.record(event)
+    }
+
+    package mutating func suspected(_ reason: String, _ peer: AgentPeer) {
+        var event = make(.enrolment, .none)
+        event.object = EventText(
+            "process \(peer.process): \(reason)", bytesMax: EventLimits.objectBytesMax)
+        event.verdict = .observed
+        pipeline.record(event)
+    }
+
+    package mutating func tierChanged(_ vector: VectorNumber, from: EventTier, to: EventTier) {
+        var event = make(.tierDowngrade, .tierChange(from: from, to: to))
+        event.vector = vector
+        event.tier = to
         pipeline.record(event)
     }
 
@@ -113,7 +152,15 @@ package struct EventRecorder<
 
     package mutating func tick(protectedTasks: UInt32) {
         pipeline.tick(at: moment(nil), now: time.monotonic(), protectedTasks: protectedTasks)
+        let failure = pipeline.checkpointFailure
+        // Each reason once, until a checkpoint was signed again.
+        if let failure, failure != toldFailure { fail("checkpoint not signed: \(failure.text)") }
+        toldFailure = failure
     }
+
+    package var unsignedCheckpoints: UInt64 { pipeline.unsignedCheckpoints }
+
+    package var lastLine: EventLink? { pipeline.lastLine }
 
     package var sinks: [SinkFacts] {
         channels.map {
@@ -142,7 +189,15 @@ package struct EventRecorder<
             detected: EventTime(nanoseconds: wall), monotonicNanoseconds: then)
     }
 
-    private func event(of record: EnforcementRecord) -> EnforcementEvent {
+    private mutating func process(_ process: EnforcementProcess) -> EventProcess {
+        var described = EventProcess(process)
+        if let place = places?.place(of: process) {
+            described.place = EventPlace(place, place.podUID.flatMap { pods?.names(ofPod: $0) })
+        }
+        return described
+    }
+
+    private mutating func event(of record: EnforcementRecord) -> EnforcementEvent {
         let verdict = record.verdict
         var event = EnforcementEvent(
             record.eventType, time: moment(record.time),
@@ -150,11 +205,12 @@ package struct EventRecorder<
         event.vector = record.vector
         event.verdict = verdict
         event.tier = EventTier(record.tier)
+        event.access = EventAccess(record)
         event.hook = EventText(record.hook, bytesMax: EventLimits.wordBytesMax)
         // A call that was not denied has a result of its own.
         event.errorNumber = verdict == .observed || record.tier == .signal ? nil : 1
-        event.actor = EventProcess(record.actor)
-        event.target = record.target.map { EventProcess($0) }
+        event.actor = process(record.actor)
+        if let target = record.target { event.target = process(target) }
         if let enrolment = record.target?.enrolment, enrolment != 0 {
             event.enrolment = UInt64(enrolment)
         }
@@ -164,6 +220,14 @@ package struct EventRecorder<
         event.origin = EnforcementEvent.Origin(cpu: record.processor, sequence: record.sequence)
         event.suppressed = record.suppressed
         return event
+    }
+}
+
+extension EventPlace {
+    init(_ place: ContainerPlace, _ names: PodNames?) {
+        self.init(
+            container: place.container, runtime: place.runtime, podUID: place.podUID,
+            pod: names?.pod, namespace: names?.namespace, workload: names?.workload)
     }
 }
 

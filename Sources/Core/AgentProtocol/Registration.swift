@@ -25,6 +25,12 @@ package enum Registration {
         case version
         /// Somebody traces the process already.
         case traced
+        /// Somebody listens at a seccomp filter of the process.
+        case listened
+        /// The process has an io_uring already.
+        case ring
+        /// Somebody answers for pages of its memory (userfaultfd).
+        case userfault
         /// The process is not in the agent's process namespace: the agent needs hostPID.
         case invisible
         /// It is part of an enrolled workload already.

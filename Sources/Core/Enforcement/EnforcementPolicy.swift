@@ -2,7 +2,7 @@
 
 /// What the agent does about one vector. The raw value is what the BPF programs read
 /// (`enum cbpf_action`).
-package enum EnforcementAction: UInt8, Sendable, CaseIterable {
+package enum EnforcementAction: UInt8, Sendable, CaseIterable, Comparable {
     /// Neither denied nor reported.
     case allow = 0
     /// Reported, and let through.
@@ -21,6 +21,8 @@ package enum EnforcementAction: UInt8, Sendable, CaseIterable {
         case .denyAndKill: "deny+kill"
         }
     }
+
+    package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 
     package init?(word: String) {
         guard let found = Self.allCases.first(where: { $0.word == word }) else { return nil }

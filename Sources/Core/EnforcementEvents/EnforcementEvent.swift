@@ -106,6 +106,23 @@ package enum EventDetails: Sendable, Equatable {
     case heartbeat(EventHeartbeat)
     case agent(EventAgent)
     case checkpoint(EventCheckpoint)
+    case torn(EventTornLine)
+}
+
+/// A part of a line that a crash left in a sink's log, told by the next agent. Whatever else is no
+/// line of the log has no such event, and is found.
+package struct EventTornLine: Sendable, Hashable {
+    package let sink: String
+    /// Of the part.
+    package let byteCount: UInt64
+    /// SHA-256 of the part.
+    package let hash: EventHash
+
+    package init(sink: String, byteCount: UInt64, hash: EventHash) {
+        self.sink = sink
+        self.byteCount = byteCount
+        self.hash = hash
+    }
 }
 
 /// Events that did not arrive. `count` of those numbered `from` to `to` are missing.
@@ -185,5 +202,7 @@ package enum EventLimits {
     /// Names of Kubernetes objects (RFC 1123 subdomains) and container identifiers.
     package static let labelBytesMax = 253
     /// A line of the log without its line feed, whatever an attacker puts into it.
-    package static let lineBytesMax = 24 << 10
+    package static let lineBytesMax = 25 << 10
+    /// The same in the longest encoding: what one datagram holds.
+    package static let encodedLineBytesMax = 64 << 10
 }

@@ -82,6 +82,8 @@ package struct EventChain<Hasher: EventHasher>: Sendable {
     package private(set) var index: UInt64
     /// Of the last line.
     package private(set) var head: EventHash
+    /// The line of `head`; nil when this segment has none yet.
+    package private(set) var last: EventLink?
     private let hasher: Hasher
 
     /// A new segment.
@@ -98,6 +100,7 @@ package struct EventChain<Hasher: EventHasher>: Sendable {
     /// Goes on where `last` ends.
     package init(continuing last: EventLink, hasher: Hasher) {
         segment = last.segment
+        self.last = last
         self.hasher = hasher
         index = last.index + 1
         head = last.hash
@@ -112,24 +115,22 @@ package struct EventChain<Hasher: EventHasher>: Sendable {
         bytes += EventLineEnd.hash(hash)
         index += 1
         head = hash
+        last = link
         return EventLine(event: event, link: link, bytes: bytes)
     }
 
-    /// What has to be signed for a checkpoint at `time`; nil before the first line.
-    package func checkpointMessage(at time: EventTime) -> [UInt8]? {
-        guard index > 0 else { return nil }
-        return EventCheckpoint.message(
-            segment: segment, index: index - 1, head: head, time: time)
-    }
-
-    /// Appends the checkpoint whose message was signed; nothing may have been appended since.
+    /// Appends the checkpoint that signs everything up to `signed`, a line of this segment.
+    ///
+    /// - Parameter moment: occurred when the signature was asked for: that time is signed, too.
     package mutating func appendCheckpoint(
-        at moment: EnforcementEvent.Moment, key: CheckpointKey, signature: [UInt8],
-        policyGeneration: UInt64, boot: BootID? = nil, node: EventText? = nil
+        of signed: EventLink, at moment: EnforcementEvent.Moment, key: CheckpointKey,
+        signature: [UInt8], policyGeneration: UInt64, boot: BootID? = nil, node: EventText? = nil
     ) -> EventLine? {
-        guard index > 0, signature.count == EventCheckpoint.signatureBytes else { return nil }
+        guard signed.segment == segment, signed.index < index,
+            signature.count == EventCheckpoint.signatureBytes
+        else { return nil }
         let checkpoint = EventCheckpoint(
-            index: index - 1, head: head, key: key, signature: signature)
+            index: signed.index, head: signed.hash, key: key, signature: signature)
         var event = EnforcementEvent(
             .checkpoint, time: moment, policyGeneration: policyGeneration,
             details: .checkpoint(checkpoint))
@@ -144,7 +145,8 @@ package struct EventCheckpoint: Sendable, Equatable {
     package static let algorithm = "Ed25519"
     package static let signatureBytes = 64
 
-    /// Of the line that is signed: the one before the checkpoint's own.
+    /// Of the line that is signed: the one before the checkpoint's own or, when the signature took
+    /// its time, an earlier one.
     package let index: UInt64
     package let head: EventHash
     package let key: CheckpointKey
@@ -155,6 +157,11 @@ package struct EventCheckpoint: Sendable, Equatable {
         self.head = head
         self.key = key
         self.signature = signature
+    }
+
+    /// What is signed of a line.
+    package static func message(of link: EventLink, at time: EventTime) -> [UInt8] {
+        message(segment: link.segment, index: link.index, head: link.hash, time: time)
     }
 
     /// What is signed: four lines that no other use of the key can make.

@@ -26,7 +26,7 @@ package struct EventChainFinding: Sendable, Hashable {
         case segmentUnlinked
         /// A checkpoint's signature is not one of a trusted key.
         case signatureInvalid(index: UInt64)
-        /// A checkpoint signs another line than the one before it.
+        /// A checkpoint signs a line that is not there, or was signed before.
         case checkpointMismatch(index: UInt64)
         /// More lines than promised came without a checkpoint, up to this index.
         case checkpointMissing(index: UInt64)
@@ -46,6 +46,8 @@ package struct EventChainReport: Sendable, Equatable {
     package fileprivate(set) var last: EventLink?
     /// Lines that are missing and said to be by an `EVENT_LOSS` of this sink.
     package fileprivate(set) var declaredLosses: UInt64 = 0
+    /// Parts of lines that a crash left, each told by an event of the next agent.
+    package fileprivate(set) var tornLines: UInt64 = 0
     /// Checkpoints with a valid signature.
     package fileprivate(set) var checkpoints: UInt64 = 0
     /// Lines behind the last valid checkpoint. Somebody who can write the log can change or remove
@@ -60,15 +62,22 @@ package struct EventChainReport: Sendable, Equatable {
 
     mutating func countLine() { lines += 1 }
 
+    /// The line was malformed because of a crash, and an event says so.
+    mutating func explainTorn(line: UInt64) {
+        findings.removeAll { $0 == EventChainFinding(line: line, kind: .malformed) }
+        tornLines += 1
+    }
+
     mutating func accept(_ link: EventLink) {
         if first == nil { first = link }
         last = link
         unsignedLines += 1
     }
 
-    mutating func countCheckpoint() {
+    /// - Parameter lines: between the signed line and the checkpoint's own.
+    mutating func countCheckpoint(behind lines: UInt64) {
         checkpoints += 1
-        unsignedLines = 0
+        unsignedLines = lines
     }
 
     mutating func countDeclaredLoss(_ count: UInt64) {

@@ -36,6 +36,8 @@ package struct EventChainVerifier<Hasher: EventHasher, Signatures: CheckpointVer
     private var head: EventLink?
     private var gaps = EventGaps()
     private var recent = RecentLines()
+    private var torn = TornLines()
+    private var signed = UnsignedLines()
     /// Lines since a checkpoint was seen, its own included.
     private var sinceCheckpoint: UInt64 = 0
     private var isCheckpointMissed = false
@@ -54,7 +56,8 @@ package struct EventChainVerifier<Hasher: EventHasher, Signatures: CheckpointVer
         guard line.count <= EventLimits.lineBytesMax, let parts = EventLineEnd.parts(of: line),
             let content = EventLineReader(line)
         else {
-            report.note(.malformed, line: report.lines)
+            note(.malformed)
+            torn.insert(line, at: report.lines, hasher)
             return
         }
         let link = parts.link
@@ -63,7 +66,8 @@ package struct EventChainVerifier<Hasher: EventHasher, Signatures: CheckpointVer
         head = link
         recent.insert(link)
         report.accept(link)
-        if link == policy.expectedLast { isExpectedSeen = true }
+        signed.insert(link)
+        if let last = policy.expectedLast, last.isSamePlace(as: link) { isExpectedSeen = true }
         countTowardsCheckpoint(link)
         if let checkpoint = content.checkpoint {
             check(checkpoint, link, content)
@@ -72,6 +76,9 @@ package struct EventChainVerifier<Hasher: EventHasher, Signatures: CheckpointVer
         }
         if let loss = content.loss, loss.source == .sink, loss.sink == policy.sink {
             gaps.declare(loss)
+        }
+        if let part = content.torn, part.sink == policy.sink, let line = torn.take(part) {
+            report.explainTorn(line: line)
         }
     }
 
@@ -151,14 +158,15 @@ package struct EventChainVerifier<Hasher: EventHasher, Signatures: CheckpointVer
             note(.signatureInvalid(index: link.index))
             return
         }
-        guard link.index > 0, checkpoint.index == link.index - 1, checkpoint.head == link.previous
-        else {
-            note(.checkpointMismatch(index: link.index))
-            return
+        switch signed.compare(checkpoint, at: link) {
+        case .differs: note(.checkpointMismatch(index: link.index))
+        // The line is in a file that was rotated away, or was lost and told so.
+        case .unknown: break
+        case .same:
+            report.countCheckpoint(behind: link.index - checkpoint.index - 1)
+            sinceCheckpoint = link.index - checkpoint.index - 1
+            isCheckpointMissed = false
         }
-        report.countCheckpoint()
-        sinceCheckpoint = 0
-        isCheckpointMissed = false
     }
 
     private mutating func countTowardsCheckpoint(_ link: EventLink) {
@@ -172,6 +180,65 @@ package struct EventChainVerifier<Hasher: EventHasher, Signatures: CheckpointVer
 
     private mutating func note(_ kind: EventChainFinding.Kind) {
         report.note(kind, line: report.lines)
+    }
+}
+
+/// The lines that no signature covers yet.
+private struct UnsignedLines {
+    enum Comparison { case same, differs, unknown }
+
+    /// More of them than lines come while a signature is waited for.
+    static let countMax = 65_536
+    private var segment: EventSegment?
+    private var hashes: [UInt64: EventHash] = [:]
+    /// What is signed must rise: an old signature covers nothing new.
+    private var next: UInt64 = 0
+    private var oldest: UInt64 = 0
+
+    mutating func insert(_ link: EventLink) {
+        if segment != link.segment {
+            segment = link.segment
+            hashes = [:]
+            next = 0
+        }
+        if hashes.isEmpty { oldest = link.index }
+        hashes[link.index] = link.hash
+        while hashes.count > Self.countMax {
+            hashes[oldest] = nil
+            oldest += 1
+        }
+    }
+
+    mutating func compare(_ checkpoint: EventCheckpoint, at link: EventLink) -> Comparison {
+        guard checkpoint.index < link.index, checkpoint.index >= next else { return .differs }
+        let isBefore = checkpoint.index == link.index - 1
+        guard let hash = isBefore ? link.previous : hashes[checkpoint.index] else {
+            return .unknown
+        }
+        guard hash == checkpoint.head else { return .differs }
+        next = checkpoint.index + 1
+        hashes = hashes.filter { $0.key >= next }
+        oldest = next
+        return .same
+    }
+}
+
+/// The last lines that are none, until an event explains them.
+private struct TornLines {
+    static let countMax = 64
+    private var parts: [(byteCount: UInt64, hash: EventHash, line: UInt64)] = []
+
+    mutating func insert(_ bytes: [UInt8], at line: UInt64, _ hasher: some EventHasher) {
+        // What is longer than any line was not left by a crash.
+        guard bytes.count <= EventLimits.encodedLineBytesMax else { return }
+        if parts.count == Self.countMax { parts.removeFirst() }
+        parts.append((UInt64(bytes.count), hasher.sha256(bytes), line))
+    }
+
+    /// The number of the line that was this part; nil when there is none.
+    mutating func take(_ part: EventTornLine) -> UInt64? {
+        let index = parts.firstIndex { $0.byteCount == part.byteCount && $0.hash == part.hash }
+        return index.map { parts.remove(at: $0).line }
     }
 }
 

@@ -79,4 +79,23 @@ extension EventLink {
         guard let parts = EventLineEnd.parts(of: line) else { return nil }
         self = parts.link
     }
+
+    /// A place as people pass it on, `SEGMENT:INDEX:HASH`, which `place` gives; nil for anything
+    /// else. What the line names as its predecessor is not part of it.
+    package init?(place: String) {
+        let parts = place.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 3, let segment = EventSegment(hexadecimal: parts[0].utf8),
+            let index = UInt64(parts[1]), String(index) == parts[1], index <= Self.indexMax,
+            let hash = EventHash(hexadecimal: parts[2].utf8)
+        else { return nil }
+        self.init(segment: segment, index: index, previous: .none, hash: hash)
+    }
+
+    /// `SEGMENT:INDEX:HASH`.
+    package var place: String { "\(segment.text):\(index):\(hash.text)" }
+
+    /// Whether both are the same line, whatever is known of the one before.
+    package func isSamePlace(as other: EventLink) -> Bool {
+        segment == other.segment && index == other.index && hash == other.hash
+    }
 }

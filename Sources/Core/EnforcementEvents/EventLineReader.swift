@@ -9,6 +9,7 @@ struct EventLineReader {
     let time: String
     let loss: EventLoss?
     let checkpoint: EventCheckpoint?
+    let torn: EventTornLine?
 
     /// nil unless the line is JSON and has these members in their shapes.
     init?(_ line: [UInt8]) {
@@ -34,6 +35,7 @@ struct EventLineReader {
             type == EventType.eventLoss.rawValue ? try Self.loss(root, document) : nil
         checkpoint =
             type == EventType.checkpoint.rawValue ? try Self.checkpoint(root, document) : nil
+        torn = type == EventType.agentFailure.rawValue ? try Self.torn(root, document) : nil
     }
 
     private static func text(
@@ -63,6 +65,17 @@ struct EventLineReader {
         return EventLoss(
             source: source, sink: try text(["loss", "sink"], root, document), from: from, to: to,
             count: count)
+    }
+
+    private static func torn(
+        _ root: JSONValue, _ document: RawSpan
+    ) throws(JSONFormatFailure) -> EventTornLine? {
+        guard let sink = try text(["torn", "sink"], root, document),
+            let byteCount = try number(["torn", "bytes"], root, document),
+            let digits = try text(["torn", "hash"], root, document),
+            let hash = EventHash(hexadecimal: digits.utf8)
+        else { return nil }
+        return EventTornLine(sink: sink, byteCount: byteCount, hash: hash)
     }
 
     private static func checkpoint(

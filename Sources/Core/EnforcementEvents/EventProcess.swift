@@ -52,18 +52,24 @@ package struct EventProcess: Sendable, Equatable {
 /// Where a process runs, as far as it was found out; nil: not known.
 package struct EventPlace: Sendable, Equatable {
     package var container: EventText?
+    package var runtime: ContainerPlace.Runtime?
+    package var podUID: PodUID?
     package var pod: EventText?
     package var namespace: EventText?
     package var workload: EventText?
 
     package init(
-        container: String? = nil, pod: String? = nil, namespace: String? = nil,
+        container: String? = nil, runtime: ContainerPlace.Runtime? = nil,
+        podUID: PodUID? = nil,
+        pod: String? = nil, namespace: String? = nil,
         workload: String? = nil
     ) {
         func label(_ text: String?) -> EventText? {
             text.map { EventText($0, bytesMax: EventLimits.labelBytesMax) }
         }
         self.container = label(container)
+        self.runtime = runtime
+        self.podUID = podUID
         self.pod = label(pod)
         self.namespace = label(namespace)
         self.workload = label(workload)

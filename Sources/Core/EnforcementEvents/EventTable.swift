@@ -110,6 +110,9 @@ package enum EventTable {
         .group("checkpoint", "`CHECKPOINT`: signature over the line before", checkpoint) {
             $0.details.checkpoint
         },
+        .group("torn", "`AGENT_FAILURE`: part of a line that a crash left in a log", torn) {
+            $0.details.torn
+        },
     ]
 
     private static let process: [EventField<EventProcess>] = [
@@ -138,7 +141,15 @@ package enum EventTable {
         },
         .always("cgroup", .decimal, "identifier of its cgroup") { .decimal($0.cgroup) },
         label("container", "identifier of its container") { $0.container },
-        label("pod", "its pod") { $0.pod },
+        .known(
+            "runtime", .words(ContainerPlace.Runtime.self),
+            "run-time of the container, where its cgroup's name tells"
+        ) { $0.place.runtime.map { .text($0.rawValue) } },
+        .known(
+            "podUid", .pattern(PodUID.pattern, charactersMax: PodUID.charactersMax),
+            "its pod's identifier"
+        ) { $0.place.podUID.map { .text($0.text) } },
+        label("pod", "its pod's name") { $0.pod },
         label("namespace", "its pod's namespace") { $0.namespace },
         label("workload", "Deployment, StatefulSet … of its pod") { $0.workload },
     ]
@@ -208,6 +219,14 @@ package enum EventTable {
         },
     ]
 
+    private static let torn: [EventField<EventTornLine>] = [
+        .always("sink", .text(bytesMax: EventLimits.wordBytesMax), "name of the sink") {
+            .text(EventText($0.sink, bytesMax: EventLimits.wordBytesMax).text)
+        },
+        .always("bytes", .decimal, "length of the part") { .decimal($0.byteCount) },
+        .always("hash", .hash, "SHA-256 of the part") { .text($0.hash.text) },
+    ]
+
     private static let checkpoint: [EventField<EventCheckpoint>] = [
         .always("index", .decimal, "index of the line that is signed") { .decimal($0.index) },
         .always("head", .hash, "`hash` of that line") { .text($0.head.text) },
@@ -249,5 +268,10 @@ extension EventDetails {
     fileprivate var checkpoint: EventCheckpoint? {
         guard case .checkpoint(let checkpoint) = self else { return nil }
         return checkpoint
+    }
+
+    fileprivate var torn: EventTornLine? {
+        guard case .torn(let torn) = self else { return nil }
+        return torn
     }
 }

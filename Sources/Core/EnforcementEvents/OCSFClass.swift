@@ -188,20 +188,28 @@ enum OCSFObjects {
             let inode = "\(process.executable.device):\(process.executable.inode)"
             members.append(("file", file(path.text, uid: inode)))
         }
-        if let container = process.place.container {
-            var labels: [EventValue] = []
-            let place = process.place
-            for (name, value) in [
-                ("pod", place.pod), ("namespace", place.namespace), ("workload", place.workload),
-            ] {
-                if let value { labels.append(.text("\(name):\(value.text)")) }
-            }
-            members.append(
-                (
-                    "container",
-                    .object([("uid", .text(container.text)), ("labels", .list(labels))])
-                ))
+        if let container = container(process.place) { members.append(("container", container)) }
+        return .object(members)
+    }
+
+    private static func container(_ place: EventPlace) -> EventValue? {
+        guard let container = place.container else { return nil }
+        var members: OCSFEvent.Members = [("uid", .text(container.text))]
+        if let runtime = place.runtime { members.append(("runtime", .text(runtime.rawValue))) }
+        if let pod = place.podUID, pod.isUUID {
+            members.append(("pod_uuid", .text(pod.text)))
         }
+        let labels = [
+            ("pod", place.pod), ("namespace", place.namespace), ("workload", place.workload),
+        ]
+        members.append(
+            (
+                "labels",
+                .list(
+                    labels.compactMap { name, value in
+                        value.map { .text("\(name):\($0.text)") }
+                    })
+            ))
         return .object(members)
     }
 

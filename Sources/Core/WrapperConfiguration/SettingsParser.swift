@@ -29,7 +29,13 @@ package struct SettingsParser {
         self.lookUp = lookUp
     }
 
-    package func parse() throws(ConfigurationFailure) -> WrapperSettings {
+    /// Only where the vault is and how to log in: for programs that read no secrets.
+    package func parseVault() throws(ConfigurationFailure) -> VaultSettings {
+        try checkLengths()
+        return try vault()
+    }
+
+    private func checkLengths() throws(ConfigurationFailure) {
         for variable in ControlVariable.allCases where !variable.isCredential {
             guard let value = lookUp(variable) else { continue }
             guard value.utf8.count <= Self.valueBytesMax else {
@@ -37,6 +43,10 @@ package struct SettingsParser {
                     variable.rawValue, "is longer than \(Self.valueBytesMax) bytes")
             }
         }
+    }
+
+    package func parse() throws(ConfigurationFailure) -> WrapperSettings {
+        try checkLengths()
         var settings = WrapperSettings(
             vault: try vault(), requests: try requests(),
             follow: try choice(.follow) ?? defaultFollow)

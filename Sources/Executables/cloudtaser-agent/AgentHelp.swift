@@ -42,8 +42,19 @@ enum AgentHelp {
                                         otlp:http://ADDRESS:PORT/v1/logs
           --event-format native|ocsf    the line itself, or OCSF with the line in raw_data (native)
           --checkpoint-key FILE         Ed25519 key (PEM) that signs the chain of events
+          --checkpoint-transit MOUNT/KEY
+                                        Ed25519 key of a vault's transit engine that signs it
+                                        instead; the vault is named by the wrapper's VAULT_
+                                        variables, credentials come from files
           --events-per-second N         per vector, cgroup and processor; 0: no limit (100)
           --heartbeat-seconds N         between two heartbeats (30)
+          --wrapper FILE                who executes this file is protected from its first
+                                        instruction, before it registers; may be repeated
+          --bad-start refuse|report     what is done about a process that registers while
+                                        somebody listens at its seccomp filter, answers for its
+                                        pages, or while it has an io_uring (refuse)
+          --state FILE|none             keeps the measured tiers, so that the next run tells what
+                                        changed (none)
           --config FILE                 further flags, one a line; SIGHUP reads mode, policy and
                                         lock-modules anew; the command line counts more
 

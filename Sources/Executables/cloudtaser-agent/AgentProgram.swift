@@ -18,8 +18,11 @@ enum AgentProgram {
     struct Loaded: ~Copyable {
         let kernel: LibbpfKernel
         let findings: [VectorFinding]
-        /// An agent before this one had them running.
-        let isAdopted: Bool
+        /// An agent before this one had them running, or others with the same maps: workloads are
+        /// enrolled, and records are numbered.
+        let hasHistory: Bool
+        /// They are pinned already.
+        let isPinned: Bool
 
         consuming func intoKernel() -> LibbpfKernel { kernel }
     }
@@ -39,12 +42,12 @@ enum AgentProgram {
             guard kernel.tier == fitting else { throw .otherTier(kernel.tier) }
             var probe = LinuxAttackProbe()
             let findings = try SelfTest.runOnRunning(&kernel, &probe)
-            return Loaded(kernel: kernel, findings: findings, isAdopted: true)
+            return Loaded(kernel: kernel, findings: findings, hasHistory: true, isPinned: true)
         }
         let (tier, findings) = try best(wanted)
         return Loaded(
             kernel: try LibbpfKernel(tier: tier, succeeding: pins), findings: findings,
-            isAdopted: false)
+            hasHistory: pins?.hasOtherBuild ?? false, isPinned: false)
     }
 
     private typealias Tested = (tier: EnforcementTier, findings: [VectorFinding])

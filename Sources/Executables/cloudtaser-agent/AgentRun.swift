@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Agent
+import AgentFiles
 import AgentPorts
 import AgentPrivileges
 import AgentSockets
@@ -45,7 +46,7 @@ extension AgentProgram {
             throw StartFailure(text: explain(error))
         }
         let (tier, findings) = (loaded.kernel.tier, loaded.findings)
-        let isAdopted = loaded.isAdopted
+        let hasHistory = loaded.hasHistory
         // Before any other thread: a thread keeps its own.
         do throws(PrivilegeFailure) { try AgentPrivileges.reduce() } catch {
             throw StartFailure(text: "cloudtaser-agent: capabilities: \(error)\n")
@@ -61,8 +62,8 @@ extension AgentProgram {
         let recorder = try recorder(options, sinks, time)
         var agent = Agent(
             settings: options.settings, kernel: loaded.intoKernel(), tier: tier,
-            findings: findings, isAdopted: isAdopted, host: host, time: time, recorder: recorder,
-            policySource: source)
+            findings: findings, isAdopted: hasHistory, host: host, time: time, recorder: recorder,
+            policySource: source, tierMemory: options.state.map { TierFile(path: $0) })
         do throws(AgentFailure) { return try agent.run() } catch {
             throw StartFailure(text: "cloudtaser-agent: \(error)\n")
         }
@@ -72,12 +73,16 @@ extension AgentProgram {
         _ pins: PinFolder?, _ options: AgentOptions
     ) throws(EnforcementFailure) -> Loaded {
         let loaded = try load(pins, options.tier)
-        guard let pins else { return loaded }
-        let (findings, isAdopted) = (loaded.findings, loaded.isAdopted)
+        let (findings, hasHistory) = (loaded.findings, loaded.hasHistory)
+        let isPinned = loaded.isPinned
         var kernel = loaded.intoKernel()
-        if !isAdopted { try kernel.pin(to: pins) }
-        try kernel.guardItself(pins, successor: options.successor)
-        return Loaded(kernel: kernel, findings: findings, isAdopted: isAdopted)
+        if let pins {
+            if !isPinned { try kernel.pin(to: pins) }
+            try kernel.guardItself(pins, successor: options.successor)
+        }
+        try kernel.recogniseWrappers(options.wrappers, policy: AgentSettings.workloadPolicy)
+        return Loaded(
+            kernel: kernel, findings: findings, hasHistory: hasHistory, isPinned: true)
     }
 
     private static func sinks(_ options: AgentOptions) throws(StartFailure) -> [RunningSink] {
@@ -92,25 +97,27 @@ extension AgentProgram {
     private static func recorder(
         _ options: AgentOptions, _ sinks: [RunningSink], _ time: LinuxTimeSource
     ) throws(StartFailure) -> EventRecorder<
-        OpenSSLEventHasher, FileCheckpointSigner, LinuxTimeSource
+        OpenSSLEventHasher, AgentSigner, LinuxTimeSource
     > {
-        var signer: FileCheckpointSigner?
-        do throws(CheckpointFailure) {
-            if let path = options.checkpointKey { signer = try FileCheckpointSigner(path: path) }
-        } catch { throw StartFailure(text: "cloudtaser-agent: --checkpoint-key: \(error)\n") }
+        let signer = try AgentSigner(options)
         var random = [UInt8](repeating: 0, count: EventSegment.byteCount)
         guard getentropy(&random, random.count) == 0, let segment = EventSegment(random) else {
             throw StartFailure(text: "cloudtaser-agent: getentropy failed\n")
         }
-        var policy = EventPipeline<OpenSSLEventHasher, FileCheckpointSigner>.Policy()
+        var policy = EventPipeline<OpenSSLEventHasher, AgentSigner>.Policy()
         policy.heartbeatSeconds = options.settings.heartbeatSeconds
         let channels = sinks.map(\.channel)
+        let start = EventChainStart(sinks.compactMap { sink in sink.end.map { (sink.name, $0) } })
+        let hasher = OpenSSLEventHasher()
         let pipeline = EventPipeline(
-            chain: EventChain(segment: segment, after: nil, hasher: OpenSSLEventHasher()),
-            signer: signer, channels: channels, host: .init(boot: boot, node: node),
+            chain: start.chain(orSegment: segment, hasher: hasher), signer: signer,
+            channels: channels, host: .init(boot: boot, node: node),
             policy: policy, now: time.monotonic())
-        return EventRecorder(
-            pipeline: pipeline, channels: channels, time: time, version: AgentHelp.version)
+        var recorder = EventRecorder(
+            pipeline: pipeline, channels: channels, time: time, version: AgentHelp.version,
+            places: ProcessPlaces { LinuxTimeSource().monotonic().nanoseconds })
+        recorder.began(start, hasher: hasher)
+        return recorder
     }
 
     private static var boot: BootID? {

@@ -48,6 +48,10 @@ final class SinkRunner<Sink: EventSink & ~Copyable & Sendable>: Sendable {
 struct RunningSink {
     let channel: SinkChannel
     let stop: @Sendable () -> Void
+    /// Of its log, before anything was written; nil: it has none that can be read.
+    private(set) var end: EventLogEnd?
+
+    var name: String { channel.sink }
 
     /// How long a sink may take at the end.
     private static let stopLimit = Duration.seconds(5)
@@ -85,7 +89,9 @@ struct RunningSink {
             try self.init(running: StreamEventSink(name: name, encoding: encoding))
         case .file(let path):
             let settings = FileEventSink.Settings(path: path, encoding: encoding)
+            let end = FileEventSink.end(path: path)
             try self.init(running: FileEventSink(name: name, settings: settings))
+            self.end = end
         case .syslogSocket(let path): self = try syslog(.unix(.unix(path: path)))
         case .syslog(let place, let isStream):
             guard let address = SinkAddress(host: place.host, port: place.port) else {

@@ -34,19 +34,21 @@ enum Terminal {
 struct CloudTaser: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cloudtaser",
-        abstract: "Evidence, reference pages and simulation of CloudTaser.",
+        abstract: "Evidence, event logs, reference pages and simulation of CloudTaser.",
         discussion: """
             Examples:
               cloudtaser evidence build
               cloudtaser evidence check
               cloudtaser evidence report --records build/evidence
+              cloudtaser events verify /var/log/cloudtaser/events.jsonl
               cloudtaser reference exit-codes --out docs/reference/exit-codes.md
               cloudtaser simulate --seeds 1000
 
             \(Exit.help)
             """,
         subcommands: [
-            Evidence.self, Reference.self, Simulate.self, SimulateWorker.self, Version.self,
+            Evidence.self, Events.self, Reference.self, Simulate.self, SimulateWorker.self,
+            Version.self,
         ])
 }
 

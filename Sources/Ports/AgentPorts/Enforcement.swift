@@ -167,6 +167,20 @@ package struct ScanCounts: Sendable, Equatable {
     package init() {}
 }
 
+/// What somebody else may have in hand of a process (`enum cbpf_start`).
+package struct EnrolledHold: OptionSet, Sendable, Hashable {
+    package let rawValue: UInt32
+
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// A seccomp filter has a listener, or there are more filters than are looked at.
+    package static let listener = EnrolledHold(rawValue: 1)
+    /// It has an io_uring.
+    package static let ring = EnrolledHold(rawValue: 2)
+    /// Somebody answers for pages of its memory (userfaultfd(2)).
+    package static let userfault = EnrolledHold(rawValue: 4)
+}
+
 /// A thread that an enrolment found.
 package struct EnrolledTask: Sendable, Equatable {
     package let thread: ProcessID
@@ -176,12 +190,14 @@ package struct EnrolledTask: Sendable, Equatable {
     package let tracerGroup: ProcessID?
     /// The enrolment it belongs to: an earlier one stays.
     package let enrolment: EnrolmentID
+    package var hold: EnrolledHold
 
     package init(
         thread: ProcessID, group: ProcessID, parentGroup: ProcessID, tracerGroup: ProcessID?,
-        enrolment: EnrolmentID
+        enrolment: EnrolmentID, hold: EnrolledHold = []
     ) {
         self.enrolment = enrolment
+        self.hold = hold
         self.thread = thread
         self.group = group
         self.parentGroup = parentGroup
@@ -253,6 +269,7 @@ package enum AgentSuccessor: UInt32, Sendable, CaseIterable {
 ///   that they start afterwards is marked by the kernel. It returns what it found, so that the
 ///   caller can refuse a process that is traced already. A process that is enrolled already keeps
 ///   its first enrolment.
+/// - What `enrol` returns also says what somebody else has in hand of the process already.
 /// - `forget` unmarks nobody: a mark ends with its thread. It frees the number when no thread has
 ///   it any more, and returns whether it did.
 /// - A policy is in force for the next attempt when `setPolicy` returns.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Enforcement
+package import EnforcementEvents
 
 /// How one sink of events stands.
 package struct SinkFacts: Sendable, Equatable {
@@ -37,6 +38,10 @@ package protocol EnforcementRecorder: ~Copyable {
     mutating func enrolled(_ id: EnrolmentID, _ peer: AgentPeer)
     /// - Parameter reason: one word of ours.
     mutating func refused(_ reason: String, _ peer: AgentPeer)
+    /// A process was enrolled although somebody had a hand in it before.
+    mutating func suspected(_ reason: String, _ peer: AgentPeer)
+    /// A vector is enforced in another way than when an agent was last here.
+    mutating func tierChanged(_ vector: VectorNumber, from: EventTier, to: EventTier)
     /// Another policy is in force; told once.
     mutating func policyChanged(generation: UInt32, mode: PolicySettings.Mode)
     mutating func failed(_ failure: EnforcementFailure)
@@ -45,4 +50,8 @@ package protocol EnforcementRecorder: ~Copyable {
     /// Called at least once a second.
     mutating func tick(protectedTasks: UInt32)
     var sinks: [SinkFacts] { get }
+    /// Checkpoints that could not be signed, each tried again later.
+    var unsignedCheckpoints: UInt64 { get }
+    /// The last line of the chain of events; nil before the first.
+    var lastLine: EventLink? { get }
 }

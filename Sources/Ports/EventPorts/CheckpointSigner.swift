@@ -14,17 +14,35 @@ package enum CheckpointFailure: Error, Sendable, Equatable {
     case unavailable(reason: String)
     /// The library or the engine refused to sign.
     case refused
+
+    /// For people.
+    package var text: String {
+        switch self {
+        case .keyUnreadable(let path, let number): "\(path): not readable (error \(number))"
+        case .keyExposed(let path): "\(path): must be the agent's own, and closed to others"
+        case .keyUnsuitable(let path): "\(path): no Ed25519 key"
+        case .unavailable(let reason): reason
+        case .refused: "the key's owner refused to sign"
+        }
+    }
+}
+
+/// What became of a request to sign.
+package enum CheckpointAnswer: Sendable, Equatable {
+    case signed(CheckpointKey, signature: [UInt8])
+    case failed(CheckpointFailure)
 }
 
 /// Signs the event log's checkpoints: with a key from a file, or in a vault's transit engine.
 ///
 /// Contract:
-/// - `sign` gives the 64 bytes of an Ed25519 signature (RFC 8032) over the message itself, made
-///   with the key that `key` names, or throws and has no effect.
-/// - It returns within the time its adapter was given. A failure never stops events: the lines go
-///   on unsigned, and the verifier shows how many.
-/// - `key` stays the same between two signatures unless the key was changed.
+/// - There is one request at a time: `request` is followed by `take` until an answer came.
+/// - An answer is the 64 bytes of an Ed25519 signature (RFC 8032) over the message itself, with the
+///   key that made it, or a failure. Every request is answered at some time.
+/// - Neither call waits, but for `take` as long as it was told to. A failure never stops events:
+///   the lines go on unsigned, and the verifier shows how many.
 package protocol CheckpointSigner: ~Copyable {
-    var key: CheckpointKey { get }
-    mutating func sign(_ message: [UInt8]) throws(CheckpointFailure) -> [UInt8]
+    mutating func request(_ message: [UInt8])
+    /// nil: the answer is not there yet.
+    mutating func take(within duration: Duration) -> CheckpointAnswer?
 }

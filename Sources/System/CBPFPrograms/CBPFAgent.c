@@ -25,13 +25,14 @@
 #error "the BPF programs are for another processor: run make -C bpf ARCH=x86 or ARCH=arm64"
 #endif
 
-#define MAPS_MAX 16
+#define MAPS_MAX 18
 static const char *const map_names[MAPS_MAX] = {
     "tasks", "enrolments", "pending", "policies", "settings", "counts",
     "sequences", "buckets", "events", "guard", "guarded_ids", "guarded_cgroups",
-    "scans", "streams", "scan_counts", "readers",
+    "scans", "streams", "scan_counts", "readers", "pending_memory", "wrapper_files",
 };
-#define ITERATOR "enrol"
+#define ITERATORS_MAX 2
+static const char *const iterator_names[ITERATORS_MAX] = {"enrol", "enrol_files"};
 #define LINK_PREFIX "link_"
 
 struct cbpf_agent {
@@ -41,7 +42,7 @@ struct cbpf_agent {
     struct btf *btf;
     char folder[128];
     int maps[MAPS_MAX];
-    int iterator;
+    int iterators[ITERATORS_MAX];
     struct bpf_program **programs;
     struct bpf_link **links;
     size_t count;
@@ -85,7 +86,6 @@ int cbpf_agent_open(struct cbpf_agent **agent) {
     }
     size_t index = 0;
     bpf_object__for_each_program(program, opened->object) opened->programs[index++] = program;
-    opened->iterator = -1;
     *agent = opened;
     return 0;
 }
@@ -112,8 +112,10 @@ int cbpf_agent_adopt(const char *folder, struct cbpf_agent **agent) {
         found->maps[index] = open_pin(folder, map_names[index]);
         if (found->maps[index] < 0) result = found->maps[index];
     }
-    found->iterator = open_pin(folder, ITERATOR);
-    if (found->iterator < 0) result = found->iterator;
+    for (size_t index = 0; index < ITERATORS_MAX; index++) {
+        found->iterators[index] = open_pin(folder, iterator_names[index]);
+        if (found->iterators[index] < 0) result = found->iterators[index];
+    }
     if (result < 0) {
         cbpf_agent_close(found);
         return result;
@@ -153,6 +155,12 @@ int cbpf_agent_reuse_maps(struct cbpf_agent *agent, const char *folder) {
     return reused;
 }
 
+static int iterator_of(const struct cbpf_agent *agent, size_t index) {
+    if (agent->object == NULL) return agent->iterators[index];
+    return bpf_program__fd(
+        bpf_object__find_program_by_name(agent->object, iterator_names[index]));
+}
+
 int cbpf_agent_pin(struct cbpf_agent *agent, const char *folder) {
     char path[256];
     for (size_t index = 0; index < MAPS_MAX; index++) {
@@ -171,10 +179,12 @@ int cbpf_agent_pin(struct cbpf_agent *agent, const char *folder) {
         result = bpf_link__pin(agent->links[index], path);
         if (result < 0) return result;
     }
-    struct bpf_program *program = bpf_object__find_program_by_name(agent->object, ITERATOR);
-    int result = path_of(path, sizeof path, folder, ITERATOR);
-    if (result < 0) return result;
-    return bpf_obj_pin(bpf_program__fd(program), path) < 0 ? -errno : 0;
+    for (size_t index = 0; index < ITERATORS_MAX; index++) {
+        int result = path_of(path, sizeof path, folder, iterator_names[index]);
+        if (result < 0) return result;
+        if (bpf_obj_pin(iterator_of(agent, index), path) < 0) return -errno;
+    }
+    return 0;
 }
 
 int64_t cbpf_pinned_links(
@@ -348,11 +358,7 @@ static int64_t read_records(int stream, void *target, size_t bytes) {
     return read(stream, &more, 1) > 0 ? -ENOSPC : (int64_t)filled;
 }
 
-int64_t cbpf_agent_enrol(
-    const struct cbpf_agent *agent, struct cbpf_task_facts *facts, size_t capacity) {
-    int program = agent->iterator;
-    if (agent->object != NULL)
-        program = bpf_program__fd(bpf_object__find_program_by_name(agent->object, ITERATOR));
+static int64_t run_iterator(int program, struct cbpf_task_facts *facts, size_t capacity) {
     int link = bpf_link_create(program, 0, BPF_TRACE_ITER, NULL);
     if (link < 0) return -errno;
     int stream = bpf_iter_create(link);
@@ -360,6 +366,16 @@ int64_t cbpf_agent_enrol(
     if (stream >= 0) close(stream);
     close(link);
     return result < 0 ? result : result / (int64_t)sizeof *facts;
+}
+
+int64_t cbpf_agent_enrol(
+    const struct cbpf_agent *agent, struct cbpf_task_facts *facts, size_t capacity) {
+    return run_iterator(iterator_of(agent, 0), facts, capacity);
+}
+
+int64_t cbpf_agent_enrol_files(
+    const struct cbpf_agent *agent, struct cbpf_task_facts *facts, size_t capacity) {
+    return run_iterator(iterator_of(agent, 1), facts, capacity);
 }
 
 static int copy_event(void *context, void *data, size_t bytes) {
@@ -400,7 +416,8 @@ void cbpf_agent_close(struct cbpf_agent *agent) {
         bpf_link__destroy(agent->links[index]);
     for (size_t index = 0; agent->object == NULL && index < MAPS_MAX; index++)
         if (agent->maps[index] > 0) close(agent->maps[index]);
-    if (agent->object == NULL && agent->iterator > 0) close(agent->iterator);
+    for (size_t index = 0; agent->object == NULL && index < ITERATORS_MAX; index++)
+        if (agent->iterators[index] > 0) close(agent->iterators[index]);
     bpf_object__close(agent->object);
     btf__free(agent->btf);
     free(agent->programs);

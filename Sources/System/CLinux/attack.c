@@ -223,6 +223,17 @@ int clinux_probe_io_uring(void) {
     return opened(syscall(SYS_io_uring_setup, 1, &parameters));
 }
 
+int clinux_open_userfaultfd(void) {
+    long descriptor = syscall(SYS_userfaultfd, O_CLOEXEC);
+    return descriptor < 0 ? -errno : (int)descriptor;
+}
+
+int clinux_open_io_uring(void) {
+    struct io_uring_params parameters = {0};
+    long descriptor = syscall(SYS_io_uring_setup, 1, &parameters);
+    return descriptor < 0 ? -errno : (int)descriptor;
+}
+
 // No segments: takes away the loaded image, of which there is none.
 int clinux_probe_kexec_load(void) {
     return syscall(SYS_kexec_load, 0, 0, NULL, 0) < 0 ? -errno : 0;

@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -156,4 +157,17 @@ int clinux_probe_core_limit(pid_t pid) {
 
 int clinux_probe_move_pages(pid_t pid) {
     return result(syscall(SYS_move_pages, pid, 0L, NULL, NULL, NULL, 0));
+}
+
+// A page that the victim, a fork of this process, has at the same place.
+static char probed_page[4096] __attribute__((aligned(4096)));
+
+int clinux_probe_page_out(pid_t pid) {
+    long handle = syscall(SYS_pidfd_open, pid, 0);
+    if (handle < 0) return -errno;
+    struct iovec range = {probed_page, sizeof probed_page};
+    // MADV_PAGEOUT of linux/mman.h, which libc's header need not have.
+    int answer = result(syscall(SYS_process_madvise, handle, &range, 1UL, 21, 0U));
+    close((int)handle);
+    return answer;
 }

@@ -28,7 +28,7 @@ uint64_t cbpf_agent_fingerprint(void);
 /// is the same. Before loading only. Returns how many, or -errno.
 int cbpf_agent_reuse_maps(struct cbpf_agent *agent, const char *folder);
 
-/// Pins every map, every attached link and the enrolment iterator in `folder`, which exists and is
+/// Pins every map, every attached link and the enrolment iterators in `folder`, which exists and is
 /// empty. Returns 0 or -errno.
 int cbpf_agent_pin(struct cbpf_agent *agent, const char *folder);
 
@@ -97,6 +97,12 @@ int cbpf_possible_processors(void);
 /// Runs the enrolment iterator: marks what `pending` names and writes one record for each such
 /// thread. Returns how many, or -errno; -ENOSPC when there are more than `capacity`.
 int64_t cbpf_agent_enrol(
+    const struct cbpf_agent *agent, struct cbpf_task_facts *facts, size_t capacity);
+
+/// Runs the iterator of open files, after `cbpf_agent_enrol` and before `pending` is emptied:
+/// writes one record for each file by which somebody has a hand in what is being enrolled. Returns
+/// how many, or -errno; -ENOSPC when there are more than `capacity`.
+int64_t cbpf_agent_enrol_files(
     const struct cbpf_agent *agent, struct cbpf_task_facts *facts, size_t capacity);
 
 /// Waits up to `milliseconds` for events and copies up to `capacity`. Returns how many or -errno.

@@ -19,6 +19,12 @@
 #define CBPF_READING_FUNCTIONS_MAX 12
 /// Number that the agent's own threads are enrolled under. What it starts is not.
 #define CBPF_AGENT_ENROLMENT 2
+/// Files that `wrapper_files` has room for.
+#define CBPF_WRAPPER_FILES_MAX 16
+/// Set in the number of an enrolment that began with an exec; the rest is the process's number.
+#define CBPF_EXEC_ENROLMENTS 0x80000000U
+/// Filters of a process that an enrolment looks at.
+#define CBPF_FILTERS_MAX 32
 /// Bytes of a name in an event, with its closing zero.
 #define CBPF_NAME_BYTES 16
 #define CBPF_OBJECT_BYTES 32
@@ -249,7 +255,25 @@ struct cbpf_event {
     char object[CBPF_OBJECT_BYTES];
 };
 
-/// What the enrolment iterator reports of a task.
+/// A file, whatever its path.
+struct cbpf_file_key {
+    unsigned long long inode;
+    unsigned int device;
+    unsigned int unused;
+};
+
+/// What somebody else may have in hand of a process before it is enrolled.
+enum cbpf_start {
+    /// A seccomp filter of it has a listener, or it has more filters than are looked at.
+    CBPF_START_LISTENER = 1,
+    /// It has an io_uring, open or not.
+    CBPF_START_RING = 2,
+    /// Somebody answers for pages of its memory by userfaultfd(2).
+    CBPF_START_USERFAULT = 4,
+};
+
+/// What the enrolment iterators report of a task. Of a file, `group` is the process that it
+/// concerns and `parent_group` who holds it.
 struct cbpf_task_facts {
     int thread;
     int group;
@@ -258,6 +282,8 @@ struct cbpf_task_facts {
     int tracer_group;
     unsigned int enrolment;
     unsigned int flags;
+    /// enum cbpf_start.
+    unsigned int state;
 };
 
 /// Why the scan denies: bits 24 to 31 of an event's `detail`. Below: form and, in the lowest 16

@@ -105,6 +105,10 @@ int clinux_probe_kexec_load(void);
 int clinux_probe_kexec_file_load(void);
 int clinux_probe_modules(void);
 
+/// userfaultfd(2) and io_uring_setup(2) of one entry, kept open. Descriptor or -errno.
+int clinux_open_userfaultfd(void);
+int clinux_open_io_uring(void);
+
 /// process_vm_writev(2) of one range. Bytes written or -errno.
 int64_t clinux_process_vm_writev(pid_t pid, uint64_t address, const void *source, size_t count);
 

@@ -41,5 +41,8 @@ int clinux_probe_module_file(void);
 /// prlimit(2): writes the target's own RLIMIT_CORE back. 0 or -errno.
 int clinux_probe_core_limit(pid_t pid);
 
+/// process_madvise(2), MADV_PAGEOUT of a page of a fork of this process. 0 or -errno.
+int clinux_probe_page_out(pid_t pid);
+
 /// move_pages(2) without pages. 0 or -errno.
 int clinux_probe_move_pages(pid_t pid);
