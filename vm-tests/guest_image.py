@@ -18,10 +18,13 @@ def entry(name, mode, content, inode):
     return head + content + b"\0" * (-len(content) % 4)
 
 
-def initramfs(programs, path, files=None):
-    """Writes `programs` (name in the guest: path here) and `files` (name: bytes). Its size."""
+def initramfs(programs, path, files=None, effort=1):
+    """Writes `programs` (name in the guest: path here) and `files` (name: bytes). Its size.
+
+    `effort` is gzip's level; 0 stores, which a guest reads with the fewest instructions.
+    """
     inode = 1
-    with gzip.GzipFile(path, "wb", compresslevel=1, mtime=0) as archive:
+    with gzip.GzipFile(path, "wb", compresslevel=effort, mtime=0) as archive:
         for name in DIRECTORIES:
             archive.write(entry(name, DIRECTORY_MODE, b"", inode))
             inode += 1

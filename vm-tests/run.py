@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 
+import cost_report
 import demo
 import enforcement_report
 import kernels
@@ -47,6 +48,7 @@ BOOTS = [
     # LSM programs load and attach there, and never run.
     {"name": "6.12-no-bpf-lsm", "series": "6.12", "suites": "enforcement,paths,agent,guard",
      "parameters": ["lsm=lockdown,yama"]},
+    *cost_report.COST_BOOTS,
 ]
 
 # What the demonstration boots when the host cannot show the attacks.
@@ -68,6 +70,7 @@ class BootRun:
         self.boot, self.kernel, self.options = boot, kernel, options
         self.cases, self.suites, self.attacks, self.verdicts = [], [], {}, []
         self.programs = {}
+        self.costs = {}
         self.facts = {}
         self.finished, self.retries, self.seconds = False, 0, 0.0
         self.failure = ""
@@ -106,8 +109,10 @@ class BootRun:
                  f"ct.suites={self.boot['suites']}"]
         hello = False
         with tempfile.TemporaryDirectory(prefix="cloudtaser-vm-") as folder:
-            machine = Machine(self.kernel["vmlinuz"], self.options.initramfs, words, folder,
-                              memory_mib=self.options.memory, seconds=self.options.timeout)
+            image = self.options.small if counts(self.boot) else self.options.initramfs
+            machine = Machine(self.kernel["vmlinuz"], image, words, folder,
+                              memory_mib=self.options.memory, seconds=self.options.timeout,
+                              more=self.boot.get("machine", ()))
             checks = MachineChecks(machine, seed, self.add,
                                    "init_on_free=1" in self.boot["parameters"])
             try:
@@ -137,6 +142,9 @@ class BootRun:
             self.verdicts.append(message)
         elif kind == "program":
             self.programs[message["section"]] = (message["verified"], message["bytes"])
+        elif kind == "cost":
+            self.costs[message["call"], message["state"]] = (
+                message["instructions"], message["calls"])
         elif kind == "profile":
             self.facts = message["facts"]
         elif kind == "suite":
@@ -148,6 +156,11 @@ class BootRun:
             machine.answer()
         elif kind == "finished":
             self.finished = True
+
+
+def counts(boot):
+    """Whether it is a guest that counts instructions."""
+    return "machine" in boot
 
 
 def git(*words):
@@ -212,6 +225,7 @@ def boot_note(run):
 def write_profiles(runs, folder):
     """One file per series. The content follows from the kernel alone, so a diff shows drift."""
     os.makedirs(folder, exist_ok=True)
+    runs = [run for run in runs if not counts(run.boot)]
     for series in dict.fromkeys(run.boot["series"] for run in runs):
         members = [run for run in runs if run.boot["series"] == series and run.facts]
         if not members:
@@ -244,6 +258,11 @@ def arguments():
                         default=os.path.join(ROOT, "bpf", "verifier-baseline.csv"))
     parser.add_argument("--page", default=os.path.join(ROOT, "docs", "reference",
                                                        "enforcement-matrix.md"))
+    parser.add_argument("--costs", metavar="ROWS.json",
+                        help="boot only the guests that count instructions, and write what they "
+                        "counted")
+    parser.add_argument("--write-cost-baseline", action="store_true",
+                        help="boot only those, and write bpf/cost-baseline.csv and its page")
     parser.add_argument("--demo", metavar="EXPECTED",
                         help="attack the demonstration's pair in one guest, print its table and "
                         "compare it with this file")
@@ -254,30 +273,51 @@ def arguments():
     parser.add_argument("--timeout", type=int, default=300, help="seconds for one boot")
     parser.add_argument("--console", action="store_true", help="print the guests' consoles")
     parser.add_argument("--console-lines", type=int, default=40)
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.only_costs = bool(options.costs or options.write_cost_baseline)
+    options.whole = not (options.only or options.suites or options.only_costs)
+    return options
+
+
+def chosen_boots(options):
+    if options.demo:
+        return [dict(DEMO_BOOT)]
+    boots = [dict(boot) for boot in BOOTS if not options.only or boot["name"] in options.only]
+    if options.only_costs:
+        boots = [boot for boot in boots if counts(boot)]
+    elif options.suites:
+        # Guests that count have their one suite.
+        boots = [boot for boot in boots if options.only or not counts(boot)]
+        for boot in boots:
+            boot["suites"] = options.suites
+    return boots
+
+
+def guest_programs(options):
+    """What goes into the guests (name there: path here); all of it has to be built."""
+    programs = {"init": options.guest_init}
+    if not options.only_costs:
+        programs |= {"bin/attack": options.attack, "bin/cloudtaser-wrapper": options.wrapper,
+                     "bin/cloudtaser-agent": options.agent,
+                     "bin/demo-application": options.application}
+    missing = [path for path in programs.values() if not os.path.exists(path)]
+    if missing:
+        sys.exit(f"run.py: not built: {', '.join(missing)} (make vm-test builds them)")
+    return programs
 
 
 def main():
     options = arguments()
-    boots = [dict(boot) for boot in BOOTS if not options.only or boot["name"] in options.only]
-    if options.demo:
-        boots = [dict(DEMO_BOOT)]
-    if options.suites:
-        for boot in boots:
-            boot["suites"] = options.suites
-    programs = {"init": options.guest_init, "bin/attack": options.attack,
-                "bin/cloudtaser-wrapper": options.wrapper,
-                "bin/cloudtaser-agent": options.agent,
-                "bin/demo-application": options.application}
-    missing = [path for path in programs.values() if not os.path.exists(path)]
-    if missing:
-        sys.exit(f"run.py: not built: {', '.join(missing)} (make vm-test builds them)")
+    boots = chosen_boots(options)
+    programs = guest_programs(options)
     pins = {pin["series"]: pin for pin in kernels.pins()}
     found = {series: kernels.fetch(pins[series], say, options.kernels)
              for series in dict.fromkeys(boot["series"] for boot in boots)}
     with tempfile.TemporaryDirectory(prefix="cloudtaser-vm-") as folder:
         options.initramfs = os.path.join(folder, "initramfs.gz")
         size = initramfs(programs, options.initramfs)
+        options.small = os.path.join(folder, "initramfs-init.gz")
+        initramfs({"init": options.guest_init}, options.small, effort=0)
         say(f"initramfs: {size >> 10} KiB; {len(boots)} boots, {options.jobs} at a time, "
             "software emulation")
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
@@ -287,20 +327,20 @@ def main():
     if options.demo:
         return demonstration(runs[0], options.demo)
     records = write_evidence(runs, options.evidence)
-    if not options.only and not options.suites:
+    if options.whole:
         write_profiles(runs, options.profiles)
     agree = options.matrix is None or comparison(runs, options)
     told = enforcement(runs, options)
-    return summary(runs, found, records, options) or (0 if agree and told else 1)
+    cheap = cost_report.conclude(runs, options, not (options.only or options.suites))
+    return summary(runs, found, records, options) or (0 if agree and told and cheap else 1)
 
 
 def enforcement(runs, options):
     """Compares what the agent's programs cost and told with the committed files; writes both."""
-    whole = not options.only and not options.suites
-    wrong = enforcement_report.check_baseline(runs, options.baseline, whole)
+    wrong = enforcement_report.check_baseline(runs, options.baseline, options.whole)
     for line in wrong:
         print(f"GREW {line}")
-    if whole and not enforcement_report.check_page(runs, options.page):
+    if options.whole and not enforcement_report.check_page(runs, options.page):
         print(f"CHANGED {options.page}: look at the difference and commit it")
         return False
     return not wrong
@@ -321,7 +361,7 @@ def comparison(runs, options):
     # Both forms of program are compared with the same cells.
     compared = set(compared)
     minimum = matrix_comparison.committed_minimum(options.measured)
-    whole = not options.only and not options.suites
+    whole = options.whole
     print(f"{len(compared)} cells compared with the simulated kernel, {len(wrong)} disagree"
           + (f"; at least {minimum} have to be compared" if whole else ""))
     if wrong or whole and len(compared) < minimum:
@@ -374,5 +414,5 @@ def summary(runs, found, records, options):
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except kernels.KernelError as error:
+    except (kernels.KernelError, cost_report.CostError) as error:
         sys.exit(f"run.py: {error}")

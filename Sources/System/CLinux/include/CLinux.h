@@ -10,3 +10,4 @@
 #include "CLinuxLocal.h"
 #include "CLinuxProbe.h"
 #include "CLinuxReach.h"
+#include "CLinuxCount.h"
