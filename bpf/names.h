@@ -31,11 +31,9 @@ static __always_inline bool is_name(const struct name *a, const struct name *b)
     return a->words[0] == b->words[0] && a->words[1] == b->words[1];
 }
 
-// The thread that a file or folder under /proc belongs to, or 0.
-static __always_inline struct task_struct *owner_of(struct inode *inode)
+// The thread that a file or folder of a proc file system belongs to, or 0.
+static __always_inline struct task_struct *owner_of_proc(struct inode *inode)
 {
-    if (BPF_CORE_READ(inode, i_sb, s_magic) != PROC_SUPER_MAGIC)
-        return 0;
     struct proc_inode *proc =
         (void *)inode - bpf_core_field_offset(struct proc_inode, vfs_inode);
     struct pid *pid = BPF_CORE_READ(proc, pid);

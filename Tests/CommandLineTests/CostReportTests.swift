@@ -129,9 +129,9 @@ struct CostReportTests {
                 text == """
                     \(Self.columns)
                     5.10,lsm,openat,10000,200,1.0200,200,777
-                    6.12,lsm,openat,10000,400,1.0400,400,500
-                    6.12,lsm,read-1,600,0,1.0000,0,20
-                    6.12,lsm,read-4096,10000,0,1.0000,0,100
+                    6.12,lsm,openat,10000,400,1.0400,400,520
+                    6.12,lsm,read-1,600,0,1.0000,0,26
+                    6.12,lsm,read-4096,10000,0,1.0000,0,120
 
                     """)
         }
@@ -156,9 +156,9 @@ struct CostReportTests {
         let rows = [Row(), Row(kernel: "7.2", form: "fmod_ret", call: "execve", added: 123)]
         let run = try run("page", baseline: rows, measured: []) { folder in
             let text = try String(contentsOf: folder.appending(path: "costs.md"), encoding: .utf8)
-            #expect(text.contains("| openat | 10000 + 200 (1.0200) |"))
-            #expect(text.contains("| execve | 10000 + 123 (1.0123) |"))
-            #expect(text.contains("| execve | + 123 |"))
+            #expect(text.contains("| openat | 10000 +200 (1.0200) |"))
+            #expect(text.contains("| execve | 10000 +123 (1.0123) |"))
+            #expect(text.contains("| execve | +123 |"))
         }
         #expect(run.status == 0, "\(run.errors)")
     }

@@ -66,8 +66,8 @@ struct CostSuite {
         return works
     }
 
-    /// Measures in processes of their own and sends the fewest instructions of each call. Nil unless
-    /// every call succeeded.
+    /// Measures in processes of their own and sends the fewest instructions of each call. Nil
+    /// unless every call succeeded.
     private func measure(
         _ tier: EnforcementTier, _ state: State,
         prepare: (ChildProcess) -> Bool = { _ in true }
