@@ -70,22 +70,27 @@ let core: [Target] = [
     library("HTTPFormat", in: "Sources/Core", ["SecretMemory"]),
     library("JSONFormat", in: "Sources/Core", ["SecretMemory"]),
     library("Delivery", in: "Sources/Core", ["SecretMemory"]),
-    library("WrapperConfiguration", in: "Sources/Core", ["Delivery", "SecretMemory"]),
+    library(
+        "WrapperConfiguration", in: "Sources/Core",
+        ["Delivery", "Destinations", "SecretMemory"]),
     library("Compliance", in: "Sources/Core"),
     library("AttackCatalogue", in: "Sources/Core"),
     library("Enforcement", in: "Sources/Core"),
-    library("AgentProtocol", in: "Sources/Core"),
+    library("Destinations", in: "Sources/Core"),
+    library("AgentProtocol", in: "Sources/Core", ["Destinations"]),
+    library("LeakIndex", in: "Sources/Core", ["Delivery", "SecretMemory"]),
     library(
         "EnforcementEvents", in: "Sources/Core", ["Enforcement", "JSONFormat", "SecretMemory"]),
 ]
 
 let ports: [Target] = [
     .target(
-        name: "Ports", dependencies: ["Delivery", "SecretMemory"],
+        name: "Ports", dependencies: ["Delivery", "Destinations", "SecretMemory"],
         path: "Sources/Ports", exclude: ["AgentPorts", "EventPorts"], swiftSettings: strict),
     // Modules of their own: whatever the wrapper's ports import is linked into the wrapper.
     library(
-        "AgentPorts", in: "Sources/Ports", ["Ports", "Enforcement", "EnforcementEvents"]),
+        "AgentPorts", in: "Sources/Ports",
+        ["Ports", "Enforcement", "EnforcementEvents", "AgentProtocol"]),
     library("EventPorts", in: "Sources/Ports", ["EnforcementEvents"]),
 ]
 
@@ -112,18 +117,22 @@ let adapters: [Target] = [
     library(
         "LinuxProcessHost", in: "Sources/Adapters",
         [
-            "Ports", "Delivery", "SecretMemory", "CLinux", "CSeccomp",
+            "Ports", "Delivery", "LeakIndex", "SecretMemory", "CLinux", "CSeccomp",
             "CCapability",
         ]),
     library(
         "LibbpfKernel", in: "Sources/Adapters",
-        ["Ports", "AgentPorts", "Enforcement", "EnforcementEvents", "CBPFPrograms"]),
+        [
+            "Ports", "AgentPorts", "AgentProtocol", "Destinations", "Enforcement",
+            "EnforcementEvents", "CBPFPrograms",
+        ]),
     library("AgentClient", in: "Sources/Adapters", ["Ports", "AgentProtocol", "CLinux"]),
     library(
         "AgentSelfTest", in: "Sources/Adapters",
-        ["Ports", "AgentPorts", "Enforcement", "CLinux"]),
+        ["Ports", "AgentPorts", "AgentProtocol", "Enforcement", "LeakIndex", "CLinux"]),
     library("AgentPrivileges", in: "Sources/Adapters", ["CCapability"]),
-    library("AgentSockets", in: "Sources/Adapters", ["Ports", "AgentPorts", "CLinux"]),
+    library(
+        "AgentSockets", in: "Sources/Adapters", ["Ports", "AgentPorts", "AgentProtocol", "CLinux"]),
     library(
         "EventIntegrity", in: "Sources/Adapters", ["EventPorts", "EnforcementEvents", "COpenSSL"]),
     library(
@@ -161,7 +170,7 @@ let simulation: [Target] = [
     .target(
         name: "Simulation",
         dependencies: [
-            "Ports", "Delivery", "JSONFormat", "SecretMemory", "WrapperConfiguration",
+            "Ports", "Delivery", "JSONFormat", "LeakIndex", "SecretMemory", "WrapperConfiguration",
         ],
         path: "Simulation/World", swiftSettings: strict),
     .target(
@@ -171,7 +180,8 @@ let simulation: [Target] = [
     .target(
         name: "SimulationScenarios",
         dependencies: [
-            "SimulationEngine", "Simulation", "Wrapper", "Ports", "Delivery", "SecretMemory",
+            "SimulationEngine", "Simulation", "Wrapper", "Ports", "Delivery", "LeakIndex",
+            "SecretMemory",
             "WrapperConfiguration",
         ],
         path: "Simulation/Scenarios", swiftSettings: strict),
@@ -189,8 +199,8 @@ let virtualMachine: [Target] = [
         "guest-init", in: "vm-tests",
         [
             "AttackPrograms", "VaultListener", "LoopbackPKI", "Simulation", "SecretMemory",
-            "AgentPorts", "AgentProtocol", "LibbpfKernel", "Enforcement", "EnforcementEvents",
-            "Ports", "CLinux", "CBPFPrograms",
+            "LeakIndex", "Destinations", "AgentPorts", "AgentProtocol", "AgentSelfTest",
+            "LibbpfKernel", "Enforcement", "EnforcementEvents", "Ports", "CLinux", "CBPFPrograms",
         ]),
 ]
 
@@ -245,11 +255,11 @@ let testTargets: [Target] = [
     tests("HTTPFormatTests", ["HTTPFormat", "SecretMemory", "TestKit"]),
     tests("JSONFormatTests", ["JSONFormat", "SecretMemory", "TestKit"]),
     tests("DeliveryTests", ["Delivery", "SecretMemory"]),
-    tests("WrapperConfigurationTests", ["WrapperConfiguration", "Delivery"]),
+    tests("WrapperConfigurationTests", ["WrapperConfiguration", "Delivery", "Destinations"]),
     tests("ComplianceTests", ["Compliance", "TestKit"]),
     tests(
         "WrapperTests",
-        ["Wrapper", "Ports", "SecretMemory", "WrapperConfiguration"]),
+        ["Wrapper", "Delivery", "Ports", "SecretMemory", "WrapperConfiguration"]),
     tests(
         "VaultSecretStoreTests",
         [
@@ -299,7 +309,8 @@ let testTargets: [Target] = [
     tests(
         "EndToEndTests",
         [
-            "VaultListener", "TestKit", "WrapperConfiguration", "cloudtaser-wrapper",
+            "AgentProtocol", "Destinations", "VaultListener", "TestKit", "WrapperConfiguration",
+            "cloudtaser-wrapper",
             "delivery-victim", "Delivery", "CLinux",
         ]),
     tests(
@@ -321,21 +332,25 @@ let testTargets: [Target] = [
             "LinuxSystem", "Ports", "TestKit",
         ]),
     tests("EnforcementTests", ["Enforcement", "TestKit"]),
-    tests("AgentProtocolTests", ["AgentProtocol"]),
-    tests("AgentClientTests", ["AgentClient", "AgentProtocol", "Ports"]),
+    tests("DestinationsTests", ["Destinations"]),
+    tests("AgentProtocolTests", ["AgentProtocol", "Destinations", "LeakIndex"]),
+    tests("LeakIndexTests", ["Delivery", "LeakIndex", "SecretMemory"]),
+    tests("AgentClientTests", ["AgentClient", "AgentProtocol", "Destinations", "Ports"]),
     tests(
         "AgentTests",
         [
             "Agent", "AgentPorts", "AgentProtocol", "Enforcement", "EnforcementEvents", "Ports",
         ]),
-    tests("AgentSocketsTests", ["AgentSockets", "AgentPorts", "Ports", "TestKit"]),
+    tests(
+        "AgentSocketsTests",
+        ["AgentSockets", "AgentPorts", "AgentProtocol", "Destinations", "Ports", "TestKit"]),
     tests("AgentSelfTestTests", ["agent-probe", "TestKit"]),
     tests("AgentPrivilegesTests", ["AgentPrivileges", "agent-probe", "TestKit"]),
     tests(
         "LibbpfKernelTests",
         [
-            "LibbpfKernel", "CBPFPrograms", "AgentPorts", "Enforcement", "EnforcementEvents",
-            "Ports",
+            "LibbpfKernel", "CBPFPrograms", "AgentPorts", "AgentProtocol", "Destinations",
+            "Enforcement", "EnforcementEvents", "LeakIndex", "Ports",
         ]),
     tests("AgentProgramTests", ["cloudtaser-agent", "TestKit"]),
 ]

@@ -26,6 +26,14 @@
 
 #include "enrolment.h"
 
+#include "calls.h"
+
+#include "signal.h"
+
+#include "scan.h"
+
+#include "leaks.h"
+
 // The kernel offers the LSM helpers only to programs under a GPL-compatible licence.
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -73,6 +81,21 @@ HOOK(sb_mount,
      (source, place, flags))
 HOOK(move_mount, (struct path *from, struct path *to), (from))
 
+HOOK(file_permission, (struct file *file, int mask), (file, mask))
+
+// Sleeps for pages that are not in memory; where it may not, they are no reason to let bytes go.
+SEC("lsm.s/socket_sendmsg")
+int BPF_PROG(lsm_socket_sendmsg, struct socket *socket, struct msghdr *message, int size,
+             int earlier)
+{
+    return earlier != 0 ? earlier : on_socket_sendmsg(socket, message, CBPF_TIER_LSM, true);
+}
+SEC("fmod_ret/security_socket_sendmsg")
+int BPF_PROG(modify_socket_sendmsg, struct socket *socket, struct msghdr *message)
+{
+    return on_socket_sendmsg(socket, message, CBPF_TIER_MODIFY_RETURN, false);
+}
+
 SEC("lsm/inode_init_security_anon")
 int BPF_PROG(lsm_inode_init_security_anon, struct inode *inode, struct qstr *name,
              const struct inode *context_inode, int earlier)
@@ -119,3 +142,28 @@ int modify_bpf(unsigned long long *ctx)
 {
     return on_bpf((int)ctx[0], (const void *)ctx[1], CBPF_TIER_MODIFY_RETURN);
 }
+
+// For `make bench` and the tests of the scan: what bpf(BPF_PROG_TEST_RUN) gives it is looked
+// through as if the caller wrote it. Attached nowhere.
+struct scan_request {
+    __u64 buffer;
+    __u64 bytes;
+    __u32 enrolment;
+    __u32 outcome;
+};
+
+SEC("syscall")
+int scan_buffer(struct scan_request *request)
+{
+    __u32 id = request->enrolment;
+    struct cbpf_scan *scan = bpf_map_lookup_elem(&scans, &id);
+    struct stream_key key = {.inode = request->buffer, .enrolment = id};
+    if (!scan)
+        return -EPERM;
+    request->outcome = look_at_buffer(scan, &key, request->buffer, request->bytes);
+    return 0;
+}
+
+OWN_CALL(vmsplice, 93, CALL_VMSPLICE)
+OWN_CALL(tee, 94, CALL_TEE)
+OWN_CALL(splice, 95, CALL_SPLICE)

@@ -192,17 +192,24 @@ static __always_inline bool is_of(const struct cbpf_task_mark *mark, bool attach
     return own->enrolment == mark->enrolment && (!attach || own->flags & CBPF_TASK_WRAPPER);
 }
 
-static __always_inline int judge_target(
+static __always_inline struct attempt attempt_on(
     struct task_struct *target, const struct cbpf_task_mark *mark, __u16 vector, __u8 hook,
     __u8 tier, __u64 detail, const char *object)
 {
     bool is_agents = mark->flags & CBPF_TASK_AGENT;
-    struct attempt attempt = {
+    return (struct attempt){
         .target = target, .object = object, .detail = detail,
         .policy = is_agents ? MACHINE_POLICY : policy_of(mark->enrolment),
         .enrolment = mark->enrolment,
         // Whatever was tried, on the agent it is an attack on the agent.
         .vector = is_agents && vector < 121 ? 125 : vector, .hook = hook, .tier = tier};
+}
+
+static __always_inline int judge_target(
+    struct task_struct *target, const struct cbpf_task_mark *mark, __u16 vector, __u8 hook,
+    __u8 tier, __u64 detail, const char *object)
+{
+    struct attempt attempt = attempt_on(target, mark, vector, hook, tier, detail, object);
     return judge(&attempt);
 }
 

@@ -155,6 +155,15 @@ static __always_inline int on_kernel_load_data(__u32 id, __u8 tier)
     return 0;
 }
 
+static __always_inline __u16 vector_of_kernel_file(const struct name *name)
+{
+    if (IS(name, "core_pattern") || IS(name, "core_uses_pid") || IS(name, "suid_dumpable"))
+        return 54;
+    if (IS(name, "sysrq-trigger"))
+        return 70;
+    return IS(name, "ftrace_enabled") ? 79 : 0;
+}
+
 // Files of /proc that belong to the machine and open a way to a secret when written.
 static __always_inline int on_kernel_file(struct file *file, __u8 tier)
 {
@@ -163,13 +172,7 @@ static __always_inline int on_kernel_file(struct file *file, __u8 tier)
     struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
     struct name name;
     read_name(&name, dentry);
-    __u16 vector = 0;
-    if (IS(&name, "core_pattern") || IS(&name, "core_uses_pid") || IS(&name, "suid_dumpable"))
-        vector = 54;
-    else if (IS(&name, "sysrq-trigger"))
-        vector = 70;
-    else if (IS(&name, "ftrace_enabled"))
-        vector = 79;
+    __u16 vector = vector_of_kernel_file(&name);
     if (vector == 0)
         return 0;
     return judge_machine(vector, CBPF_HOOK_FILE_OPEN, tier, FMODE_WRITE, name.text);

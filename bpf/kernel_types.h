@@ -22,10 +22,12 @@ typedef _Bool bool;
 #define BPF_MAP_TYPE_HASH 1
 #define BPF_MAP_TYPE_ARRAY 2
 #define BPF_MAP_TYPE_PERCPU_ARRAY 6
+#define BPF_MAP_TYPE_LRU_HASH 9
 #define BPF_MAP_TYPE_LRU_PERCPU_HASH 10
 #define BPF_MAP_TYPE_RINGBUF 27
 #define BPF_ANY 0
 #define BPF_NOEXIST 1
+#define BPF_F_NO_PREALLOC 1
 
 // Commands of bpf(2) and program types that can read memory (include/uapi/linux/bpf.h), an ABI.
 enum bpf_command {
@@ -42,20 +44,21 @@ enum bpf_command {
 #define SECRETMEM_MAGIC 0x5345434d
 #define BPF_FS_MAGIC 0xcafe4a11
 #define CGROUP2_SUPER_MAGIC 0x63677270
+#define TRACEFS_MAGIC 0x74726163
+#define PID_FS_MAGIC 0x50494446
 #define MOUNT_MOVE 8192
 // A tracer watched the exec (include/linux/security.h).
 #define UNSAFE_PTRACE 2
 #define FMODE_READ 1
 #define FMODE_WRITE 2
 #define CLONE_THREAD 0x00010000
-// How the thread entered the kernel (arch/x86/include/asm/thread_info.h).
-#define TS_COMPAT 2
 #define SIGNAL_KILL 9
 
 // enum bpf_func_id, for asking whether a helper exists.
 enum bpf_func_id {
     BPF_FUNC_unspec = 0,
     BPF_FUNC_task_pt_regs = 175,
+    BPF_FUNC_loop = 181,
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -70,8 +73,34 @@ struct list_head {
     struct list_head *next, *prev;
 };
 
+struct xarray {
+    void *xa_head;
+};
+
+// A node of the tree that finds a process by its number (include/linux/xarray.h).
+struct xa_node {
+    unsigned char shift;
+    void *slots[64];
+};
+
+struct idr {
+    struct xarray idr_rt;
+    unsigned int idr_base;
+};
+
+struct pid_namespace {
+    struct idr idr;
+};
+
+struct upid {
+    int nr;
+    struct pid_namespace *ns;
+};
+
 struct pid {
+    unsigned int level;
     struct hlist_head tasks[4];
+    struct upid numbers[1];
 };
 
 struct super_block {
@@ -82,6 +111,9 @@ struct super_block {
 struct inode {
     struct super_block *i_sb;
     unsigned long i_ino;
+    unsigned short i_mode;
+    __u32 i_rdev;
+    void *i_private;
 };
 
 struct proc_inode {
@@ -130,6 +162,7 @@ struct file {
     struct inode *f_inode;
     struct path f_path;
     unsigned int f_mode;
+    void *private_data;
 };
 
 struct fdtable {
@@ -159,7 +192,9 @@ struct cred {
     struct kernel_capabilities cap_effective;
 };
 
+// `status` is x86's, `flags` everybody's.
 struct thread_info {
+    unsigned long flags;
     __u32 status;
 };
 
@@ -175,16 +210,12 @@ struct task_struct {
     struct task_struct *parent;
     struct list_head children;
     struct task_struct *group_leader;
+    struct pid *thread_pid;
     struct hlist_node pid_links[4];
     __u64 start_boottime;
     struct cred *cred;
     char comm[16];
     struct files_struct *files;
-};
-
-struct pt_regs {
-    unsigned long si;
-    unsigned long orig_ax;
 };
 
 struct pmu {
@@ -204,6 +235,56 @@ struct perf_event {
     struct perf_event_attr attr;
     struct hw_perf_event hw;
     struct pmu *pmu;
+};
+
+struct in6_addr;
+struct sock_common {
+    unsigned short skc_family;
+    __be16 skc_dport;
+    __be32 skc_daddr;
+    struct {
+    } skc_v6_daddr;
+};
+struct sock {
+    struct sock_common __sk_common;
+};
+struct socket {
+    short type;
+    struct file *file;
+    struct sock *sk;
+};
+
+struct iovec {
+    void *iov_base;
+    unsigned long iov_len;
+};
+struct bio_vec {
+    struct page *bv_page;
+    unsigned int bv_len;
+    unsigned int bv_offset;
+};
+struct iov_iter {
+    __u8 iter_type;
+    unsigned long iov_offset;
+    unsigned long count;
+    const struct iovec *iov;
+    const struct iovec *kvec;
+    const struct bio_vec *bvec;
+    void *ubuf;
+    unsigned long nr_segs;
+};
+// Since Linux 6.4.
+struct iov_iter___renamed {
+    const struct iovec *__iov;
+};
+struct msghdr {
+    void *msg_name;
+    int msg_namelen;
+    unsigned int msg_flags;
+    struct iov_iter msg_iter;
+};
+struct page {
+    unsigned long flags;
 };
 
 struct rlimit;
@@ -251,4 +332,11 @@ enum kernel_load_data_id {
     LOADING_MODULE,
     LOADING_KEXEC_IMAGE,
     LOADING_KEXEC_INITRAMFS,
+};
+enum iter_type {
+    ITER_NONE_OF_THESE = 100,
+    ITER_UBUF,
+    ITER_IOVEC,
+    ITER_KVEC,
+    ITER_BVEC,
 };

@@ -101,3 +101,36 @@ struct {
     __type(key, __u64);
     __type(value, __u32);
 } guarded_cgroups SEC(".maps");
+
+// Key: enrolment. Made when somebody asks for it: a bitmap for every enrolment would be 32 MB.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, CBPF_ENROLMENTS_MAX);
+    __type(key, __u32);
+    __type(value, struct cbpf_scan);
+} scans SEC(".maps");
+
+struct stream_key {
+    __u64 inode;
+    __u64 enrolment;
+};
+
+// The last bytes that left through an open file: they are known to whoever reads there already.
+struct stream {
+    __u64 words[2];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, CBPF_SCAN_STREAMS_MAX);
+    __type(key, struct stream_key);
+    __type(value, struct stream);
+} streams SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct cbpf_scan_counts);
+} scan_counts SEC(".maps");

@@ -31,18 +31,21 @@ static __always_inline bool is_name(const struct name *a, const struct name *b)
     return a->words[0] == b->words[0] && a->words[1] == b->words[1];
 }
 
+static __always_inline struct task_struct *task_of(struct pid *pid)
+{
+    struct hlist_node *first = BPF_CORE_READ(pid, tasks[0].first);
+    if (!first)
+        return 0;
+    return (void *)first - bpf_core_field_offset(struct task_struct, pid_links);
+}
+
 // The thread that a file or folder of a proc file system belongs to, or 0.
 static __always_inline struct task_struct *owner_of_proc(struct inode *inode)
 {
     struct proc_inode *proc =
         (void *)inode - bpf_core_field_offset(struct proc_inode, vfs_inode);
     struct pid *pid = BPF_CORE_READ(proc, pid);
-    if (!pid)
-        return 0;
-    struct hlist_node *first = BPF_CORE_READ(pid, tasks[0].first);
-    if (!first)
-        return 0;
-    return (void *)first - bpf_core_field_offset(struct task_struct, pid_links);
+    return pid ? task_of(pid) : 0;
 }
 
 static __always_inline bool is_own_group(struct task_struct *task)

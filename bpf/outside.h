@@ -7,15 +7,22 @@
 #define PTRACE_MODE_NOAUDIT 4
 #define RESOURCE_CORE 4
 
-// Whether the descriptor that pidfd_getfd(2) asks for is a memfd_secret file.
-static __always_inline bool is_secret_descriptor(struct task_struct *task, __u64 number)
+// The file that a thread has under a number, or 0.
+static __always_inline struct file *file_of(struct task_struct *task, __u64 number)
 {
     struct fdtable *table = BPF_CORE_READ(task, files, fdt);
     if (number >= BPF_CORE_READ(table, max_fds))
-        return false;
+        return 0;
     struct file **slots = BPF_CORE_READ(table, fd);
     struct file *file = 0;
     bpf_probe_read_kernel(&file, sizeof file, slots + number);
+    return file;
+}
+
+// Whether the descriptor that pidfd_getfd(2) asks for is a memfd_secret file.
+static __always_inline bool is_secret_descriptor(struct task_struct *task, __u64 number)
+{
+    struct file *file = file_of(task, number);
     return file && BPF_CORE_READ(file, f_inode, i_sb, s_magic) == SECRETMEM_MAGIC;
 }
 

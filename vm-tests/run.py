@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 
+import containment_report
 import cost_report
 import demo
 import enforcement_report
@@ -29,7 +30,7 @@ from machine_checks import MachineChecks
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Swap comes last, because the machine swaps afterwards.
 ALL_SUITES = ("hibernation,images,memory,core,wrapper,vectors,budget,enforcement,paths,agent,guard,"
-              "neighbours,swap")
+              "calls,signal,neighbours,swap")
 
 # Each boot: kernel series, what is added to the kernel command line and why, suites to run.
 BOOTS = [
@@ -46,7 +47,7 @@ BOOTS = [
     {"name": "6.12-init-on-free", "series": "6.12", "suites": "images,copies,vectors",
      "parameters": ["init_on_free=1"]},
     # LSM programs load and attach there, and never run.
-    {"name": "6.12-no-bpf-lsm", "series": "6.12", "suites": "enforcement,paths,agent,guard",
+    {"name": "6.12-no-bpf-lsm", "series": "6.12", "suites": "enforcement,paths,agent,guard,calls,signal",
      "parameters": ["lsm=lockdown,yama"]},
     *cost_report.COST_BOOTS,
 ]
@@ -71,6 +72,7 @@ class BootRun:
         self.cases, self.suites, self.attacks, self.verdicts = [], [], {}, []
         self.programs = {}
         self.costs = {}
+        self.errands, self.contained = [], {}
         self.facts = {}
         self.finished, self.retries, self.seconds = False, 0, 0.0
         self.failure = ""
@@ -79,7 +81,7 @@ class BootRun:
         begin = time.monotonic()
         for attempt in (0, 1):
             self.cases, self.suites, self.facts, self.finished = [], [], {}, False
-            self.verdicts = []
+            self.verdicts, self.errands, self.contained = [], [], {}
             said_hello = self.once()
             if said_hello or attempt == 1:
                 break
@@ -140,6 +142,10 @@ class BootRun:
             self.attacks[message["vector"]] = (message["classic"], message["cloudtaser"])
         elif kind == "verdict":
             self.verdicts.append(message)
+        elif kind == "containment":
+            self.errands.append(message)
+        elif kind == "contained":
+            self.contained[message["vector"]] = message["result"]
         elif kind == "program":
             self.programs[message["section"]] = (message["verified"], message["bytes"])
         elif kind == "cost":
@@ -212,7 +218,8 @@ def backs_catalogue(run, identifier):
     leak, which holds the fallback to its name and backs no claim about secret memory.
     """
     return (run.facts.get("memfdSecret") == "available"
-            or identifier in ("VM-MEM-12", "LIM-ENV-01", "LIM-ROOT-01")
+            or identifier in ("VM-MEM-12", "LIM-ENV-01", "LIM-ROOT-01",
+                               "LIM-SIGNAL-01")
             # What the agent denies does not depend on the kind of memory.
             or identifier.startswith("VM-EBPF-"))
 
@@ -263,6 +270,8 @@ def arguments():
                         "counted")
     parser.add_argument("--write-cost-baseline", action="store_true",
                         help="boot only those, and write bpf/cost-baseline.csv and its page")
+    parser.add_argument("--signal-page", default=os.path.join(ROOT, "docs", "reference",
+                                                              "signal-tier.md"))
     parser.add_argument("--demo", metavar="EXPECTED",
                         help="attack the demonstration's pair in one guest, print its table and "
                         "compare it with this file")
@@ -340,10 +349,12 @@ def enforcement(runs, options):
     wrong = enforcement_report.check_baseline(runs, options.baseline, options.whole)
     for line in wrong:
         print(f"GREW {line}")
-    if options.whole and not enforcement_report.check_page(runs, options.page):
-        print(f"CHANGED {options.page}: look at the difference and commit it")
-        return False
-    return not wrong
+    pages = [(options.page, enforcement_report), (options.signal_page, containment_report)]
+    changed = [path for path, report in pages
+               if options.whole and not report.check_page(runs, path)]
+    for path in changed:
+        print(f"CHANGED {path}: look at the difference and commit it")
+    return not wrong and not changed
 
 
 def comparison(runs, options):

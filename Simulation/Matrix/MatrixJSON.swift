@@ -3,8 +3,9 @@ internal import AttackCatalogue
 internal import Simulation
 
 extension AttackMatrix {
-    /// One JSON document with a cell per line. Members: `summary`, `profiles`, `cells`, and
-    /// `programCells` (the test program deny_ptrace, without an expectation).
+    /// One JSON document with a cell per line. Members: `summary`, `profiles`, `origins` (per
+    /// profile `measured`, or `modelled, not measured`), `cells`, and `programCells` (the test
+    /// program deny_ptrace, without an expectation). A cell has its profile's origin.
     package func json() -> String {
         let total = summary
         let verdicts = CellVerdict.allCases.map {
@@ -16,9 +17,13 @@ extension AttackMatrix {
             ("cells", .number(String(total.cells))), ("verdicts", .object(verdicts)),
             ("disagreements", .number(String(total.disagreements))),
             ("measured", .number(String(total.measured))),
+            ("onModelledKernels", .number(String(total.onModelledKernels))),
         ])
         let names: SimulatedJSON = .array(profiles.map { .string($0.name) })
-        return "{\"summary\":\(text(head)),\n\"profiles\":\(text(names)),\n\"cells\":[\n"
+        let origins: SimulatedJSON = .object(
+            profiles.map { ($0.name, .string($0.origin.rawValue)) })
+        return "{\"summary\":\(text(head)),\n\"profiles\":\(text(names)),\n"
+            + "\"origins\":\(text(origins)),\n\"cells\":[\n"
             + cells.map { text(object($0)) }.joined(separator: ",\n")
             + "\n],\n\"programCells\":[\n"
             + programCells.map { text(object($0)) }.joined(separator: ",\n") + "\n]}\n"
@@ -31,6 +36,7 @@ extension AttackMatrix {
     private func object(_ cell: Cell) -> SimulatedJSON {
         var members: [(name: String, value: SimulatedJSON)] = [
             ("id", .string(cell.id)), ("profile", .string(cell.at.profile)),
+            ("origin", .string(origin(of: cell).rawValue)),
             ("delivery", .string(cell.at.delivery)),
             ("enforcement", .string(cell.at.enforcement)), ("target", .string(cell.at.target)),
             ("verdict", .string(cell.derived.verdict.rawValue)),

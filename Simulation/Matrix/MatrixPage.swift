@@ -57,7 +57,8 @@ extension AttackMatrix {
             <p>\(total.vectors) vectors are known, \(total.executable) are played. Each is derived \
             by a model of the kernel and compared with the catalogue's expectation: \
             \(total.cells) cells, \(total.disagreements) disagreements. \(total.measured) cells \
-            were also compared with a real kernel in a virtual machine.</p>
+            were also compared with a real kernel in a virtual machine. \(total.onModelledKernels) \
+            cells are on kernels that are modelled, not measured: nobody booted one.</p>
             <table><tr>\(verdicts)</tr></table>
 
             """
@@ -84,7 +85,7 @@ extension AttackMatrix {
 
     private func contents() -> String {
         let links = profiles.map {
-            "<a href=\"#\(Self.anchor(of: $0))\">\(Self.escaped($0.name))</a>"
+            "<a href=\"#\(Self.anchor(of: $0))\">\(Self.escaped($0.title))</a>"
         }
         return "<nav>Kernels: \(links.joined()) <a href=\"#not-played\">not played</a></nav>\n"
     }
@@ -106,7 +107,7 @@ extension AttackMatrix {
         let words = profile.parameters.map { "<code>\(Self.escaped($0))</code>" }
         let boot = words.isEmpty ? "" : "<p>Booted with \(words.joined(separator: " "))</p>"
         return """
-            <h2 id="\(Self.anchor(of: profile))">Kernel \(Self.escaped(profile.name))</h2>
+            <h2 id="\(Self.anchor(of: profile))">Kernel \(Self.escaped(profile.title))</h2>
             \(boot)
             <div class="wide"><table><thead>
             <tr><th rowspan="2">vector</th><th rowspan="2">attacker</th>\(groups)</tr>

@@ -12,6 +12,8 @@ extension AttackMatrix {
         package let disagreements: Int
         /// Cells that a VM test has compared with a real kernel.
         package let measured: Int
+        /// Cells of kernels that nobody booted.
+        package let onModelledKernels: Int
     }
 
     package var summary: Summary {
@@ -21,11 +23,17 @@ extension AttackMatrix {
             vectors: catalogue.vectors.count,
             executable: catalogue.vectors.count(where: \.isExecutable), cells: cells.count,
             byVerdict: byVerdict, disagreements: disagreements.count,
-            measured: cells.count { isMeasured($0) })
+            measured: cells.count { isMeasured($0) },
+            onModelledKernels: cells.count { origin(of: $0) == .modelled })
     }
 
     package func isMeasured(_ cell: Cell) -> Bool {
         measured.contains(MeasuredCell(id: cell.id, at: cell.at))
+    }
+
+    /// Where the facts of the cell's kernel come from.
+    package func origin(of cell: Cell) -> KernelProfile.Origin {
+        profiles.first { $0.name == cell.at.profile }?.origin ?? .modelled
     }
 
     /// The cells of one vector in one profile.

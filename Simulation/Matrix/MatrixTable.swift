@@ -11,11 +11,12 @@ extension AttackMatrix {
                 + CellVerdict.allCases.map { "\(total.byVerdict[$0] ?? 0) \($0.rawValue)" }
                 .joined(separator: ", "),
             "\(total.disagreements) disagree with the catalogue; \(total.measured) compared with "
-                + "a real kernel (*); detect, deny and deny+kill model the agent of step 3",
+                + "a real kernel (*); \(total.onModelledKernels) are on kernels that are "
+                + "modelled, not measured; detect, deny and deny+kill model the agent of step 3",
             "Cells: application/wrapper. B blocked, D detected, E exposed, - not applicable",
         ]
         for profile in profiles {
-            lines += ["", "Kernel \(profile.name)"] + header()
+            lines += ["", "Kernel \(profile.title)"] + header()
             lines += catalogue.vectors.filter(\.isExecutable).map { row($0, profile.name) }
         }
         lines += ["", "Not played:"]

@@ -50,7 +50,7 @@ final class WrapperContainer {
                 plan: { call in
                     observer.sent()
                     return faults.plan(call)
-                }, node: world.node(), machine: machine, context: context,
+                }, node: world.newNode(), machine: machine, context: context,
                 telemetry: ObservedTelemetry(context.telemetry) { observer.told($0) }))
     }
 
@@ -145,7 +145,7 @@ extension WrapperStateMachine.Action {
     var isRequest: Bool {
         switch self {
         case .logIn, .read, .renewToken, .renew, .checkVersion, .revoke, .revokeToken: true
-        case .register, .forgetLogin, .startProgram, .replaceValues, .sendSignal, .runHook,
+        case .register, .scan, .forgetLogin, .startProgram, .replaceValues, .sendSignal, .runHook,
             .stopProgram, .wait, .finish:
             false
         }

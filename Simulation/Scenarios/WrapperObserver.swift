@@ -202,6 +202,7 @@ final class WrapperObserver {
             return process.values[name].map { world.isRight($0, name: name) } ?? false
         }
         if !isRight { decide(false, "a value is missing or wrong") }
+        if !world.isScanned(process.values) { decide(false, "a value is not scanned for") }
         run.report(ProgramStarted(subject: Self.application))
         serve(true)
     }

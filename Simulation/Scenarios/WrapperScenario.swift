@@ -15,7 +15,9 @@ package struct WrapperScenario: SimulatedScenario {
     package static let limits = RunLimits(
         duration: .seconds(1800), stepsMax: 400_000, stepsAtOnceMax: 20_000)
     package static let sometimes = [
-        "wrapper.program_started", "wrapper.vault_retry", "wrapper.token_renewed",
+        "wrapper.program_started", "wrapper.output_scanned",
+        "wrapper.scan_retry", "wrapper.output_not_scanned", "wrapper.vault_retry",
+        "wrapper.token_renewed",
         "wrapper.token_replaced", "wrapper.lease_renewed", "wrapper.lease_ending",
         "wrapper.token_ending", "wrapper.rotation_started", "wrapper.rotation_done",
         "wrapper.rotation_failed", "wrapper.version_changed", "wrapper.upkeep_failed",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Delivery
+internal import LeakIndex
 internal import Ports
 internal import Simulation
 internal import SimulationEngine
@@ -192,6 +193,10 @@ final class WrapperWorld {
     }
 
     private lazy var tokenSeconds = run.choices.pick([3600, 600, 60, 20], label: "world")
+    /// Of the container that runs now.
+    private var node: SimulatedNodeAgent?
+    private lazy var canScan = !run.choices.happens(1, in: 4, label: "scan")
+    private lazy var scanTroubles = run.choices.draw(below: 3, label: "scan")
     private lazy var agentTroubles = run.choices.draw(below: 4, label: "agent")
     private lazy var tokenFactor = 1 + run.choices.draw(below: 5, label: "world")
     private lazy var isTokenRenewable = !run.choices.happens(1, in: 4, label: "world")
@@ -211,17 +216,41 @@ final class WrapperWorld {
 
 extension WrapperWorld {
     /// The node's agent: sometimes late, now and then of another opinion, and in the end there.
-    func node() -> SimulatedNodeAgent {
+    func newNode() -> SimulatedNodeAgent {
         let failures: [NodeAgentFailure] = [
             .absent(errorNumber: 2), .timedOut, .refused(reason: "traced"),
             .refused(reason: "full"), .malformed,
         ]
-        return SimulatedNodeAgent { [self] in
+        let node = SimulatedNodeAgent { [self] in
             guard agentTroubles > 0 else {
-                return .success(NodeRegistration(enrolment: 16, tier: "lsm"))
+                return .success(NodeRegistration(enrolment: 16, tier: "lsm", canScan: canScan))
             }
             agentTroubles -= 1
             return .failure(run.choices.pick(failures, label: "agent"))
+        } scanAnswer: { [self] in
+            guard scanTroubles > 0 else { return nil }
+            scanTroubles -= 1
+            return run.choices.pick(failures, label: "scan")
+        }
+        self.node = node
+        return node
+    }
+
+    /// Whether a program with these values may run: the agent that is required scans for each.
+    func isScanned(_ values: [String: [UInt8]]) -> Bool {
+        guard settings.agent == .required, settings.delivery == .splice, canScan else {
+            return true
+        }
+        guard let bitmap = node?.scan?.index.bitmap else { return false }
+        return values.values.allSatisfy { value in
+            value.indices.dropFirst(7).contains { end in
+                let second = value[(end - 7)...end].reversed().reduce(UInt64(0)) {
+                    $0 << 8 | UInt64($1)
+                }
+                let hash = LeakIndex.hash(
+                    second: second, multiplier: SimulatedProcessHost.multiplier)
+                return bitmap[hash >> 3] >> UInt8(hash & 7) & 1 == 1
+            }
         }
     }
 

@@ -1,13 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Delivery
+internal import LeakIndex
 package import Ports
 
 /// `ProcessHost` on a `SimulatedMachine`. `next` lets the machine's time pass itself; a scheduler
 /// that has its own time uses the machine instead.
 package struct SimulatedProcessHost: ProcessHost, ~Copyable {
     package let machine: SimulatedMachine
+    private var bitmap: [UInt8] = []
+
+    /// A real host draws one for each run.
+    package static let multiplier: UInt64 = 0x9e37_79b9_7f4a_7c15
+    package static let indexAddress: UInt64 = 0x4000_0000_1000
 
     package init(machine: SimulatedMachine) { self.machine = machine }
+
+    package mutating func indexValues(
+        of image: inout DeliveryImage
+    ) throws(ProcessHostFailure) -> ValueIndex {
+        var bits =
+            machine.program == nil || bitmap.isEmpty
+            ? [UInt8](repeating: 0, count: LeakIndex.bitmapBytes) : bitmap
+        let report: LeakIndex.Report
+        do throws(DeliveryFailure) {
+            report = try image.addLeakIndex(multiplier: Self.multiplier, bitmap: &bits)
+        } catch { throw .systemCall("index", errorNumber: 12) }
+        bitmap = bits
+        let names = image.entries.map(\.name)
+        let gaps = report.unscanned.map { unscanned in
+            let reason: ValueIndex.Gap.Reason =
+                switch unscanned.reason {
+                case .tooShort: .tooShort
+                case .tooUniform: .tooUniform
+                case .noRoom: .noRoom
+                case .foundAs(let other): .foundAs(name: names[other])
+                }
+            return ValueIndex.Gap(name: names[unscanned.secret], reason: reason)
+        }
+        return ValueIndex(
+            address: Self.indexAddress, byteCount: image.frontBytes, bitmap: bits, gaps: gaps,
+            droppedWindows: report.dropped)
+    }
 
     package mutating func start(
         _ launch: Launch, image: consuming DeliveryImage

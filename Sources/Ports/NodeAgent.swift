@@ -5,10 +5,13 @@ package struct NodeRegistration: Sendable, Equatable {
     package let enrolment: UInt32
     /// `lsm`, `fmod_ret`: what denies on this node.
     package let tier: String
+    /// Whether this node can scan what the process and its children write and send.
+    package let canScan: Bool
 
-    package init(enrolment: UInt32, tier: String) {
+    package init(enrolment: UInt32, tier: String, canScan: Bool) {
         self.enrolment = enrolment
         self.tier = tier
+        self.canScan = canScan
     }
 }
 
@@ -39,7 +42,11 @@ package enum NodeAgentFailure: Error, Sendable, Equatable {
 /// Contract:
 /// - `register` puts this process, all its threads and all that they start from now on under the
 ///   agent's protection, or throws and changes nothing.
-/// - It takes a few seconds at most.
+/// - After `scan` what they write and send is scanned for the values of that index, and of no
+///   earlier one; or it throws and changes nothing. It comes after `register`.
+/// - Each takes a few seconds at most.
 package protocol NodeAgent: ~Copyable {
     mutating func register() throws(NodeAgentFailure) -> NodeRegistration
+
+    mutating func scan(_ scan: OutputScan) throws(NodeAgentFailure)
 }

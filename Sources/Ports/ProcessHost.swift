@@ -133,6 +133,14 @@ package struct FailedDelivery: Sendable, Equatable {
 ///   itself is killed, and what it started is left to its own parent.
 /// - After `programEnded` another program may be started.
 package protocol ProcessHost: ~Copyable {
+    /// Puts the index of its values into an image that is to be started with, or to replace the
+    /// values of the program that runs. With the newer index's bitmap the programs that still
+    /// have older values are scanned too. Under delivery `splice` every image of the tree then has
+    /// the index at that address; those that cannot are told to the operator.
+    mutating func indexValues(
+        of image: inout DeliveryImage
+    ) throws(ProcessHostFailure) -> ValueIndex
+
     /// Returns when the program is on its way, or throws and runs none. A program that cannot be
     /// executed throws `notFound` or `notExecutable`.
     mutating func start(

@@ -10,12 +10,17 @@ final class FakeAgent: Sendable {
     private let folder: String
     private let heard = Mutex<[UInt8]>([])
 
+    /// The first that was read of what came.
+    var requestBytes: [UInt8] { heard.withLock { $0 } }
     var request: String { heard.withLock { String(decoding: $0, as: UTF8.self) } }
 
     /// - Parameters:
     ///   - backlog: connections that wait to be accepted.
     ///   - script: gets each connection once its request has come; nil: nobody accepts.
-    init(backlog: Int32 = 8, script: (@Sendable (Int32) -> Void)?) throws {
+    ///   - requestBytes: how much of a request is read before the script.
+    init(
+        backlog: Int32 = 8, reading requestBytes: Int = 1, script: (@Sendable (Int32) -> Void)?
+    ) throws {
         var template = Array("/tmp/agent-client-XXXXXX".utf8CString)
         folder = String(cString: mkdtemp(&template))
         path = folder + "/agent.sock"
@@ -27,9 +32,14 @@ final class FakeAgent: Sendable {
         Thread.detachNewThread { [self] in
             let connection = accept(listener, nil, nil)
             guard connection >= 0 else { return }
-            var bytes = [UInt8](repeating: 0, count: 512)
-            let count = read(connection, &bytes, bytes.count)
-            heard.withLock { $0 = Array(bytes.prefix(max(0, count))) }
+            var heard: [UInt8] = []
+            while heard.count < requestBytes {
+                var bytes = [UInt8](repeating: 0, count: 512)
+                let count = read(connection, &bytes, bytes.count)
+                guard count > 0 else { break }
+                heard += bytes.prefix(count)
+            }
+            self.heard.withLock { $0 = heard }
             script(connection)
             close(connection)
         }

@@ -25,19 +25,23 @@ import Testing
     }
 
     @Test func `says its line and gives what the agent says`() throws {
-        let agent = try FakeAgent.saying("enrolled 1 17 lsm\n")
-        #expect(Self.register(agent.path) == .success(NodeRegistration(enrolment: 17, tier: "lsm")))
+        let agent = try FakeAgent.saying("enrolled 2 17 lsm scan\n")
+        #expect(
+            Self.register(agent.path)
+                == .success(NodeRegistration(enrolment: 17, tier: "lsm", canScan: true)))
         #expect(agent.request == Registration.request)
     }
 
     @Test func `reads an answer that comes byte by byte, and nothing behind it`() throws {
         let agent = try FakeAgent { connection in
-            for character in "enrolled 1 17 lsm\nmore" {
+            for character in "enrolled 2 17 lsm scan\nmore" {
                 FakeAgent.say(String(character), connection)
                 usleep(2000)
             }
         }
-        #expect(Self.register(agent.path) == .success(NodeRegistration(enrolment: 17, tier: "lsm")))
+        #expect(
+            Self.register(agent.path)
+                == .success(NodeRegistration(enrolment: 17, tier: "lsm", canScan: true)))
     }
 
     @Test(arguments: Registration.Refusal.allCases)
@@ -64,26 +68,27 @@ import Testing
     }
 
     @Test(arguments: [
-        "\n", "hello\n", "enrolled 1 x lsm\n", "enrolled 2 17 lsm\n",
+        "\n", "hello\n", "enrolled 2 x lsm scan\n", "enrolled 1 17 lsm scan\n",
         "HTTP/1.1 400 Bad Request\r\n",
-        "enrolled 1 17 \n",
+        "enrolled 2 17  scan\n",
     ])
     func `knows an answer that no agent gives`(_ text: String) throws {
         #expect(try Self.answer(text) == .failure(.malformed))
     }
 
     @Test func `reads a line as long as the limit, and none that is longer`() throws {
-        let head = "enrolled 1 17 "
-        let fitting = String(repeating: "t", count: Registration.lineBytesMax - head.utf8.count - 1)
+        let (head, tail) = ("enrolled 2 17 ", " blind\n")
+        let fitting = String(
+            repeating: "t", count: Registration.lineBytesMax - head.utf8.count - tail.utf8.count)
         #expect(
-            try Self.answer("\(head)\(fitting)\n")
-                == .success(NodeRegistration(enrolment: 17, tier: fitting)))
-        #expect(try Self.answer("\(head)\(fitting)t\n") == .failure(.malformed))
+            try Self.answer("\(head)\(fitting)\(tail)")
+                == .success(NodeRegistration(enrolment: 17, tier: fitting, canScan: false)))
+        #expect(try Self.answer("\(head)\(fitting)t\(tail)") == .failure(.malformed))
         #expect(
             try Self.answer(String(repeating: "x", count: 100_000)) == .failure(.malformed))
     }
 
-    @Test(arguments: ["", "enrolled 1 17 lsm", "refused"])
+    @Test(arguments: ["", "enrolled 2 17 lsm scan", "refused"])
     func `takes an agent that ends within its answer for one that is gone`(_ text: String) throws {
         let answer = try Self.answer(text)
         #expect(answer == .failure(.absent(errorNumber: ECONNRESET)))
@@ -127,7 +132,7 @@ import Testing
     }
 
     @Test func `closes its connection, whatever the answer was`() throws {
-        for text in ["enrolled 1 17 lsm\n", "refused 1 full\n", "nonsense\n"] {
+        for text in ["enrolled 2 17 lsm scan\n", "refused 2 full\n", "nonsense\n"] {
             let isClosed = Mutex<Bool?>(nil)
             let agent = try FakeAgent { connection in
                 FakeAgent.say(text, connection)

@@ -1,6 +1,8 @@
 import AgentPorts
+import AgentProtocol
 // SPDX-License-Identifier: Apache-2.0
 import AgentSockets
+import Destinations
 import Foundation
 import Glibc
 import Ports
@@ -9,8 +11,10 @@ import Testing
 
 @Suite(.serialized) struct `The agent's registration socket` {
     private static func me(_ connection: AgentConnection, _ line: String) -> AgentInput {
-        .registration(connection, AgentPeer(process: getpid(), user: geteuid()), line: line)
+        .registration(connection, me, request: Array((line + "\n").utf8))
     }
+
+    private static var me: AgentPeer { AgentPeer(process: getpid(), user: geteuid()) }
 
     @Test func `hands a line over with its peer, and the answer back`() throws {
         let bench = SocketBench()
@@ -18,8 +22,8 @@ import Testing
         let peer = bench.connect()
         peer.say("regis")
         #expect(try host.next(until: bench.soon(100)) == .deadline)
-        peer.say("ter 1\n")
-        #expect(try host.next(until: bench.soon()) == Self.me(1, "register 1"))
+        peer.say("ter 2\n")
+        #expect(try host.next(until: bench.soon()) == Self.me(1, "register 2"))
         #expect(host.isConnected(1))
         host.answer(1, "enrolled 1 17 lsm\n")
         #expect(peer.hear() == "enrolled 1 17 lsm\n")
@@ -35,13 +39,13 @@ import Testing
             import os, socket, sys
             os.setgid(65534); os.setuid(65534)
             s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
-            s.sendall(b"register 1\\n"); sys.stdout.write(s.recv(99).decode())
+            s.sendall(b"register 2\\n"); sys.stdout.write(s.recv(99).decode())
             """
         let child = try SpawnedProgram(
             ["/usr/bin/python3", "-c", script, bench.path], entries: ["PATH=/usr/bin"])
         let input = try host.next(until: bench.soon(20_000))
         let stranger = AgentPeer(process: child.process, user: 65534)
-        #expect(input == .registration(1, stranger, line: "register 1"))
+        #expect(input == .registration(1, stranger, request: Array("register 2\n".utf8)))
         host.answer(1, "refused 1 traced\n")
         #expect(child.wait() == 0)
         #expect(try child.reader.readToEnd() == Data("refused 1 traced\n".utf8))
@@ -65,10 +69,10 @@ import Testing
         #expect(silent.count == 64 && silent.allSatisfy(\.isConnected))
         #expect(try host.next(until: bench.soon(200)) == .deadline)
         let last = bench.connect()
-        last.say("register 1\n")
+        last.say("register 2\n")
         #expect(try host.next(until: bench.soon(200)) == .deadline)
         silent.removeLast()
-        #expect(try host.next(until: bench.soon()) == Self.me(65, "register 1"))
+        #expect(try host.next(until: bench.soon()) == Self.me(65, "register 2"))
     }
 
     @Test func `serves a 64th connection at once`() throws {
@@ -76,8 +80,8 @@ import Testing
         let host = try bench.host()
         let silent = (0..<LinuxAgentHost.connectionsMax - 1).map { _ in bench.connect() }
         let last = bench.connect()
-        last.say("register 1\n")
-        #expect(try host.next(until: bench.soon()) == Self.me(64, "register 1"))
+        last.say("register 2\n")
+        #expect(try host.next(until: bench.soon()) == Self.me(64, "register 2"))
         #expect(silent.count == 63)
     }
 
@@ -100,41 +104,65 @@ import Testing
         let bench = SocketBench()
         let host = try bench.host()
         let peer = bench.connect()
-        peer.say("register 1\n")
-        #expect(try host.next(until: bench.soon()) == Self.me(1, "register 1"))
+        peer.say("register 2\n")
+        #expect(try host.next(until: bench.soon()) == Self.me(1, "register 2"))
         bench.advance(60_000)
         #expect(try host.next(until: bench.soon(50)) == .deadline)
         host.answer(1, "refused 1 failed\n")
         #expect(peer.hear() == "refused 1 failed\n")
     }
 
-    @Test func `takes a line as long as the limit, and none that is longer`() throws {
+    @Test func `takes a line as long as the limit, and of a longer one no more`() throws {
         let bench = SocketBench()
         let host = try bench.host()
-        let fitting = String(repeating: "a", count: LinuxAgentHost.lineBytesMax - 1)
+        let fitting = String(repeating: "a", count: Registration.lineBytesMax - 1)
         let first = bench.connect()
-        first.say(fitting + "\n")
-        #expect(try host.next(until: bench.soon()) == Self.me(1, fitting))
-        let second = bench.connect()
-        second.say(fitting + "a\n")
+        first.say(fitting)
         #expect(try host.next(until: bench.soon(100)) == .deadline)
-        #expect(second.hear(within: 0) == "", "dropped")
+        first.say("\n")
+        #expect(try host.next(until: bench.soon()) == Self.me(1, fitting))
+        // Whoever reads the request refuses it.
+        let second = bench.connect()
+        second.say(fitting + "a")
+        #expect(
+            try host.next(until: bench.soon())
+                == .registration(2, Self.me, request: Array((fitting + "a").utf8)))
         #expect(first.isConnected)
+    }
+
+    @Test func `takes the longest request to scan, in pieces`() throws {
+        let bench = SocketBench()
+        let host = try bench.host()
+        let rule = DestinationRule(
+            secret: DestinationRule.secretMax, network: .everyVersion6, port: 65_535)
+        let request = try ScanRequest(
+            address: ScanRequest.addressEnd - 98_336, length: ScanRequest.lengthMax,
+            rules: [DestinationRule](repeating: rule, count: DestinationRule.countMax),
+            bitmap: [UInt8](repeating: 0x0A, count: ScanRequest.bitmapBytes)
+        ).bytes
+        #expect(request.count <= LinuxAgentHost.requestBytesMax)
+        let peer = bench.connect()
+        peer.say(request.dropLast())
+        #expect(try host.next(until: bench.soon(100)) == .deadline)
+        peer.say(request.suffix(1))
+        #expect(
+            try host.next(until: bench.soon())
+                == .registration(1, Self.me, request: request))
     }
 
     @Test func `drops who says more before its answer, and who leaves`() throws {
         let bench = SocketBench()
         let host = try bench.host()
         let loud = bench.connect()
-        loud.say("register 1\n")
-        #expect(try host.next(until: bench.soon()) == Self.me(1, "register 1"))
-        loud.say("register 1\n")
+        loud.say("register 2\n")
+        #expect(try host.next(until: bench.soon()) == Self.me(1, "register 2"))
+        loud.say("register 2\n")
         #expect(try host.next(until: bench.soon(100)) == .deadline)
         #expect(!host.isConnected(1) && loud.hear(within: 0) == "")
         let quick = bench.connect()
-        quick.say("register 1\n")
+        quick.say("register 2\n")
         quick.leave()
-        #expect(try host.next(until: bench.soon()) == Self.me(2, "register 1"))
+        #expect(try host.next(until: bench.soon()) == Self.me(2, "register 2"))
         #expect(!host.isConnected(2))
         // The peer has gone: neither a signal nor a failure.
         host.answer(2, "enrolled 1 17 lsm\n")
@@ -151,9 +179,9 @@ import Testing
             _ = consume second
         }
         let peer = bench.connect()
-        peer.say("register 1\n")
+        peer.say("register 2\n")
         // The question of the second was a connection, too.
-        #expect(try host.next(until: bench.soon()) == Self.me(2, "register 1"))
+        #expect(try host.next(until: bench.soon()) == Self.me(2, "register 2"))
     }
 
     @Test func `replaces what a killed agent left, and nothing else`() throws {
@@ -171,8 +199,8 @@ import Testing
         do {
             let host = try bench.host()
             let peer = bench.connect()
-            peer.say("register 1\n")
-            #expect(try host.next(until: bench.soon()) == Self.me(1, "register 1"))
+            peer.say("register 2\n")
+            #expect(try host.next(until: bench.soon()) == Self.me(1, "register 2"))
         }
         try Data("precious".utf8).write(to: URL(filePath: bench.path))
         let taken = AgentSocketFailure.cannotListen(bench.path, errorNumber: EADDRINUSE)
@@ -241,7 +269,7 @@ import Testing
         let host = try bench.host(port: port)
         for (number, garbage) in [
             "\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1 more\r\n\r\n", "\0\0\r\n\r\n",
-            "register 1\n\r\n\r\n\r\n",
+            "register 2\n\r\n\r\n\r\n",
         ].enumerated() {
             let peer = Peer(port: port)
             peer.say(garbage)

@@ -121,8 +121,10 @@ final class Peer {
         }
     }
 
-    func say(_ text: String) {
-        let bytes = Array(text.utf8)
+    func say(_ text: String) { say(Array(text.utf8)) }
+
+    func say(_ bytes: some Collection<UInt8>) {
+        let bytes = Array(bytes)
         _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 

@@ -52,6 +52,16 @@ private func refusal(_ words: String...) -> String {
         }
     }
 
+    @Test func `name a tier, and only signal lets workloads in without a denial`() throws {
+        #expect(try read().get().tier == nil && read("--tier", "auto").get().tier == nil)
+        for tier in EnforcementTier.forms {
+            let options = try read("--tier", tier.word).get()
+            #expect(options.tier == tier)
+            #expect(options.settings.enrolsUnderSignal == (tier == .signal))
+        }
+        #expect(try !read("--tier", "signal", "--tier", "auto").get().settings.enrolsUnderSignal)
+    }
+
     @Test func `have limits, tested at their edges`() throws {
         #expect(try read("--events-per-second", "0").get().settings.rate.perSecond == 0)
         #expect(try read("--events-per-second", "1000000").get().settings.rate.burst == 2_000_000)
@@ -77,6 +87,8 @@ private func refusal(_ words: String...) -> String {
         (["--events", "stdout", "--events", "stdout"], "twice"),
         (["--event-format", "json"], "native, ocsf"), (["--checkpoint-key", "k"], "absolute path"),
         (["--config", "c"], "absolute path"), (["--lock-modules=yes"], "takes no value"),
+        (["--tier", "syscall"], "--tier is auto or one of lsm, fmod_ret, signal, not 'syscall'"),
+        (["--tier"], "--tier needs a value"),
         (["--verbose"], "unknown flag '--verbose'"), (["detect"], "unknown flag 'detect'"),
         (["--heartbeat-seconds", "x"], "1 to 3600"),
     ])
@@ -95,7 +107,7 @@ private func refusal(_ words: String...) -> String {
         func kind(_ words: String...) -> String {
             switch AgentInvocation(words) {
             case .run(_, let words): "run \(words.joined(separator: " "))"
-            case .selfTest(let json): "self-test \(json)"
+            case .selfTest(let json, let tier): "self-test \(json) \(tier?.word ?? "auto")"
             case .uninstall(let pins): "uninstall \(pins)"
             case .help: "help"
             case .version: "version"
@@ -108,9 +120,13 @@ private func refusal(_ words: String...) -> String {
         #expect(kind("uninstall") == "uninstall /sys/fs/bpf")
         #expect(kind("uninstall", "--pins", "/p") == "uninstall /p")
         #expect(kind("uninstall", "now").hasPrefix("refused: 'uninstall' knows '--pins PATH'"))
-        #expect(kind("self-test") == "self-test false")
-        #expect(kind("self-test", "-o", "json") == "self-test true")
-        #expect(kind("self-test", "--output", "json") == "self-test true")
+        #expect(kind("self-test") == "self-test false auto")
+        #expect(kind("self-test", "-o", "json") == "self-test true auto")
+        #expect(kind("self-test", "--output", "json") == "self-test true auto")
+        #expect(kind("self-test", "--tier", "signal", "-o", "json") == "self-test true signal")
+        #expect(kind("self-test", "--tier", "auto") == "self-test false auto")
+        #expect(kind("self-test", "--tier", "x").hasPrefix("refused: --tier is auto or one of"))
+        #expect(kind("self-test", "--tier").hasPrefix("refused: 'self-test' knows"))
         #expect(kind("self-test", "-o", "xml").hasPrefix("refused: 'self-test' knows '-o json'"))
         #expect(kind() == "refused: no command")
         #expect(kind("start") == "refused: unknown command 'start'")

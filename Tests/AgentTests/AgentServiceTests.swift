@@ -11,7 +11,7 @@ import Testing
         let bench = Bench()
         var agent = bench.agent()
         Bench.register(&agent, 10)
-        #expect(bench.host.answers[10] == "enrolled 1 16 lsm\n")
+        #expect(bench.host.answers[10] == "enrolled 2 16 lsm blind\n")
         #expect(bench.recorder.told == ["enrolled 16 10"])
         #expect(bench.kernel.enrolled.count == 1)
         #expect(bench.kernel.enrolled.first?.group == 10)
@@ -19,13 +19,13 @@ import Testing
         #expect(bench.kernel.enrolled.first?.policy == 2)
     }
 
-    @Test(arguments: ["", "register", "register 2", "GET / HTTP/1.1"])
+    @Test(arguments: ["", "register", "register 1", "GET / HTTP/1.1"])
     func `is refused with another line, without asking the kernel`(_ line: String) {
         let bench = Bench()
         var agent = bench.agent()
         Bench.register(&agent, 10, line: line)
-        let reason = line == "register 2" ? "version" : "malformed"
-        #expect(bench.host.answers[10] == "refused 1 \(reason)\n")
+        let reason = line == "register 1" ? "version" : "malformed"
+        #expect(bench.host.answers[10] == "refused 2 \(reason)\n")
         #expect(bench.kernel.enrolled.isEmpty)
         // Nobody's words may fill the log.
         #expect(bench.recorder.told.isEmpty)
@@ -38,7 +38,7 @@ import Testing
         change(bench)
         var agent = bench.agent()
         Bench.register(&agent, 10)
-        #expect(bench.host.answers[10] == "refused 1 \(reason.rawValue)\n")
+        #expect(bench.host.answers[10] == "refused 2 \(reason.rawValue)\n")
         #expect(bench.recorder.told.contains("refused \(reason.rawValue) 10"))
         #expect(!bench.recorder.told.contains { $0.hasPrefix("enrolled") })
         return bench
@@ -90,11 +90,29 @@ import Testing
         }
     }
 
+    @Test func `is refused where attackers are only killed, unless the operator wants that`() {
+        let findings = [VectorFinding.killed("AV-008"), .open("AV-013")]
+        let bench = Self.refused(.unguarded) { bench in
+            bench.tier = .signal
+            bench.findings = findings
+        }
+        #expect(bench.kernel.enrolled.isEmpty)
+        bench.settings.enrolsUnderSignal = true
+        var agent = bench.agent()
+        Bench.register(&agent, 10)
+        #expect(bench.host.answers[10] == "enrolled 1 16 signal\n")
+        // Wanting it is not having it.
+        bench.findings = [.open("AV-008")]
+        var other = bench.agent()
+        Bench.register(&other, 11)
+        #expect(bench.host.answers[11] == "refused 1 unguarded\n")
+    }
+
     @Test func `is refused to a process that the agent cannot see`() {
         let bench = Bench()
         var agent = bench.agent()
         Bench.register(&agent, 0)
-        #expect(bench.host.answers[0] == "refused 1 invisible\n")
+        #expect(bench.host.answers[0] == "refused 2 invisible\n")
         #expect(bench.kernel.enrolled.isEmpty)
     }
 
@@ -104,7 +122,7 @@ import Testing
         var agent = bench.agent()
         for process in 1...(ProcessID(Enrolments.entriesMax) + 1) {
             Bench.register(&agent, process)
-            try #require(bench.host.answers[AgentConnection(process)] == "refused 1 enrolled\n")
+            try #require(bench.host.answers[AgentConnection(process)] == "refused 2 enrolled\n")
         }
         #expect(bench.kernel.entries.isEmpty)
     }
@@ -113,7 +131,8 @@ import Testing
         let bench = Bench()
         bench.host.gone = [10]
         bench.host.inputs = [
-            .registration(10, AgentPeer(process: 10, user: 0), line: "register 1"), .deadline,
+            .registration(10, AgentPeer(process: 10, user: 0), request: Array("register 2\n".utf8)),
+            .deadline,
         ]
         bench.host.beforeNext = { bench.time.advance(.seconds(1)) }
         var agent = bench.agent()
@@ -130,7 +149,8 @@ import Testing
     @Test func `ends with its last thread, and the number is free again`() throws {
         let bench = Bench()
         bench.host.inputs = [
-            .registration(10, AgentPeer(process: 10, user: 0), line: "register 1"), .deadline,
+            .registration(10, AgentPeer(process: 10, user: 0), request: Array("register 2\n".utf8)),
+            .deadline,
             .deadline,
         ]
         bench.host.beforeNext = { bench.time.advance(.milliseconds(600)) }
@@ -218,14 +238,15 @@ import Testing
         agent.handle(.records)
         #expect(bench.recorder.told.count == 1)
         Bench.register(&agent, 10)
-        #expect(bench.host.answers[10] == "enrolled 1 16 lsm\n")
+        #expect(bench.host.answers[10] == "enrolled 2 16 lsm blind\n")
     }
 
     @Test func `tells a failure to forget and tries again`() throws {
         let bench = Bench()
         bench.kernel.forgetFailure = .notPermitted
         bench.host.inputs = [
-            .registration(10, AgentPeer(process: 10, user: 0), line: "register 1"), .deadline,
+            .registration(10, AgentPeer(process: 10, user: 0), request: Array("register 2\n".utf8)),
+            .deadline,
         ]
         bench.host.beforeNext = { bench.time.advance(.seconds(2)) }
         var agent = bench.agent()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Agent
 import AgentPorts
+import AgentProtocol
 import Enforcement
 import EnforcementEvents
 import Ports
@@ -97,6 +98,18 @@ final class FakeKernel: Enforcement {
     func counts() throws(EnforcementFailure) -> [VectorNumber: EnforcementCounts] {
         countsByVector
     }
+
+    var canScan = false
+    var scanned: [(request: ScanRequest, id: EnrolmentID)] = []
+    var scanFailure: EnforcementFailure?
+    var scanTotals = ScanCounts()
+
+    func scan(_ request: ScanRequest, for id: EnrolmentID) throws(EnforcementFailure) {
+        if let scanFailure { throw scanFailure }
+        scanned.append((request, id))
+    }
+
+    func scanCounts() throws(EnforcementFailure) -> ScanCounts { scanTotals }
 }
 
 /// Gives a test's inputs, then SIGTERM.
@@ -174,21 +187,24 @@ final class Bench {
     var settings = AgentSettings()
     var findings = [VectorFinding.denied("AV-008"), VectorFinding.denied("AV-044")]
 
+    var tier = EnforcementTier.lsm
+
     func agent(
         isAdopted: Bool = false
     ) -> Agent<FakeKernel, FakeHost, TestTime, FakeRecorder> {
         Agent(
-            settings: settings, kernel: kernel, tier: .lsm, findings: findings,
+            settings: settings, kernel: kernel, tier: tier, findings: findings,
             isAdopted: isAdopted, host: host, time: time, recorder: recorder, policySource: source)
     }
 
     /// The answer to a registration of process `process`, over connection `process`.
     static func register(
         _ agent: inout Agent<FakeKernel, FakeHost, TestTime, FakeRecorder>, _ process: ProcessID,
-        user: UInt32 = 1000, line: String = "register 1"
+        user: UInt32 = 1000, line: String = "register 2"
     ) {
         let peer = AgentPeer(process: process, user: user)
-        agent.handle(.registration(AgentConnection(process), peer, line: line))
+        let request = Array((line + "\n").utf8)
+        agent.handle(.registration(AgentConnection(process), peer, request: request))
     }
 
     /// The observation port's answer.
@@ -231,6 +247,10 @@ extension VectorFinding {
 
     static func open(_ id: String) -> VectorFinding {
         VectorFinding(vector: .named(id), result: .notDenied, control: 0)
+    }
+
+    static func killed(_ id: String) -> VectorFinding {
+        VectorFinding(vector: .named(id), result: .killed, control: 0)
     }
 
     static func untested(_ id: String) -> VectorFinding {

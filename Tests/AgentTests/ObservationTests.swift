@@ -87,7 +87,7 @@ struct MetricsGrammar {
     @Test func `gives metrics that a scraper can read`() throws {
         let metrics = try Self.metrics(Self.busy())
         #expect(metrics.problems == [])
-        #expect(metrics.types.count == 14)
+        #expect(metrics.types.count == 15)
         // Control: the grammar finds what is wrong.
         for wrong in [
             "a 1\n", "# HELP a b\n# TYPE a gauge\na{b=\"c} 1\n",
@@ -103,6 +103,7 @@ struct MetricsGrammar {
         let samples = try Self.metrics(Self.busy()).samples
         let wanted: [String: Double] = [
             "enforcement_tier{tier=\"lsm\"}": 1, "enforcement_tier{tier=\"fmod_ret\"}": 0,
+            "enforcement_tier{tier=\"signal\"}": 0, "selftest_killed{vector=\"AV-008\"}": 0,
             "hook_armed{hook=\"file_open\"}": 1, "selftest_pass{vector=\"AV-008\"}": 1,
             "selftest_pass{vector=\"AV-044\"}": 0, "enrolments": 1, "protected_tasks": 1,
             "events_total{type=\"PROCMEM_READ\",verdict=\"denied\"}": 1,
@@ -153,6 +154,12 @@ struct MetricsGrammar {
             ),
             ([.untested("AV-020")], "HTTP/1.1 503 Service Unavailable", "nothing denied"),
             ([], "HTTP/1.1 503 Service Unavailable", "nothing denied"),
+            (
+                [.killed("AV-008"), .killed("AV-004"), .untested("AV-020")],
+                "HTTP/1.1 503 Service Unavailable",
+                "Nothing is denied on this node. Tier signal: the attackers of 2 vectors were "
+                    + "killed after their call had begun."
+            ),
         ]
         for (findings, status, words) in cases {
             let bench = Bench()
@@ -162,6 +169,20 @@ struct MetricsGrammar {
             #expect(page.status == status && page.body.contains(words), "\(page)")
             #expect(try bench.page("/healthz", of: &agent).status == "HTTP/1.1 200 OK")
         }
+    }
+
+    @Test func `never takes an attacker's end for a denial`() throws {
+        let bench = Bench()
+        bench.tier = .signal
+        bench.findings = [.killed("AV-008"), .open("AV-013")]
+        let samples = try Self.metrics(bench).samples
+        #expect(samples["cloudtaser_agent_selftest_pass{vector=\"AV-008\"}"] == 0)
+        #expect(samples["cloudtaser_agent_selftest_killed{vector=\"AV-008\"}"] == 1)
+        #expect(samples["cloudtaser_agent_selftest_killed{vector=\"AV-013\"}"] == 0)
+        #expect(samples["cloudtaser_agent_enforcement_tier{tier=\"signal\"}"] == 1)
+        #expect(samples["cloudtaser_agent_enforcement_tier{tier=\"lsm\"}"] == 0)
+        var agent = bench.agent()
+        #expect(try bench.page("/status", of: &agent).body.contains("\"result\":\"killed\""))
     }
 
     @Test func `answers what it does not have with what it has`() throws {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Agent
 import AgentPorts
+import AgentProtocol
 import Enforcement
 import Ports
 import Testing
@@ -16,6 +17,8 @@ private struct FakeProbe: AttackProbe {
     var ends = 0
 
     var vectors: [VectorNumber] { script.keys.sorted() }
+
+    var scan: ScanRequest?
 
     mutating func begin() throws(AttackProbeFailure) -> ProcessID {
         begins += 1
@@ -45,7 +48,7 @@ private struct FakeProbe: AttackProbe {
         #expect(try Self.find(.through, .denied).result == .denied)
         #expect(try Self.find(.through, .through).result == .notDenied)
         // No denial: the attack may have had its effect.
-        #expect(try Self.find(.through, .killed).result == .notDenied)
+        #expect(try Self.find(.through, .killed).result == .killed)
         #expect(try Self.find(.through, .failed(errorNumber: 3)).result == .notDenied)
         for before in [ProbeOutcome.denied, .killed, .failed(errorNumber: 38)] {
             #expect(try Self.find(before, .denied).result == .untested)
@@ -74,6 +77,20 @@ private struct FakeProbe: AttackProbe {
         #expect(probe.seen == [.silent, .silent, .denyingAll, .denyingAll])
         #expect(probe.begins == 2 && probe.ends == 2)
         #expect(kernel.policies == [0: .silent, SelfTest.policy: .silent])
+    }
+
+    @Test func `has the victim scanned for what it lets out, where programs scan`() throws {
+        for canScan in [true, false] {
+            var kernel = FakeKernel()
+            kernel.canScan = canScan
+            var probe = FakeProbe(
+                kernel: kernel, script: [.named("AV-086"): (.through, .denied)])
+            probe.scan = try ScanRequest(
+                address: 4096, length: ScanRequest.lengthMin, rules: [],
+                bitmap: [UInt8](repeating: 0, count: ScanRequest.bitmapBytes))
+            #expect(try SelfTest.run(&kernel, &probe) == [.denied("AV-086")])
+            #expect(kernel.scanned.map(\.id) == (canScan ? [SelfTest.enrolment] : []))
+        }
     }
 
     @Test func `fails without a victim, and with a kernel that fails`() throws {

@@ -14,11 +14,13 @@ import Testing
         bench.kernel.living[16] = 3
         bench.kernel.untoldLoss = 12
         var agent = bench.agent(isAdopted: true)
-        bench.host.inputs = [.registration(10, AgentPeer(process: 10, user: 0), line: "register 1")]
+        bench.host.inputs = [
+            .registration(10, AgentPeer(process: 10, user: 0), request: Array("register 2\n".utf8))
+        ]
         #expect(try agent.run() == 15)
         #expect(bench.recorder.told.contains("lost 12"))
         // 16 is the earlier workload's.
-        #expect(bench.host.answers[10] == "enrolled 1 17 lsm\n")
+        #expect(bench.host.answers[10] == "enrolled 2 17 lsm blind\n")
         #expect(bench.kernel.left == 1)
     }
 
@@ -27,9 +29,11 @@ import Testing
         bench.kernel.earlier = [EnrolledWorkload(id: 16, wrapper: 70)]
         bench.kernel.untoldLoss = 12
         var agent = bench.agent()
-        bench.host.inputs = [.registration(10, AgentPeer(process: 10, user: 0), line: "register 1")]
+        bench.host.inputs = [
+            .registration(10, AgentPeer(process: 10, user: 0), request: Array("register 2\n".utf8))
+        ]
         _ = try agent.run()
         #expect(!bench.recorder.told.contains { $0.hasPrefix("lost") })
-        #expect(bench.host.answers[10] == "enrolled 1 16 lsm\n")
+        #expect(bench.host.answers[10] == "enrolled 2 16 lsm blind\n")
     }
 }

@@ -85,6 +85,44 @@ struct AttackCatalogueReaderTests {
             ])
     }
 
+    @Test("a profile says whether it was measured, and with no other word")
+    func origins() throws {
+        func profile(_ member: String) throws -> KernelProfile? {
+            let text =
+                #"{"series": "s", \#(member) "boots": [{"name": "5.14", "parameters": [], "#
+                + #""facts": {}}]}"#
+            return try AttackCatalogueReader.profiles(Data(text.utf8), file: "s.json").first
+        }
+        let measured = try #require(try profile(""))
+        #expect(measured.origin == .measured && measured.title == "5.14")
+        let modelled = try #require(try profile(#""origin": "modelled, not measured","#))
+        #expect(modelled.origin == .modelled && modelled.title == "5.14 (modelled, not measured)")
+        #expect(throws: AttackCatalogueFailure.self) { try profile(#""origin": "guessed","#) }
+    }
+
+    @Test("a cell that was measured on a modelled kernel is a lie")
+    func measuredOnModelled() throws {
+        func files(_ origin: String) throws -> AttackMatrixFiles {
+            let profile =
+                #"{"series": "s", "origin": "\#(origin)", "boots": ["#
+                + #"{"name": "5.14", "parameters": [], "facts": {}}]}"#
+            let cells =
+                #"{"minimum": 1, "cells": [{"id": "AV-001", "profile": "5.14", "#
+                + #""delivery": "splice", "enforcement": "none", "target": "wrapper"}]}"#
+            return try AttackMatrixFiles(
+                names: { _ in ["a.json"] },
+                content: { name in
+                    switch name {
+                    case "attack-vectors.json": Self.document("AV-001", Self.rules)
+                    case "vm-measured-cells.json": Data(cells.utf8)
+                    default: Data(profile.utf8)
+                    }
+                })
+        }
+        #expect(try files("measured").measured.count == 1)
+        #expect(throws: AttackCatalogueFailure.self) { try files("modelled, not measured") }
+    }
+
     @Test("the matrix's files are read by name, profiles in the order of their numbers")
     func matrixFiles() throws {
         let boot = #"{"name": "NAME", "parameters": [], "facts": {}}"#

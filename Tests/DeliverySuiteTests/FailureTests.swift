@@ -41,6 +41,30 @@ extension DeliverySuite {
             #expect(stage.markers("started").count == 1)
         }
 
+        @Test(
+            "An image that occupies the values' place gets them elsewhere, which is told",
+            arguments: Host.follows, [true, false])
+        func displaced(follow: String, indexed: Bool) throws {
+            let stage = try Stage()
+            try plant(on: stage)
+            let file = stage.folder + "/counters"
+            // The small programs lie at 4 MiB, the shell does not.
+            var setup = Setup(
+                follow: follow, options: ["--area-base", "400000", "--counters", file])
+            if indexed { setup.options += ["--index", stage.folder + "/index"] }
+            let checker = stage.folder + "/checker"
+            let run = try Run(setup, on: stage, ["/bin/sh", "-c", "exec \(checker)"])
+            guard Host.refusedCall(follow: follow) == nil else { return }
+            #expect(run.outcome.status == TinyProgram.ordinaryExit, "\(run.outcome)")
+            #expect(stage.markers("unfilled").isEmpty)
+            let content = try Data(contentsOf: URL(filePath: file))
+            let counters = try JSONSerialization.jsonObject(with: content) as? [String: Any]
+            #expect(counters?["splices"] as? Int == 2, "\(run.outcome)")
+            #expect(counters?["displacedAreas"] as? Int == 1, "\(run.outcome)")
+            let told = run.outcome.output.components(separatedBy: "is not scanned").count - 1
+            #expect(told == (indexed ? 1 : 0), "\(run.outcome)")
+        }
+
         @Test("The small programs are delivered to, as any other", arguments: Host.follows)
         func smallPrograms(follow: String) throws {
             let stage = try Stage()

@@ -61,7 +61,7 @@ import WrapperConfiguration
 
     @Test func `asks nothing of the vault before it is enrolled`() throws {
         let wrapper = try Self.wrapper(.required)
-        let agent = try Agent(for: wrapper, answer: "enrolled 1 17 lsm\n", after: 700)
+        let agent = try Agent(for: wrapper, answer: "enrolled 2 17 lsm blind\n", after: 700)
         wrapper.environment["CLOUDTASER_AGENT_SOCKET"] = agent.path
         let run = try wrapper.run("echo $DB_PASSWORD")
         #expect(run.status == 0 && run.output == "hunter2-äöü\n", "\(run)")
@@ -72,7 +72,7 @@ import WrapperConfiguration
 
     @Test func `asks nothing at all where it must be enrolled and is refused`() throws {
         let wrapper = try Self.wrapper(.required)
-        let agent = try Agent(for: wrapper, answer: "refused 1 traced\n")
+        let agent = try Agent(for: wrapper, answer: "refused 2 traced\n")
         wrapper.environment["CLOUDTASER_AGENT_SOCKET"] = agent.path
         let run = try wrapper.run()
         #expect(run.status == WrapperExit.agentRefused.rawValue && run.status == 116, "\(run)")
@@ -94,7 +94,7 @@ import WrapperConfiguration
         let absent = try Self.wrapper(.preferred).run("echo $DB_PASSWORD")
         #expect(absent.status == 0 && absent.output == "hunter2-äöü\n", "\(absent)")
         let wrapper = try Self.wrapper(.preferred)
-        let agent = try Agent(for: wrapper, answer: "refused 1 traced\n")
+        let agent = try Agent(for: wrapper, answer: "refused 2 traced\n")
         wrapper.environment["CLOUDTASER_AGENT_SOCKET"] = agent.path
         let refused = try wrapper.run("echo $DB_PASSWORD")
         #expect(refused.status == 0 && refused.output == "hunter2-äöü\n", "\(refused)")
@@ -103,7 +103,7 @@ import WrapperConfiguration
 
     @Test func `does not ask an agent that is not wanted`() throws {
         let wrapper = try Self.wrapper(.none)
-        let agent = try Agent(for: wrapper, answer: "refused 1 traced\n")
+        let agent = try Agent(for: wrapper, answer: "refused 2 traced\n")
         wrapper.environment["CLOUDTASER_AGENT_SOCKET"] = agent.path
         let run = try wrapper.run("echo $DB_PASSWORD")
         #expect(run.status == 0 && run.output == "hunter2-äöü\n", "\(run)")

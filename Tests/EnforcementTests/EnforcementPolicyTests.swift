@@ -11,7 +11,8 @@ import Testing
         for vector in EnforcedVector.all {
             let number = vector.number
             #expect(EnforcementPolicy.enforcing[number] == vector.usual)
-            #expect(EnforcementPolicy.detecting[number] == .detect)
+            let watched: EnforcementAction = vector.usual == .allow ? .allow : .detect
+            #expect(EnforcementPolicy.detecting[number] == watched)
             #expect(EnforcementPolicy.denyingAll[number] == .deny)
             #expect(EnforcementPolicy.silent[number] == .allow)
             #expect(

@@ -61,7 +61,8 @@ private final class RecorderBench {
     @Test func `have the type of their vector's event, for every vector`() throws {
         let types: [String: EventType] = [
             "PROCMEM_READ": .processMemoryRead, "ENVIRON_READ": .environmentRead,
-            "BPF_LOAD": .programLoad, "MODULE_LOAD": .moduleLoad, "GUARD_DENIED": .guardDenied,
+            "SECRET_LEAK": .secretLeak, "BPF_LOAD": .programLoad, "MODULE_LOAD": .moduleLoad,
+            "GUARD_DENIED": .guardDenied,
         ]
         for vector in EnforcedVector.all {
             for verdict in EventVerdict.allCases {
@@ -95,6 +96,17 @@ private final class RecorderBench {
         let observed = try Self.event(plain)
         #expect(observed.errorNumber == nil && observed.target == nil && observed.object == nil)
         #expect(observed.enrolment == nil)
+    }
+
+    /// The call has a result of its own, and "denied" would be a claim.
+    @Test func `of the signal tier say killed, and neither denied nor EPERM`() throws {
+        let attach = try #require(VectorNumber("AV-001"))
+        var killed = Self.record(attach, .killed)
+        #expect(try Self.event(killed).type == .ptraceDenied, "control: denied and killed")
+        killed.tier = .signal
+        let event = try Self.event(killed)
+        #expect(event.type == .ptraceObserved && event.verdict == .killed)
+        #expect(event.errorNumber == nil && event.tier == .signal)
     }
 
     @Test func `have the time of the attempt, not of its arrival`() throws {

@@ -10,13 +10,15 @@ import Testing
 
 /// What the kernel does with the programs is tested in vm-tests.
 @Suite struct `The programs' adapter` {
-    @Test(arguments: EnforcementTier.allCases)
+    @Test(arguments: EnforcementTier.forms)
     func `says that it is not permitted where the kernel refuses`(_ tier: EnforcementTier) {
-        // This host refuses LSM and tracing programs to everybody (EPERM); one that takes them
-        // would have the programs attached, and hooks to show.
+        // A host may refuse LSM and tracing programs to everybody (EPERM) and take raw tracepoints;
+        // one that takes them has the programs attached, and hooks to show. Without a policy they
+        // judge nothing.
         do throws(EnforcementFailure) {
             let kernel = try LibbpfKernel(tier: tier)
-            #expect(!kernel.hooks.isEmpty)
+            #expect(!kernel.hooks.isEmpty && kernel.tier == tier)
+            if tier == .signal { #expect(kernel.hooks == ["sys_enter", "sys_exit"]) }
         } catch { #expect(error == .notPermitted) }
     }
 
@@ -100,14 +102,17 @@ import Testing
     @Test func `has every hook's name`() {
         var names: Set<String> = []
         // From the first to the last of `enum cbpf_hook`.
-        for hook in CBPF_HOOK_PTRACE_ACCESS_CHECK.rawValue...CBPF_HOOK_MOVE_MOUNT.rawValue {
+        let hooks =
+            Array(CBPF_HOOK_PTRACE_ACCESS_CHECK.rawValue...CBPF_HOOK_MOVE_MOUNT.rawValue)
+            + [CBPF_HOOK_SYS_ENTER, CBPF_HOOK_SYS_EXIT, CBPF_HOOK_SYSTEM_CALL].map(\.rawValue)
+        for hook in hooks {
             var event = Self.event()
             event.hook = UInt8(hook)
             let record = EnforcementRecord(event)
             #expect(record != nil, "hook \(hook)")
             names.insert(record?.hook ?? "")
         }
-        #expect(names.count == Int(CBPF_HOOK_MOVE_MOUNT.rawValue))
+        #expect(names.count == hooks.count && !names.contains { $0.hasPrefix("hook ") })
         #expect(names.contains("move_mount") && names.contains("bpf_map"))
     }
 
@@ -121,7 +126,7 @@ import Testing
 
     @Test func `is none with a tier, verdict or vector that is not known`() {
         for change: (inout cbpf_event) -> Void in [
-            { $0.tier = 0 }, { $0.tier = 3 }, { $0.tier = .max }, { $0.verdict = 0 },
+            { $0.tier = 0 }, { $0.tier = 5 }, { $0.tier = .max }, { $0.verdict = 0 },
             { $0.verdict = 4 },
             { $0.verdict = .max }, { $0.vector = 0 }, { $0.vector = 1000 }, { $0.vector = .max },
         ] {
@@ -134,6 +139,7 @@ import Testing
     @Test func `has each tier and verdict`() {
         let tiers: [(UInt32, EnforcementTier)] = [
             (CBPF_TIER_LSM.rawValue, .lsm), (CBPF_TIER_MODIFY_RETURN.rawValue, .modifyReturn),
+            (CBPF_TIER_SYSTEM_CALL.rawValue, .systemCall), (CBPF_TIER_SIGNAL.rawValue, .signal),
         ]
         let verdicts: [(UInt32, EventVerdict)] = [
             (CBPF_OBSERVED.rawValue, .observed), (CBPF_DENIED.rawValue, .denied),

@@ -18,6 +18,8 @@ struct Harness {
     /// Words before the harness, such as `unshare -pf --mount-proc`.
     var below: [String] = []
     var options: [String] = []
+    /// Lines of `NAME=value` besides the canary.
+    var moreSecrets: [String] = []
 
     /// - Parameter meanwhile: gets the harness's process id and the script's first output.
     func run(
@@ -25,7 +27,8 @@ struct Harness {
     ) throws -> Outcome {
         let secrets = FileManager.default.temporaryDirectory
             .appending(path: "cloudtaser-run-\(UUID().uuidString)")
-        try Data("CT_CANARY=\(Self.value)\n".utf8).write(to: secrets)
+        try Data((["CT_CANARY=\(Self.value)"] + moreSecrets).joined(separator: "\n").utf8).write(
+            to: secrets)
         defer { try? FileManager.default.removeItem(at: secrets) }
         let words =
             ["/usr/bin/env"] + below + [Self.path] + options + ["--secrets", secrets.path(), "--"]

@@ -142,6 +142,48 @@ struct AttackMatrixTests {
         }
     }
 
+    @Test(
+        "a kernel that nobody booted is called modelled in every form, and nothing on it measured")
+    func modelledKernels() throws {
+        let matrix = try Self.matrix()
+        let words = KernelProfile.Origin.modelled.rawValue
+        #expect(words == "modelled, not measured")
+        let modelled = matrix.profiles.filter { $0.origin == .modelled }
+        #expect(modelled.map(\.name) == ["5.14", "5.17"])
+        let (table, page, json) = (matrix.table(), matrix.html(), matrix.json())
+        for profile in matrix.profiles {
+            let isModelled = profile.origin == .modelled
+            let title = "\(profile.name) (\(words))"
+            #expect(table.contains("\nKernel \(title)\n") == isModelled)
+            #expect(page.contains(">Kernel \(title)</h2>") == isModelled)
+            #expect(page.contains(">\(title)</a>") == isModelled)
+            let origin = isModelled ? words : "measured"
+            #expect(json.contains("\"\(profile.name)\":\"\(origin)\""))
+            for cell in matrix.cells where cell.at.profile == profile.name && isModelled {
+                #expect(!matrix.isMeasured(cell) && matrix.origin(of: cell) == .modelled)
+            }
+        }
+        let count = matrix.cells.count { ["5.14", "5.17"].contains($0.at.profile) }
+        #expect(matrix.summary.onModelledKernels == count && count > 2000)
+        #expect(table.contains("\(count) are on kernels that are modelled, not measured"))
+        #expect(json.contains("\"onModelledKernels\":\(count)"))
+        #expect(json.components(separatedBy: "\"origin\":\"\(words)\"").count > count)
+    }
+
+    @Test("without bpf_loop no content is scanned: 5.14, and not 5.17")
+    func scanOnModelledKernels() throws {
+        let matrix = try Self.matrix()
+        func verdicts(_ profile: String) -> Set<CellVerdict> {
+            Set(
+                matrix.cells.filter {
+                    $0.id == "AV-086" && $0.at.profile == profile
+                        && $0.at.enforcement == EnforcementMode.deny.rawValue
+                }.map(\.derived.verdict))
+        }
+        #expect(verdicts("5.14") == [.exposed])
+        #expect(verdicts("5.17") == [.blocked] && verdicts("6.1") == [.blocked])
+    }
+
     @Test("every form shows every vector, and the counts are computed")
     func renderers() throws {
         let matrix = try Self.matrix()

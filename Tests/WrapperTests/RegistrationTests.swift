@@ -6,7 +6,7 @@ import WrapperConfiguration
 
 @Suite struct `The wrapper's registration` {
     private static let registered = WrapperStateMachine.Event.registered(
-        NodeRegistration(enrolment: 17, tier: "lsm"))
+        NodeRegistration(enrolment: 17, tier: "lsm", canScan: true))
     private static let absent = WrapperStateMachine.Event.unregistered(.absent(errorNumber: 2))
 
     private static func driver(_ agent: AgentPolicy, seconds: Int = 10) -> MachineDriver {

@@ -83,7 +83,7 @@ struct AgentSuite {
             "VM-EBPF-03", "registration",
             "\(answer); then the read of environ: \(SystemError.name(of: after)); event: "
                 + (missing.isEmpty ? "complete" : "without \(missing): \(event.prefix(400))"),
-            answer.hasPrefix("enrolled 1 ") && after == EPERM && missing.isEmpty,
+            answer.hasPrefix("enrolled 2 ") && after == EPERM && missing.isEmpty,
             "before the registration the same read gives \(before)", before == 0)
         child.send("fork")
         let grandchild = child.readLine().flatMap { pid_t($0) } ?? 0
@@ -94,12 +94,12 @@ struct AgentSuite {
             "VM-EBPF-01", "inheritance",
             "a child that the registrant forks: \(SystemError.name(of: inherited)); a second "
                 + "registration: \(again)",
-            inherited == EPERM && again == "refused 1 enrolled",
+            inherited == EPERM && again == "refused 2 enrolled",
             "an unprotected process: \(SelfTest.reads(getpid()))", SelfTest.reads(getpid()) == 0)
         child.send("nonsense")
         let refused = child.readLine() ?? "nothing"
         report(
-            "VM-EBPF-01", "a line that is none", refused, refused == "refused 1 malformed", "",
+            "VM-EBPF-01", "a line that is none", refused, refused == "refused 2 malformed", "",
             true)
         kill(grandchild, SIGKILL)
         kill(child.pid, SIGKILL)
@@ -121,7 +121,7 @@ struct AgentSuite {
         child.reap()
         report(
             "VM-EBPF-04", "a process that is traced already", answer,
-            answer == "refused 1 traced", "the attach before: \(seized)", seized == 0)
+            answer == "refused 2 traced", "the attach before: \(seized)", seized == 0)
     }
 
     private func observation() {

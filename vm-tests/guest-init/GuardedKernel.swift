@@ -1,5 +1,6 @@
 import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
+import AgentProtocol
 import AttackPrograms
 import Enforcement
 @preconcurrency import Glibc
@@ -62,6 +63,10 @@ struct GuardedKernel: ~Copyable {
         } catch {
             return []
         }
+    }
+
+    mutating func scan(_ request: ScanRequest) throws(EnforcementFailure) {
+        try kernel.scan(request, for: Self.workload)
     }
 
     /// Takes what is in the ring, and remembers the counts.

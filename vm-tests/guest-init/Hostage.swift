@@ -44,8 +44,22 @@ enum HostageProgram {
         case "user-fault": return Int(clinux_probe_userfaultfd())
         case "ring": return Int(clinux_probe_io_uring())
         case "use": return 0
+        case _ where word.hasPrefix("give "): return give(word, page, count)
         default: return -Int(EINVAL)
         }
+    }
+}
+
+extension HostageProgram {
+    /// `give AV-093`: tries to get its secret out that way. 0 when it came out, or -errno.
+    fileprivate static func give(_ word: String, _ page: UnsafeRawPointer, _ count: Int) -> Int {
+        guard let vector = InsideVector(rawValue: String(word.dropFirst("give ".count))) else {
+            return -Int(EINVAL)
+        }
+        let secret = UnsafeRawBufferPointer(start: page, count: count)
+        let result = InsideAttack(secret: secret, descriptor: nil).run(vector)
+        if result.outcome == .leaked { return 0 }
+        return -Int(result.errorNumber == 0 ? ENOMSG : result.errorNumber)
     }
 }
 

@@ -14,6 +14,14 @@ struct KernelProfile {
 
     var hasSecretMemory: Bool { memfdSecretError == 0 }
     var hasBPFLSM: Bool { bpfLSMError == 0 }
+    var hasBPFLoop: Bool { TypeNames().contains("BPF_FUNC_loop") }
+
+    /// Of the running kernel (uname(2)).
+    var release: (major: Int, minor: Int) {
+        let text = TargetProcess.text("/proc/sys/kernel/osrelease") ?? ""
+        let numbers = text.split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
+        return numbers.count == 2 ? (numbers[0], numbers[1]) : (0, 0)
+    }
 
     /// Runs the probes. Needs root and mounted /proc, /sys and securityfs.
     init() {
@@ -63,6 +71,7 @@ struct KernelProfile {
             ("seccompUserNotification", name(seccomp.userNotification)),
             ("seccompAddDescriptorSend", name(seccomp.addDescriptorSend)),
             ("spliceCallsSendmsg", kernelHas("splice_to_socket")),
+            ("systemCallReplacement", name(Self.replacementError("__x64_sys_vmsplice"))),
             ("unprivilegedBPFDisabled", file("/proc/sys/kernel/unprivileged_bpf_disabled")),
             ("userfaultfd", name(-clinux_probe_userfaultfd())),
             ("yamaPtraceScope", file("/proc/sys/kernel/yama/ptrace_scope")),

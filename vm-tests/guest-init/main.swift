@@ -65,7 +65,13 @@ enum Guest {
             case "agent":
                 AgentSuite(host: host).run(
                     hasSecretMemory: profile.hasSecretMemory, seed: seed)
+            case "leaks": LeakSuite(host: host, seed: seed, profile: profile).run()
             case "neighbours": NeighbourSuite(host: host).run()
+            case "calls": CallSuite(host: host, seed: seed).run()
+            case "signal":
+                SignalSuite(
+                    host: host, seed: seed, hasSecretMemory: profile.hasSecretMemory
+                ).run()
             case "guard": GuardSuite(host: host).run()
             case "costs": CostSuite(host: host).run()
             case "demo": wrapper.demonstration()
@@ -88,10 +94,12 @@ if CommandLine.arguments.first == ModprobeProgram.path { ModprobeProgram.run() }
 switch CommandLine.arguments.dropFirst().first {
 case "hostage": HostageProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "attacker": AttackerProgram.run(Array(CommandLine.arguments.dropFirst(2)))
+case "courier": CourierProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "take-core": CoreTakerProgram.run()
 case "victim": VictimProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "vault": VaultProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "registrant": RegistrantProgram.run(Array(CommandLine.arguments.dropFirst(2)))
+case "leaker": LeakProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "flooder": FlooderProgram.run(Array(CommandLine.arguments.dropFirst(2)))
 case "pressure": PressureProgram.run()
 case "probe-wait": WaitProbe.run()

@@ -4,7 +4,7 @@ import CLinux
 import Glibc
 package import Ports
 
-/// The agent behind its Unix socket. Speaks the lines of `Registration`.
+/// The agent behind its Unix socket. Speaks as `Registration` and `ScanRequest` say.
 package struct LocalNodeAgent: NodeAgent {
     /// For connecting and the answer together (milliseconds): the enrolment walks the node's
     /// processes.
@@ -19,17 +19,43 @@ package struct LocalNodeAgent: NodeAgent {
     }
 
     package mutating func register() throws(NodeAgentFailure) -> NodeRegistration {
+        switch Registration.answer(try ask(Array(Registration.request.utf8))) {
+        case .success(let answer):
+            return NodeRegistration(
+                enrolment: answer.enrolment, tier: answer.tier, canScan: answer.canScan)
+        case .failure(let refusal): throw .refused(reason: refusal.rawValue)
+        case nil: throw .malformed
+        }
+    }
+
+    package mutating func scan(_ scan: OutputScan) throws(NodeAgentFailure) {
+        let request: ScanRequest
+        do throws(ScanRequest.Refusal) {
+            request = try ScanRequest(
+                address: scan.index.address, length: scan.index.byteCount, rules: scan.rules,
+                bitmap: scan.index.bitmap)
+        } catch { throw .refused(reason: Registration.Refusal.malformed.rawValue) }
+        switch Registration.scanAnswer(try ask(request.bytes)) {
+        case .success: return
+        case .failure(let refusal): throw .refused(reason: refusal.rawValue)
+        case nil: throw .malformed
+        }
+    }
+
+    /// One request on a connection of its own, and the line that comes back.
+    private func ask(_ request: [UInt8]) throws(NodeAgentFailure) -> String {
         let end = Self.milliseconds() + Int64(millisecondsMax)
         let connection = clinux_local_connect(path, millisecondsMax)
         guard connection >= 0 else { throw Self.failure(connecting: -connection) }
         defer { close(connection) }
-        try send(Registration.request, on: connection)
-        switch Registration.answer(try line(from: connection, until: end)) {
-        case .success(let answer):
-            return NodeRegistration(enrolment: answer.enrolment, tier: answer.tier)
-        case .failure(let refusal): throw .refused(reason: refusal.rawValue)
-        case nil: throw .malformed
+        do throws(NodeAgentFailure) {
+            try send(request, on: connection, until: end)
+        } catch {
+            // Who refuses by the first line need not read the rest: its answer may be there.
+            guard error == .gone else { throw error }
+            return try line(from: connection, until: end)
         }
+        return try line(from: connection, until: end)
     }
 
     private static func failure(connecting number: Int32) -> NodeAgentFailure {
@@ -41,11 +67,26 @@ package struct LocalNodeAgent: NodeAgent {
         }
     }
 
-    private func send(_ text: String, on connection: Int32) throws(NodeAgentFailure) {
-        let bytes = Array(text.utf8)
-        // Shorter than any socket's buffer: as a whole or not at all.
-        guard Glibc.send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
-        else { throw errno == EPIPE ? .gone : .systemCall("send", errorNumber: errno) }
+    private func send(
+        _ bytes: [UInt8], on connection: Int32, until end: Int64
+    ) throws(NodeAgentFailure) {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Glibc.send(
+                    connection, $0.baseAddress.map { $0 + sent }, $0.count - sent,
+                    Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            }
+            if count < 0 && (errno == EINTR || errno == EAGAIN) {
+                try Self.wait(for: connection, POLLOUT, until: end)
+                continue
+            }
+            guard count >= 0 else {
+                throw [EPIPE, ECONNRESET].contains(errno)
+                    ? .gone : .systemCall("send", errorNumber: errno)
+            }
+            sent += count
+        }
     }
 
     private func line(
@@ -54,7 +95,7 @@ package struct LocalNodeAgent: NodeAgent {
         var bytes = [UInt8](repeating: 0, count: Registration.lineBytesMax)
         var count = 0
         while count < bytes.count {
-            try Self.wait(for: connection, until: end)
+            try Self.wait(for: connection, POLLIN, until: end)
             let got = bytes.withUnsafeMutableBytes {
                 recv(
                     connection, $0.baseAddress.map { $0 + count }, $0.count - count,
@@ -73,11 +114,13 @@ package struct LocalNodeAgent: NodeAgent {
         throw .malformed
     }
 
-    /// The whole answer has one limit, however it trickles in.
-    private static func wait(for connection: Int32, until end: Int64) throws(NodeAgentFailure) {
+    /// Request and answer have one limit together, however they trickle.
+    private static func wait(
+        for connection: Int32, _ events: Int32, until end: Int64
+    ) throws(NodeAgentFailure) {
         let rest = end - milliseconds()
         guard rest > 0 else { throw .timedOut }
-        var entry = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
+        var entry = pollfd(fd: connection, events: Int16(events), revents: 0)
         // An interrupted wait is begun anew by the caller.
         _ = poll(&entry, 1, Int32(clamping: rest))
     }

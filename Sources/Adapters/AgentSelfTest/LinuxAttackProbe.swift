@@ -1,5 +1,6 @@
 package import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
+package import AgentProtocol
 import CLinux
 package import Enforcement
 import Glibc
@@ -8,25 +9,39 @@ package import Ports
 /// Real attempts on a forked process. Only for a program that has one thread still: it forks.
 package struct LinuxAttackProbe: AttackProbe, ~Copyable {
     private var victim: ProcessID = 0
+    /// To ask the victim; -1 for none.
+    private var channel: Int32 = -1
+    private let leak = PlantedLeak()
 
     package init() {}
 
+    package var scan: ScanRequest? { leak?.request }
+
     package var vectors: [VectorNumber] {
-        Self.attempts.keys.compactMap { VectorNumber($0) }.sorted()
+        (Array(Self.attempts.keys) + (leak == nil ? [] : Self.leaks)).compactMap {
+            VectorNumber($0)
+        }.sorted()
     }
 
     package mutating func begin() throws(AttackProbeFailure) -> ProcessID {
         end()
-        let started = clinux_start_victim()
+        let started = clinux_start_victim(
+            leak?.needle, leak == nil ? 0 : PlantedLeak.needleBytes, &channel)
         guard started > 0 else { throw .noVictim(errorNumber: -started) }
         victim = started
         return started
     }
 
+    /// The victim's own doing.
+    private static let leaks: [UInt16] = [86, 88]
+
     package mutating func attempt(_ vector: VectorNumber) -> ProbeOutcome {
-        let answer = clinux_in_attacker(
-            { number, target in LinuxAttackProbe.make(number, target) }, Int32(vector.rawValue),
-            victim)
+        let number = Int32(vector.rawValue)
+        let answer =
+            Self.leaks.contains(vector.rawValue)
+            ? -clinux_ask_victim(channel, number)
+            : clinux_in_attacker(
+                { number, target in LinuxAttackProbe.make(number, target) }, number, victim)
         switch answer {
         case 0: return .through
         case -1: return .killed
@@ -37,11 +52,14 @@ package struct LinuxAttackProbe: AttackProbe, ~Copyable {
 
     package mutating func end() {
         if victim > 0 { clinux_end_victim(victim) }
+        if channel >= 0 { close(channel) }
         victim = 0
+        channel = -1
     }
 
     deinit {
         if victim > 0 { clinux_end_victim(victim) }
+        if channel >= 0 { close(channel) }
     }
 
     /// In the attacker: 0 or the error number.

@@ -1,5 +1,6 @@
 package import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
+import AgentProtocol
 import CLinux
 import Glibc
 package import Ports
@@ -10,8 +11,8 @@ package struct LinuxAgentHost: AgentHost, ~Copyable {
     package static let connectionsMax = 64
     /// A peer that has not said its line or request by then is dropped.
     package static let speechLimit = Duration.seconds(5)
-    /// Bytes of a registration's line with its line feed.
-    package static let lineBytesMax = 128
+    /// Bytes of a request on the registration socket.
+    package static let requestBytesMax = AgentRequest.byteCountMax
     /// For the answer to "does another agent serve there" (milliseconds).
     private static let connectMillisecondsMax: Int32 = 1000
     /// Bytes of a request's head.
@@ -202,7 +203,7 @@ package struct LinuxAgentHost: AgentHost, ~Copyable {
             drop(id)
             return
         }
-        let limit = connection.isRegistration ? Self.lineBytesMax : Self.headBytesMax
+        let limit = connection.isRegistration ? Self.requestBytesMax : Self.headBytesMax
         var block = [UInt8](repeating: 0, count: limit)
         let got = Glibc.read(connection.descriptor, &block, limit - connection.received.count)
         guard got > 0 else {
@@ -240,14 +241,12 @@ enum Speech {
         _ id: AgentConnection, _ connection: LinuxAgentHost.Connection
     ) -> AgentInput? {
         connection.isRegistration
-            ? line(connection.received).map { .registration(id, connection.peer, line: $0) }
+            ? isComplete(connection.received)
+                ? .registration(id, connection.peer, request: connection.received) : nil
             : request(connection.received).map { .request(id, method: $0, path: $1) }
     }
 
-    static func line(_ bytes: [UInt8]) -> String? {
-        guard let end = bytes.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
-        return String(decoding: bytes[..<end], as: UTF8.self)
-    }
+    static func isComplete(_ bytes: [UInt8]) -> Bool { AgentRequest.read(bytes) != .incomplete }
 
     /// Method and target of an HTTP request whose head has ended (RFC 9112, section 3).
     static func request(_ bytes: [UInt8]) -> (String, String)? {

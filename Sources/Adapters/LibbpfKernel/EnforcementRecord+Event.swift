@@ -51,6 +51,11 @@ extension EnforcementRecord {
         CBPF_HOOK_SB_UMOUNT.rawValue: "sb_umount",
         CBPF_HOOK_SB_MOUNT.rawValue: "sb_mount",
         CBPF_HOOK_MOVE_MOUNT.rawValue: "move_mount",
+        CBPF_HOOK_FILE_PERMISSION.rawValue: "file_permission",
+        CBPF_HOOK_SOCKET_SENDMSG.rawValue: "socket_sendmsg",
+        CBPF_HOOK_SYS_ENTER.rawValue: "sys_enter",
+        CBPF_HOOK_SYS_EXIT.rawValue: "sys_exit",
+        CBPF_HOOK_SYSTEM_CALL.rawValue: "system_call",
     ]
 
     /// Up to the first zero.

@@ -38,6 +38,7 @@ extension LibbpfKernel {
     package mutating func forget(_ id: EnrolmentID) throws(EnforcementFailure) -> Bool {
         guard try tasks(of: id) <= 0 else { return false }
         var number = id
+        _ = cbpf_map_delete(maps.scans, &number)
         _ = cbpf_map_delete(maps.enrolments, &number)
         return true
     }
@@ -156,7 +157,7 @@ extension LibbpfKernel {
         }
     }
 
-    private static func check(_ result: Int32, full table: String) throws(EnforcementFailure) {
+    static func check(_ result: Int32, full table: String) throws(EnforcementFailure) {
         if result == -E2BIG || result == -ENOSPC { throw .full(table: table) }
         try check(result, "bpf")
     }

@@ -25,6 +25,8 @@ package struct LibbpfKernel: Enforcement, ~Copyable {
         let policies: Int32
         let settings: Int32
         let counts: Int32
+        let scans: Int32
+        let scanCounts: Int32
     }
 
     /// Loads and attaches the programs of one form, as far as the kernel has their hooks. Nothing
@@ -91,12 +93,13 @@ package struct LibbpfKernel: Enforcement, ~Copyable {
         return room
     }
 
-    /// `link_lsm_file_open` and `link_modify_file_open` are the hook file_open.
+    /// `link_lsm_file_open` and `link_modify_file_open` are the hook file_open,
+    /// `link_signal_sys_enter` is the tracepoint sys_enter.
     private static func hooks(pinned names: [String]) -> [String] {
         names.compactMap { name in
-            ["link_lsm_", "link_modify_"].first { name.hasPrefix($0) }.map {
-                String(name.dropFirst($0.count))
-            }
+            ["link_lsm_", "link_modify_", "link_signal_", "link_call_"].first {
+                name.hasPrefix($0)
+            }.map { String(name.dropFirst($0.count)) }
         }.sorted()
     }
 
@@ -176,13 +179,31 @@ extension LibbpfKernel.Program {
         guard parts.count == 2 else { return nil }
         let (form, place) = (parts[0], String(parts[1]))
         let prefix = "security_"
+        let hook = place.hasPrefix(prefix) ? String(place.dropFirst(prefix.count)) : place
+        // They look through any number of bytes by bpf_loop (Linux 5.17).
+        let canLoop = cbpf_agent_kernel_has_helper(agent, "BPF_FUNC_loop")
+        guard canLoop || !LibbpfKernel.scanHooks.contains(hook) else { return nil }
         switch (form, tier) {
-        case ("lsm", .lsm):
+        case ("fmod_ret", .lsm) where !place.hasPrefix(prefix),
+            ("fmod_ret", .modifyReturn) where !place.hasPrefix(prefix):
+            // The function of a system call, beside either form, where the kernel lets it be
+            // answered: asked for, because a program that is refused fails all of them.
+            guard cbpf_agent_takes_replacement(agent, place) == 0 else { return nil }
+            // __x64_sys_vmsplice is vmsplice.
+            let name = place.split(separator: "_").dropFirst(2).joined(separator: "_")
+            self.init(index: index, hook: name, isIterator: false)
+        // Some of them sleep.
+        case ("lsm", .lsm), ("lsm.s", .lsm):
             guard cbpf_agent_function_arguments(agent, "bpf_lsm_" + place) >= 0 else { return nil }
             self.init(index: index, hook: place, isIterator: false)
         case ("fmod_ret", .modifyReturn):
             guard cbpf_agent_function_arguments(agent, place) >= 0 else { return nil }
-            self.init(index: index, hook: String(place.dropFirst(prefix.count)), isIterator: false)
+            self.init(index: index, hook: hook, isIterator: false)
+        case ("raw_tp", .signal):
+            // What follows forks and ends keeps the books.
+            let isBook = place.hasPrefix("sched_")
+            self.init(index: index, hook: isBook ? nil : place, isIterator: false)
+        case ("raw_tp", _), ("fentry", .signal): return nil
         case ("iter", _): self.init(index: index, hook: nil, isIterator: true)
         case ("fentry", _): self.init(index: index, hook: nil, isIterator: false)
         default: return nil
@@ -203,5 +224,7 @@ extension LibbpfKernel.Maps {
         policies = try map("policies")
         settings = try map("settings")
         counts = try map("counts")
+        scans = try map("scans")
+        scanCounts = try map("scan_counts")
     }
 }

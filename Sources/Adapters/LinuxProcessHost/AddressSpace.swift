@@ -3,7 +3,9 @@ import Glibc
 
 /// Where the supervisor's pages lie in an image.
 ///
-/// `[guard][region][guard][placeholders][copy code][slots ...][temporary]`, reserved at once.
+/// `[guard][region][guard][placeholders][copy code][slots ...][temporary]`, reserved at once, at
+/// the same address in every image of a run. The region begins with the leak index, if there is
+/// one.
 /// `placeholders` starts with a mark by which a forked child's area is recognized. The slots are
 /// scratch for the environment arrays of later execs: one per exec in flight, so that the array
 /// of a vfork child, which shares this memory with its parent, is written where nobody looks.
@@ -38,7 +40,8 @@ struct DeliveryArea: Equatable {
             offsets: offsets)
     }
 
-    var region: UInt64 { base + Self.pageBytes }
+    var region: UInt64 { Self.region(of: base) }
+    static func region(of base: UInt64) -> UInt64 { base + pageBytes }
     /// First byte after the inaccessible part.
     var placeholders: UInt64 { region + regionBytes + Self.pageBytes }
     var code: UInt64 { placeholders + placeholderBytes }

@@ -25,6 +25,7 @@ final class DeliveredValues: @unchecked Sendable {
     let placeholderBlock: [UInt8]
     /// The longest `NAME=` (bytes).
     let placeholderBytesMax: Int
+    private let indexBytes: Int
     private let image: DeliveryImage
     private let master: UnsafeRawBufferPointer
 
@@ -41,6 +42,7 @@ final class DeliveredValues: @unchecked Sendable {
             throw .systemCall("replaceValues", errorNumber: EINVAL)
         }
         (entries, placeholderBlock) = Self.entries(ordered)
+        indexBytes = image.frontBytes
         placeholderBytesMax = entries.map(\.placeholder.count).max() ?? 0
         // The image's pages stay where they are until it is released, in deinit.
         master = image.withBytes { span in span.withUnsafeBytes { $0 } }
@@ -64,6 +66,9 @@ final class DeliveredValues: @unchecked Sendable {
     var names: [String] {
         entries.map { String(decoding: $0.placeholder.dropLast(), as: UTF8.self) }
     }
+
+    /// The leak index, from the master copy's start; empty when there is none.
+    var index: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: master[..<indexBytes]) }
 
     /// The master copy; valid as long as this is.
     var bytes: UnsafeRawBufferPointer { master }

@@ -19,10 +19,12 @@ final class HostSession {
     /// False once execve(2) is denied for good.
     private var mayStart = true
     private var hasGivenUp = false
+    private var indexing: ValueIndexing
 
     /// Blocks the signals: to be made before any other thread.
     init(options: LinuxProcessHost.Options) throws(ProcessHostFailure) {
         self.options = options
+        indexing = try ValueIndexing(areaBase: options.areaBase)
         mailbox = try HostMailbox()
         signals = try SignalSet.block()
         interruptDescriptor = clinux_poll_set()
@@ -86,7 +88,8 @@ final class HostSession {
 
     private func startThread() throws(ProcessHostFailure) {
         guard thread == nil else { return }
-        let server = TreeServer(mailbox: mailbox, signals: signals, options: options)
+        let server = TreeServer(
+            mailbox: mailbox, signals: signals, options: options, areaBase: indexing.areaBase)
         let context = Unmanaged.passRetained(server)
         var made = pthread_t()
         let result = pthread_create(
@@ -145,6 +148,10 @@ final class HostSession {
     private func reapLeftovers() {
         var status: Int32 = 0
         while waitpid(-1, &status, WNOHANG | waitAllTasks) > 0 { continue }
+    }
+
+    func indexValues(of image: inout DeliveryImage) throws(ProcessHostFailure) -> ValueIndex {
+        try indexing.index(&image, beside: values)
     }
 
     func replaceValues(_ image: consuming DeliveryImage) throws(ProcessHostFailure) {

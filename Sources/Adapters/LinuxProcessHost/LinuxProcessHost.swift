@@ -16,6 +16,8 @@ package struct LinuxProcessHost: ProcessHost {
         package var faults: [DeliveryFault] = []
         /// Give up what a waiting wrapper has no use for once the program is started.
         package var givesUpOwnPrivileges = true
+        /// Where each image's area is put, for tests; nil: drawn.
+        package var areaBase: UInt64?
         /// RLIMIT_MEMLOCK as the program shall find it; nil: as it is here.
         package var programLockLimit: MemoryLockLimit?
         /// Gets one line per event that an operator should see; never holds a value. Called on
@@ -73,6 +75,12 @@ package struct LinuxProcessHost: ProcessHost {
         let made = try HostSession(options: options)
         session = made
         return made
+    }
+
+    package mutating func indexValues(
+        of image: inout DeliveryImage
+    ) throws(ProcessHostFailure) -> ValueIndex {
+        try ready().indexValues(of: &image)
     }
 
     /// Once only, unless `Launch.mayStartAgain`: the process gives up execve(2) then.

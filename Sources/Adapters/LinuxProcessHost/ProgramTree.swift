@@ -38,8 +38,12 @@ final class TreeHub {
     /// First stops of tasks whose creator has not told us about them yet.
     var early: Set<pid_t> = []
     var counters = SupervisorCounters()
+    /// Where the area of each image is put.
+    let areaBase: UInt64
     /// Gets each delivery that failed for a process other than the program.
     var deliveryFailed: (FailedDelivery) -> Void = { _ in }
+
+    init(areaBase: UInt64) { self.areaBase = areaBase }
 
     private var isAnyOver: Bool { trees.contains { $0.programEnd != nil } }
 

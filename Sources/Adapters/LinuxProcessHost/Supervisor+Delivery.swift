@@ -123,6 +123,7 @@ extension Supervisor {
             try mapValues(area, injection)
             try pointEnvironment(stack, exec, area, tracee)
             counters.splices += 1
+            noteUnscanned(area, tracee, isTouched: touchIndex(area, injection))
         }
         try openScratch(area, injection)
         return AddressSpace(
@@ -131,14 +132,49 @@ extension Supervisor {
     }
 
     private func reserveArea(_ injection: Injection) throws(StepFailure) -> DeliveryArea {
-        let shape = areaShape
-        let flags = UInt64(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
-        let base = try take(.reserveArea) {
-            inject(
-                injection, Int(SystemCallNumber.mmap), 0, shape.totalBytes, UInt64(PROT_NONE),
-                flags, UInt64.max, 0)
+        try reach(.reserveArea)
+        let wanted = hub.areaBase
+        // Before 4.17 the flag is unknown, and the address a wish.
+        let placed = reserve(injection, at: wanted, Self.withoutReplacing)
+        if placed >= 0 { return areaShape.moved(to: UInt64(placed)) }
+        let base = placed == -Int(EEXIST) ? reserve(injection, at: 0, 0) : placed
+        guard base >= 0 else {
+            throw StepFailure(step: .reserveArea, errorNumber: Int32(-base))
         }
-        return shape.moved(to: UInt64(base))
+        return areaShape.moved(to: UInt64(base))
+    }
+
+    /// MAP_FIXED_NOREPLACE.
+    private static let withoutReplacing: UInt64 = 0x10_0000
+
+    private func reserve(_ injection: Injection, at address: UInt64, _ flags: UInt64) -> Int {
+        inject(
+            injection, Int(SystemCallNumber.mmap), address, areaShape.totalBytes,
+            UInt64(PROT_NONE), UInt64(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE) | flags,
+            UInt64.max, 0)
+    }
+
+    /// A page of secret memory gets into a process's page table when that process first touches it,
+    /// and a scan sees only what is there. Each page of the index is touched by a call that copies
+    /// from it: rt_sigprocmask(2), which changes nothing because its first argument is none.
+    private func touchIndex(_ area: DeliveryArea, _ injection: Injection) -> Bool {
+        stride(from: 0, to: values.index.count, by: Int(DeliveryArea.pageBytes)).allSatisfy {
+            inject(
+                injection, Int(SystemCallNumber.rtSigprocmask), Self.noSuchChange,
+                area.region + UInt64($0), 0, UInt64(MemoryLayout<UInt64>.size)) == -Int(EINVAL)
+        }
+    }
+
+    private static let noSuchChange: UInt64 = 99
+
+    /// The image's index is where no scan looks, or cannot be seen there.
+    private func noteUnscanned(_ area: DeliveryArea, _ tracee: Tracee, isTouched: Bool) {
+        let isDisplaced = area.base != hub.areaBase
+        if isDisplaced { counters.displacedAreas += 1 }
+        guard !values.index.isEmpty, isDisplaced || !isTouched else { return }
+        let cause = isDisplaced ? "the address of the index is taken" : "the index was not touched"
+        report(
+            "what process \(tracee.task) writes and sends is not scanned: \(cause) in its image")
     }
 
     /// Every area of this run, at address 0.

@@ -167,6 +167,7 @@ enum SystemCallNumber {
     static let close: Int32 = 3
     static let mmap: Int32 = 9
     static let mprotect: Int32 = 10
+    static let rtSigprocmask: Int32 = 14
     static let mremap: Int32 = 25
     static let getpid: Int32 = 39
     static let clone: Int32 = 56

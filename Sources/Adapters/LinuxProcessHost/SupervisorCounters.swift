@@ -14,6 +14,8 @@ package struct SupervisorCounters: Sendable, Equatable {
     package var failedExecs = 0
     /// Images that were given values.
     package var splices = 0
+    /// Of these, those whose area had to lie elsewhere: they are not scanned.
+    package var displacedAreas = 0
     /// Forked children that were given a region of their own.
     package var forkedRegions = 0
     /// Images and tasks killed because a step failed.

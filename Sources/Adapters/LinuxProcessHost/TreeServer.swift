@@ -11,7 +11,7 @@ final class TreeServer {
     private let mailbox: HostMailbox
     private let signals: SignalSet
     private let options: LinuxProcessHost.Options
-    private let hub = TreeHub()
+    private let hub: TreeHub
     private var program: (any ProgramTree)?
     private var hook: (any ProgramTree)?
     /// When the program is killed if it still runs.
@@ -20,7 +20,12 @@ final class TreeServer {
     private var isStopping = false
     private var isQuitting = false
 
-    init(mailbox: HostMailbox, signals: SignalSet, options: LinuxProcessHost.Options) {
+    /// - Parameter areaBase: where the area of each image is put.
+    init(
+        mailbox: HostMailbox, signals: SignalSet, options: LinuxProcessHost.Options,
+        areaBase: UInt64
+    ) {
+        hub = TreeHub(areaBase: areaBase)
         self.mailbox = mailbox
         self.signals = signals
         self.options = options

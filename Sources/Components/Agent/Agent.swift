@@ -25,6 +25,8 @@ package struct Agent<
     private var generation: UInt32 = 1
     /// In force since generation `generation`.
     private var policy = EnforcementPolicy.silent
+    /// The programs are there, and nothing came through them in the self-test.
+    private let canScan: Bool
 
     /// Records taken at once.
     private static var recordsMax: Int { 256 }
@@ -43,6 +45,7 @@ package struct Agent<
         self.isAdopted = isAdopted
         totals = RecordTotals(continuing: isAdopted)
         self.settings = settings
+        canScan = Self.canScan(kernel.canScan, findings)
         self.kernel = kernel
         self.tier = tier
         self.findings = findings
@@ -99,9 +102,8 @@ package struct Agent<
 
     package mutating func handle(_ input: AgentInput) {
         switch input {
-        case .registration(let connection, let peer, let line):
-            let answer = register(connection, peer, line)
-            host.answer(connection, Registration.line(answer))
+        case .registration(let connection, let peer, let request):
+            host.answer(connection, answer(request, connection, peer))
         case .request(let connection, let method, let path):
             host.answer(connection, ObservationPage.answer(method, path, status()))
         case .records: takeRecords()
@@ -153,13 +155,24 @@ package struct Agent<
 
     // MARK: Enrolment
 
+    private mutating func answer(
+        _ request: [UInt8], _ connection: AgentConnection, _ peer: AgentPeer
+    ) -> String {
+        switch AgentRequest.read(request) {
+        case .complete(.register): return Registration.line(register(connection, peer))
+        case .complete(.scan(let request)):
+            return Registration.line(scanning: scan(request, peer))
+        case .refused(let refusal): return Registration.line(.failure(refusal))
+        case .incomplete: return Registration.line(.failure(.malformed))
+        }
+    }
+
     private mutating func register(
-        _ connection: AgentConnection, _ peer: AgentPeer, _ line: String
+        _ connection: AgentConnection, _ peer: AgentPeer
     ) -> Result<Registration.Answer, Registration.Refusal> {
-        if let refusal = Registration.accept(line) { return .failure(refusal) }
         do throws(Registration.Refusal) {
             // Saying yes would be a promise that nothing keeps.
-            guard findings.contains(where: { $0.result == .denied }) else { throw .unguarded }
+            guard guards else { throw .unguarded }
             let id = try enrolments.reserve(peer, at: time.monotonic())
             if let refusal = enrol(connection, peer, as: id) {
                 enrolments.refuse(id)
@@ -167,11 +180,17 @@ package struct Agent<
                 throw refusal
             }
             recorder.enrolled(id, peer)
-            return .success(Registration.Answer(enrolment: id, tier: tier.word))
+            return .success(
+                Registration.Answer(enrolment: id, tier: tier.word, canScan: canScan))
         } catch {
             recorder.refused(error.rawValue, peer)
             return .failure(error)
         }
+    }
+
+    private var guards: Bool {
+        findings.contains { $0.result == .denied }
+            || settings.enrolsUnderSignal && findings.contains { $0.result == .killed }
     }
 
     private mutating func enrol(
@@ -193,6 +212,31 @@ package struct Agent<
                 recorder.failed(error)
                 return .failed
             }
+        }
+    }
+
+    // MARK: Scan
+
+    private static func canScan(_ hasPrograms: Bool, _ findings: [VectorFinding]) -> Bool {
+        let denied = findings.filter { $0.result == .denied }.map(\.vector)
+        return hasPrograms && SelfTest.scanVectors.allSatisfy(denied.contains)
+    }
+
+    private mutating func scan(
+        _ request: ScanRequest, _ peer: AgentPeer
+    ) -> Result<EnrolmentID, Registration.Refusal> {
+        do throws(Registration.Refusal) {
+            guard let id = enrolments.id(ofWrapper: peer) else { throw .unregistered }
+            guard canScan else { throw .blind }
+            do throws(EnforcementFailure) { try kernel.scan(request, for: id) } catch {
+                recorder.failed(error)
+                if case .full = error { throw .full }
+                throw .failed
+            }
+            return .success(id)
+        } catch {
+            recorder.refused(error.rawValue, peer)
+            return .failure(error)
         }
     }
 
@@ -234,12 +278,16 @@ package struct Agent<
 
     private func status() -> AgentStatus {
         var counts: [VectorNumber: EnforcementCounts] = [:]
-        do throws(EnforcementFailure) { counts = try kernel.counts() } catch {}
+        var scan: ScanCounts?
+        do throws(EnforcementFailure) {
+            counts = try kernel.counts()
+            if canScan { scan = try kernel.scanCounts() }
+        } catch {}
         return AgentStatus(
             tier: tier, mode: settings.policy.mode, generation: generation,
             hooks: kernel.hooks, findings: findings, enrolments: enrolments.count,
             protectedTasks: protectedTasks, counts: counts, totals: totals,
-            sinks: recorder.sinks)
+            sinks: recorder.sinks, scan: scan)
     }
 }
 

@@ -34,7 +34,7 @@ extension AgentOptions {
     private static let flags: Set<String> = [
         "--mode", "--policy", "--socket", "--listen", "--events", "--events-per-second",
         "--event-format", "--heartbeat-seconds", "--checkpoint-key", "--config", "--pins",
-        "--successor",
+        "--successor", "--tier",
     ]
 
     private mutating func set(_ flag: String, _ value: String) throws(ArgumentFailure) {
@@ -77,6 +77,9 @@ extension AgentOptions {
                 throw ArgumentFailure(text: "--successor is same-file or any, not '\(value)'")
             }
             successor = found
+        case "--tier":
+            tier = try Self.tier(value)
+            settings.enrolsUnderSignal = tier == .signal
         case "--pins":
             guard value.hasPrefix("/") || value == "none" else {
                 throw ArgumentFailure(text: "--pins is an absolute path or none, not '\(value)'")
@@ -90,6 +93,16 @@ extension AgentOptions {
         default:
             settings.heartbeatSeconds = try Self.number(flag, value, 1...3600)
         }
+    }
+
+    /// Nil for `auto`.
+    static func tier(_ word: String) throws(ArgumentFailure) -> EnforcementTier? {
+        guard word != "auto" else { return nil }
+        guard let found = EnforcementTier.forms.first(where: { $0.word == word }) else {
+            let words = EnforcementTier.forms.map(\.word).joined(separator: ", ")
+            throw ArgumentFailure(text: "--tier is auto or one of \(words), not '\(word)'")
+        }
+        return found
     }
 
     private static func path(

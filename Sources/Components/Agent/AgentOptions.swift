@@ -13,6 +13,8 @@ package struct AgentOptions: Sendable {
     package var pins: String? = "/sys/fs/bpf"
     /// Who may take the programs over when the agent was killed.
     package var successor = AgentSuccessor.sameFile
+    /// The form of program to load; nil: the one that the self-test shows to deny most.
+    package var tier: EnforcementTier?
     package var sinks: [SinkChoice] = []
     package var encoding = EventEncoding.native
     /// PEM file of an Ed25519 key that signs checkpoints.
@@ -25,7 +27,8 @@ package struct AgentOptions: Sendable {
 package enum AgentInvocation: Sendable {
     /// - Parameter words: what `options` was read from.
     case run(AgentOptions, words: [String])
-    case selfTest(json: Bool)
+    /// - Parameter tier: as in `AgentOptions`.
+    case selfTest(json: Bool, tier: EnforcementTier?)
     case uninstall(pins: String)
     case help
     case version
@@ -46,12 +49,7 @@ package enum AgentInvocation: Sendable {
                 self = .run(try AgentOptions(flags), words: flags)
             } catch { self = .refused(error.text) }
         case "self-test":
-            switch Array(words.dropFirst()) {
-            case []: self = .selfTest(json: false)
-            case ["-o", "json"], ["--output", "json"]: self = .selfTest(json: true)
-            case ["--help"], ["-h"]: self = .help
-            default: self = .refused("'self-test' knows '-o json' and nothing else")
-            }
+            self = Self.selfTest(Array(words.dropFirst()))
         case "uninstall":
             switch Array(words.dropFirst()) {
             case []: self = .uninstall(pins: "/sys/fs/bpf")
@@ -62,6 +60,28 @@ package enum AgentInvocation: Sendable {
             }
         case .some(let other): self = .refused("unknown command '\(other)'")
         }
+    }
+}
+
+extension AgentInvocation {
+    private static func selfTest(_ words: [String]) -> AgentInvocation {
+        var json = false
+        var tier: EnforcementTier?
+        var rest = words[...]
+        while let word = rest.popFirst() {
+            switch (word, rest.first) {
+            case ("-o", "json"), ("--output", "json"): json = true
+            case ("--tier", let value?):
+                do throws(ArgumentFailure) { tier = try AgentOptions.tier(value) } catch {
+                    return .refused(error.text)
+                }
+            case ("--help", _), ("-h", _): return .help
+            default:
+                return .refused("'self-test' knows '-o json', '--tier TIER' and nothing else")
+            }
+            rest = rest.dropFirst()
+        }
+        return .selfTest(json: json, tier: tier)
     }
 }
 

@@ -15,6 +15,8 @@ package struct AgentStatus: Sendable, Equatable {
     package let counts: [VectorNumber: EnforcementCounts]
     package let totals: RecordTotals
     package let sinks: [SinkFacts]
+    /// Nil where nothing is scanned.
+    package let scan: ScanCounts?
 
     /// Vectors that the self-test got through on a protected process.
     package var open: [VectorNumber] {
@@ -47,7 +49,7 @@ package struct RecordTotals: Sendable, Equatable {
 
     /// Returns the numbers that are missing before this record, nil when none are.
     package mutating func add(_ record: EnforcementRecord) -> ClosedRange<UInt64>? {
-        let event = EventType(record.vector, record.verdict)
+        let event = record.eventType
         byKind[Kind(event: event, verdict: record.verdict), default: 0] += 1
         let before = isContinuing ? max(record.sequence, 1) - 1 : 0
         let last = sequences[record.processor, default: before]

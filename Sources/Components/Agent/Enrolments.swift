@@ -51,6 +51,11 @@ package struct Enrolments: Sendable, Equatable {
         }
     }
 
+    /// What the peer has registered, if it did.
+    package func id(ofWrapper peer: AgentPeer) -> EnrolmentID? {
+        entries.values.first { $0.wrapper == peer.process && !$0.isRefused }?.id
+    }
+
     package mutating func release(_ id: EnrolmentID) { entries[id] = nil }
 
     /// Keeps the number of a process that is not enrolled, until the kernel has forgotten it.

@@ -32,7 +32,11 @@ enum ObservationPage {
 
     private static func notReady(_ status: AgentStatus) -> String {
         guard status.findings.contains(where: { $0.result == .denied }) else {
-            return "The self-test saw nothing denied on this node. See /status.\n"
+            let killed = status.findings.count { $0.result == .killed }
+            return killed == 0
+                ? "The self-test saw nothing denied on this node. See /status.\n"
+                : "Nothing is denied on this node. Tier signal: the attackers of \(killed) vectors "
+                    + "were killed after their call had begun. See /status.\n"
         }
         let open = status.open.map(\.description).joined(separator: ", ")
         return "The self-test came through on a protected process: \(open). See /status.\n"
@@ -66,7 +70,7 @@ enum Metrics {
         }
         family(
             "enforcement_tier", "gauge", "1 for the form of program that is attached.",
-            EnforcementTier.allCases.map {
+            EnforcementTier.forms.map {
                 ("tier=\"\($0.word)\"", $0 == status.tier ? 1 : 0)
             })
         family(
@@ -77,6 +81,12 @@ enum Metrics {
             "Whether the vector is denied on a protected process (1), or comes through (0).",
             status.findings.filter { $0.result != .untested }.map {
                 ("vector=\"\($0.vector)\"", $0.result == .denied ? 1 : 0)
+            })
+        family(
+            "selftest_killed", "gauge",
+            "Whether the attacker was killed in a call that was not denied (1).",
+            status.findings.filter { $0.result != .untested }.map {
+                ("vector=\"\($0.vector)\"", $0.result == .killed ? 1 : 0)
             })
         family(
             "enrolments", "gauge", "Workloads under protection.",
@@ -98,6 +108,7 @@ enum Metrics {
         family(
             "ringbuf_missing_total", "counter",
             "Events missing from the ring, by their sequence numbers.", [("", status.totals.lost)])
+        scan(status, family)
         for (name, help, value) in sinkFamilies {
             family(
                 name, "counter", help,
@@ -125,6 +136,29 @@ enum Metrics {
         }
     }
 
+    private static func scan(
+        _ status: AgentStatus,
+        _ family: (String, String, String, [(String, UInt64)]) -> Void
+    ) {
+        family(
+            "scan_active", "gauge", "Whether what protected processes let out is scanned.",
+            [("", status.scan == nil ? 0 : 1)])
+        guard let scan = status.scan else { return }
+        let columns: [(String, String, UInt64)] = [
+            ("scan_calls_total", "Writes and sends that were scanned.", scan.calls),
+            ("scan_bytes_total", "Bytes that were scanned.", scan.bytes),
+            ("scan_candidates_total", "Places that had to be compared.", scan.candidates),
+            (
+                "scan_without_index_total",
+                "Writes and sends of enrolled processes that cannot be scanned.",
+                scan.withoutIndex
+            ),
+            ("scan_unreadable_total", "Calls with bytes that cannot be read.", scan.unreadable),
+            ("scan_truncated_total", "Calls beyond the limits of a scan.", scan.tooLarge),
+        ]
+        for (name, help, value) in columns { family(name, "counter", help, [("", value)]) }
+    }
+
     private static var sinkFamilies: [(String, String, KeyPath<SinkFacts, UInt64>)] {
         [
             ("sink_delivered_total", "Lines that the sink took.", \.delivered),
@@ -150,6 +184,7 @@ enum StatusDocument {
             {"ready":\(status.isReady),"tier":"\(status.tier.word)",\
             "mode":"\(status.mode.rawValue)","policyGeneration":\(status.generation),\
             "enrolments":\(status.enrolments),"protectedTasks":\(status.protectedTasks),\
+            "scan":\(status.scan != nil),\
             "hooks":[\(hooks)],"selfTest":[\(vectors)],"vectors":[\(counts)]}
 
             """

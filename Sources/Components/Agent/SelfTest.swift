@@ -8,6 +8,9 @@ package struct VectorFinding: Sendable, Equatable {
     package enum Result: String, Sendable, CaseIterable {
         /// It worked on the victim before and is denied since.
         case denied
+        /// It worked before, and whoever tried it since was killed in the call: what the call gave
+        /// until then is not known.
+        case killed
         /// It works on a protected process.
         case notDenied = "not denied"
         /// It did not work before either: nothing is known.
@@ -30,6 +33,8 @@ package struct VectorFinding: Sendable, Equatable {
 package enum SelfTest {
     /// Number that victims are enrolled under.
     package static let enrolment: EnrolmentID = 1
+    /// Vectors on which the victim itself lets a value out.
+    package static let scanVectors = [86, 88].compactMap { VectorNumber($0) }
     /// Index of the policy that the self-test sets and clears again.
     package static let policy: UInt32 = 1
 
@@ -47,8 +52,8 @@ package enum SelfTest {
         return zip(controls, answers).map { finding($0, $1) }
     }
 
-    /// On programs that are in force already: their policy for the machine stays as it is, so what
-    /// concerns the machine is denied or not known.
+    /// On programs that are in force already, or that would harm others: their policy for the
+    /// machine stays as it is, so what concerns the machine is denied or not known.
     package static func runOnRunning<
         Kernel: Enforcement & ~Copyable, Probe: AttackProbe & ~Copyable
     >(
@@ -77,7 +82,10 @@ package enum SelfTest {
             throw .noSuchProcess
         }
         defer { probe.end() }
-        if let id { _ = try kernel.enrol(victim, as: id, role: .victim, policy: policy) }
+        if let id {
+            _ = try kernel.enrol(victim, as: id, role: .victim, policy: policy)
+            if kernel.canScan, let request = probe.scan { try kernel.scan(request, for: id) }
+        }
         return probe.vectors.map { ($0, probe.attempt($0)) }
     }
 
@@ -92,6 +100,7 @@ package enum SelfTest {
         let result: VectorFinding.Result =
             switch (control.outcome, answer.outcome) {
             case (.through, .denied): .denied
+            case (.through, .killed): .killed
             case (.through, _): .notDenied
             default: .untested
             }

@@ -105,6 +105,7 @@ package struct EventRecorder<
         case .notPermitted: "bpf(2) is not permitted"
         case .unsupported(let detail): "not supported by this kernel: \(detail)"
         case .noSuchProcess: "no such process"
+        case .otherTier(let tier): "programs of the tier \(tier.word) are pinned"
         case .full(let table): "table \(table) is full"
         case .systemCall(let call, let number): "\(call): error \(number)"
         }
@@ -144,13 +145,14 @@ package struct EventRecorder<
     private func event(of record: EnforcementRecord) -> EnforcementEvent {
         let verdict = record.verdict
         var event = EnforcementEvent(
-            EventType(record.vector, verdict), time: moment(record.time),
+            record.eventType, time: moment(record.time),
             policyGeneration: UInt64(record.policyGeneration))
         event.vector = record.vector
         event.verdict = verdict
         event.tier = EventTier(record.tier)
         event.hook = EventText(record.hook, bytesMax: EventLimits.wordBytesMax)
-        event.errorNumber = verdict == .observed ? nil : 1
+        // A call that was not denied has a result of its own.
+        event.errorNumber = verdict == .observed || record.tier == .signal ? nil : 1
         event.actor = EventProcess(record.actor)
         event.target = record.target.map { EventProcess($0) }
         if let enrolment = record.target?.enrolment, enrolment != 0 {
@@ -170,6 +172,8 @@ extension EventTier {
         switch tier {
         case .lsm: self = .lsm
         case .modifyReturn: self = .modifyReturn
+        case .systemCall: self = .systemCall
+        case .signal: self = .signal
         }
     }
 }

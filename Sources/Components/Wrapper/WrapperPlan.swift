@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Delivery
 package import WrapperConfiguration
 
 /// What decides about a run besides what happens in it.
@@ -12,6 +13,8 @@ package struct WrapperPlan: Sendable, Equatable {
     package var canLogInAgain = true
     /// Whether the node's agent is asked for its protection first.
     package var agent = AgentPolicy.none
+    /// How the values reach the program; an index that can be scanned for goes with `splice` only.
+    package var delivery = DeliveryMode.splice
     /// For everything before the program's start.
     package var fetchLimit = Duration.seconds(60)
     package var checkInterval = Duration.seconds(300)
@@ -33,6 +36,7 @@ package struct WrapperPlan: Sendable, Equatable {
             canLogInAgain = file != nil
         }
         agent = settings.agent
+        delivery = settings.delivery
         fetchLimit = .seconds(settings.life.fetchSecondsMax)
         checkInterval = .seconds(settings.life.checkSeconds)
         stopGrace = .seconds(settings.life.stopSeconds)

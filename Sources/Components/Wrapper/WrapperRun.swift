@@ -25,6 +25,7 @@ package struct WrapperRun<
     private var machine: WrapperStateMachine
     /// The values of the last read that was completed or is under way.
     private var image: DeliveryImage?
+    private var toldGaps: [ValueIndex.Gap] = []
     /// The weakest kind of memory that has held the values.
     package private(set) var tier: MemoryTier
     /// Records that could not be told.
@@ -101,6 +102,7 @@ package struct WrapperRun<
             do throws(NodeAgentFailure) { return .registered(try node.register()) } catch {
                 return .unregistered(error)
             }
+        case .scan: return scan()
         case .read(let request): return read(request)
         case .logIn, .renewToken, .renew, .checkVersion, .revoke, .revokeToken:
             do throws(SecretStoreFailure) { return try ask(action) } catch {
@@ -187,6 +189,42 @@ package struct WrapperRun<
         } catch { return .readFailed(error, granted) }
     }
 
+    private mutating func scan() -> WrapperStateMachine.Event {
+        var indexed = takeImage()
+        let index: Result<ValueIndex, ProcessHostFailure>
+        do throws(ProcessHostFailure) {
+            index = .success(try host.indexValues(of: &indexed))
+        } catch { index = .failure(error) }
+        let rules = settings.rules(forValuesNamed: indexed.entries.map(\.name))
+        image = consume indexed
+        tellTier()
+        switch index {
+        case .failure(let failure): return .unscanned(WrapperStop(failure), isTransient: false)
+        case .success(let index):
+            tellGaps(of: index)
+            do throws(NodeAgentFailure) {
+                try node.scan(OutputScan(index: index, rules: rules))
+                return .scanning
+            } catch { return .unscanned(WrapperStop(error), isTransient: error.isTransient) }
+        }
+    }
+
+    /// Each once, however often values are indexed.
+    private mutating func tellGaps(of index: ValueIndex) {
+        for gap in index.gaps where !toldGaps.contains(gap) {
+            toldGaps.append(gap)
+            tell(
+                TelemetryRecord(
+                    .warning, "value_not_scanned", "\(gap.name) is not scanned for: \(gap.cause)"))
+        }
+        guard index.droppedWindows > 0 else { return }
+        tell(
+            TelemetryRecord(
+                .warning, "index_full",
+                "the index of the values has no room for \(index.droppedWindows) of its windows:"
+                    + " some encodings of some values are not found"))
+    }
+
     /// Values that outgrow what may be locked move on to a lower tier, if that is allowed.
     private mutating func tellTier() {
         guard let now = image?.tier, now < tier else { return }
@@ -249,5 +287,17 @@ extension SecretRequest {
         SecretQuery(
             path: path,
             parameters: parameters.map { SecretQuery.Parameter(name: $0.name, value: $0.value) })
+    }
+}
+
+extension ValueIndex.Gap {
+    /// Why, and what would change it.
+    fileprivate var cause: String {
+        switch reason {
+        case .tooShort: "it is shorter than 8 bytes; store a longer one"
+        case .tooUniform: "it has fewer than 3 different bytes at any place; store a random one"
+        case .noRoom: "the index has no room; deliver fewer values"
+        case .foundAs(let name): "it is the same as \(name), and found as that"
+        }
     }
 }

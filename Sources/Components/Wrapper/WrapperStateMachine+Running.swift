@@ -122,6 +122,8 @@ extension WrapperStateMachine {
 /// How far a rotation has come.
 enum RotationStage: Sendable, Equatable {
     case reading
+    /// The new values are indexed, and the agent is told.
+    case scanning
     /// Before the program is stopped: has it ended by itself?
     case looking
     case stopping
@@ -148,7 +150,16 @@ extension WrapperStateMachine {
         case (.reading, .read(let facts)):
             fresh.append(reading(facts, moment))
             if fresh.count < plan.requestCount { return .read(request: fresh.count) }
-            return apply(moment)
+            guard scans else { return apply(moment) }
+            state = .rotating(.scanning)
+            return .scan
+        case (.scanning, .scanning): return apply(moment)
+        case (.scanning, .unscanned(let stop, _)):
+            guard plan.agent == .required else {
+                tellUnscanned(stop)
+                return apply(moment)
+            }
+            return abandon(stop, nil, nil, moment)
         case (.reading, .readFailed(let failure, let lease)):
             return abandon(WrapperStop(failure), failure, lease, moment)
         case (.reading, .valuesRefused(let stop, let lease)):

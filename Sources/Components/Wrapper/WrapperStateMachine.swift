@@ -9,6 +9,7 @@ internal import WrapperConfiguration
 /// Invariants:
 /// - Nothing is asked of the vault before the agent's protection is had, where it is required.
 /// - `startProgram` is asked for only after every read succeeded.
+/// - Where the agent is required and scans, no value is handed over that it does not scan for.
 /// - A login that nothing needs after the start is revoked and forgotten before it.
 /// - One action is under way at a time; its outcome is the next event.
 package struct WrapperStateMachine: Sendable {
@@ -16,6 +17,10 @@ package struct WrapperStateMachine: Sendable {
         case begin
         case registered(NodeRegistration)
         case unregistered(NodeAgentFailure)
+        /// What the program writes and sends is scanned for the values that were read.
+        case scanning
+        /// It is not; `isTransient`: the same may work a little later.
+        case unscanned(WrapperStop, isTransient: Bool)
         case loggedIn(Grant)
         case read(SecretFacts)
         /// The read brought no values. A lease may have been granted all the same.
@@ -37,6 +42,8 @@ package struct WrapperStateMachine: Sendable {
     package enum Action: Sendable, Equatable {
         /// Ask the node's agent for its protection.
         case register
+        /// Index the values that were read, and let the agent scan for them.
+        case scan
         case logIn
         /// Read the request of this index; 0 begins a new image.
         case read(request: Int)
@@ -71,6 +78,7 @@ package struct WrapperStateMachine: Sendable {
         /// Before the start, until the failed action is tried again.
         case pausing(again: Action)
         case releasing
+        case scanning
         case starting
         case watching
         /// A signal on its way to the program.
@@ -97,6 +105,8 @@ package struct WrapperStateMachine: Sendable {
     /// The lease that is being revoked at the end; nil: the token is.
     var lastRevoked: LeaseID?
     var isLoggedIn = false
+    /// The agent scans, and the delivery puts an index where it can.
+    var scans = false
     /// The vault asked to be left alone until then (Retry-After), whatever for.
     var vaultNotBefore = MonotonicTime(nanoseconds: 0)
     /// The login was forgotten: the vault is not asked any more.
@@ -129,7 +139,7 @@ package struct WrapperStateMachine: Sendable {
         if case .host(.deliveryFailed(let failed)) = event { tell(failed) }
         switch state {
         case .idle, .registering, .loggingIn, .reading, .pausing: return fetch(event, moment)
-        case .releasing, .starting: return launch(event, moment)
+        case .releasing, .scanning, .starting: return launch(event, moment)
         case .watching: return watch(event, moment)
         case .passing:
             guard event == .done else { misreported(event) }
@@ -178,6 +188,7 @@ extension WrapperStateMachine {
             tell(
                 .debug, "agent_protects",
                 "the node's agent protects this process by \(registration.tier)")
+            settleScan(registration)
             backoff = Backoff()
             return logIn()
         case (.registering, .unregistered(let failure)):
@@ -200,6 +211,7 @@ extension WrapperStateMachine {
         case (.pausing(let again), .host(.deadline)):
             switch again {
             case .register: return register()
+            case .scan: return scan()
             case .logIn: return logIn()
             default: return read(fresh.count)
             }
@@ -311,7 +323,7 @@ extension WrapperStateMachine {
     private mutating func fetched(_ moment: Moment) -> Action {
         upkeep.take(fresh, at: moment.now, chance: moment.chance)
         fresh = []
-        guard !upkeep.isNeeded else { return start() }
+        guard !upkeep.isNeeded else { return prepareStart() }
         if plan.rotation != .none {
             tell(
                 .warning, "rotation_without_object",
@@ -322,7 +334,7 @@ extension WrapperStateMachine {
         return revokesToken ? .revokeToken : .forgetLogin
     }
 
-    private mutating func start() -> Action {
+    mutating func start() -> Action {
         state = .starting
         return .startProgram
     }
@@ -335,7 +347,12 @@ extension WrapperStateMachine {
             return .forgetLogin
         case (.releasing, .forgotten):
             released()
+            return prepareStart()
+        case (.scanning, .scanning):
+            tell(.debug, "output_scanned", "the node's agent scans for the values")
             return start()
+        case (.scanning, .unscanned(let stop, let isTransient)):
+            return unscanned(stop, isTransient: isTransient, moment)
         case (.starting, .started):
             tell(.debug, "program_started", "the program runs")
             return watchOn(moment)

@@ -26,7 +26,8 @@ package enum AttackCatalogueReader {
         let content = try decode(ProfileFile.self, data, file)
         return content.boots.map {
             KernelProfile(
-                name: $0.name, series: content.series, parameters: $0.parameters, facts: $0.facts)
+                name: $0.name, series: content.series, parameters: $0.parameters, facts: $0.facts,
+                origin: content.origin ?? .measured)
         }
     }
 
@@ -66,6 +67,7 @@ package enum AttackCatalogueReader {
         }
 
         let series: String
+        let origin: KernelProfile.Origin?
         let boots: [Boot]
     }
 

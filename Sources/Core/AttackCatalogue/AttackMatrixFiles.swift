@@ -29,5 +29,11 @@ package struct AttackMatrixFiles: Sendable {
         }.sorted { $0.name.compare($1.name, options: .numeric) == .orderedAscending }
         (measuredMinimum, measured) = try AttackCatalogueReader.measuredCells(
             content("vm-measured-cells.json"))
+        let modelled = Set(profiles.filter { $0.origin == .modelled }.map(\.name))
+        if let cell = measured.first(where: { modelled.contains($0.at.profile) }) {
+            throw AttackCatalogueFailure(
+                file: "vm-measured-cells.json",
+                detail: "\(cell.id) is measured on \(cell.at.profile), which is modelled only")
+        }
     }
 }

@@ -153,16 +153,35 @@ package struct MeasuredCell: Sendable, Hashable {
     }
 }
 
-/// One boot of a kernel, as the VM tests found it (Fixtures/kernel-profiles).
+/// One boot of a kernel, as the VM tests found it (Fixtures/kernel-profiles), or as it is taken to
+/// be.
 package struct KernelProfile: Sendable, Equatable {
+    /// Where the facts come from.
+    package enum Origin: String, Sendable, Decodable, CaseIterable {
+        /// The guest's init asked the running kernel.
+        case measured
+        /// Written by hand: no such kernel was booted.
+        case modelled = "modelled, not measured"
+    }
+
     /// Name of the boot: `6.12`, `6.1-default`.
     package let name: String
     package let series: String
     /// Added to the kernel command line.
     package let parameters: [String]
     package let facts: [String: String]
+    package let origin: Origin
 
-    package init(name: String, series: String, parameters: [String], facts: [String: String]) {
+    /// The name as it is shown: nobody takes a modelled kernel for a measured one.
+    package var title: String {
+        origin == .measured ? name : "\(name) (\(origin.rawValue))"
+    }
+
+    package init(
+        name: String, series: String, parameters: [String], facts: [String: String],
+        origin: Origin = .measured
+    ) {
+        self.origin = origin
         self.name = name
         self.series = series
         self.parameters = parameters

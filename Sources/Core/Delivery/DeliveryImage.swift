@@ -40,7 +40,8 @@ package enum DeliveryFailure: Error, Equatable {
 }
 
 /// The master copy of what is delivered: `NAME=value\0`, an 8-byte canary, then the next entry,
-/// in the order added, each entry starting on an 8-byte boundary.
+/// in the order added, each entry starting on an 8-byte boundary. Something about the values may be
+/// put before them (`setFront`).
 ///
 /// Kept in secret memory for the later execs of the tree.
 package struct DeliveryImage: ~Copyable {
@@ -60,6 +61,8 @@ package struct DeliveryImage: ~Copyable {
     }
 
     package private(set) var entries: [Entry] = []
+    /// Bytes before the first entry (`setFront`).
+    package private(set) var frontBytes = 0
     private var buffer: SecretBuffer
     private let capacityMax: Int
     private let minimumTier: MemoryTier
@@ -114,7 +117,9 @@ package struct DeliveryImage: ~Copyable {
         let hasNUL = value.withUnsafeBytes { $0.contains(0) }
         guard !hasNUL else { throw .valueContainsNUL(name: name) }
         do throws(SecretMemoryFailure) {
-            try reserve(Self.entryBytes(name: name, valueBytes: value.byteCount))
+            try reserve(
+                Self.entryBytes(name: name, valueBytes: value.byteCount),
+                within: capacityMax + frontBytes)
             let start = buffer.count
             try buffer.append(text: name)
             try buffer.append(byte: UInt8(ascii: "="))
@@ -136,15 +141,57 @@ package struct DeliveryImage: ~Copyable {
     }
 
     /// Makes room for `byteCount` more bytes, so that an append cannot stop half-way.
-    private mutating func reserve(_ byteCount: Int) throws(SecretMemoryFailure) {
+    private mutating func reserve(
+        _ byteCount: Int, within limit: Int
+    ) throws(SecretMemoryFailure) {
         let needed = buffer.count + byteCount
+        guard needed <= limit else { throw .capacityExceeded(capacityBytes: capacityMax) }
         guard needed > buffer.capacity else { return }
-        guard needed <= capacityMax else { throw .capacityExceeded(capacityBytes: capacityMax) }
         let doubled = (2 * (buffer.capacity + 8)) - 8
         var larger = try SecretBuffer(
-            capacity: min(max(needed, doubled), capacityMax), minimumTier: minimumTier)
+            capacity: min(max(needed, doubled), limit), minimumTier: minimumTier)
         try buffer.withBytes { bytes throws(SecretMemoryFailure) in try larger.append(bytes) }
         buffer = larger
+    }
+
+    /// Keeps the first `byteCount` bytes for something about the values, which `fill` writes: it
+    /// gets them, zeroed, and the values in the order of `entries`. The entries move behind them.
+    ///
+    /// What is there before keeps its place in memory whatever the values are. It does not count
+    /// against the image's capacity. When it throws, nothing has changed.
+    ///
+    /// - Parameter byteCount: a multiple of 8, and no less than at an earlier call, whose bytes
+    ///   are overwritten.
+    package mutating func setFront<Result>(
+        byteCount: Int,
+        _ fill: (UnsafeMutableRawBufferPointer, [UnsafeRawBufferPointer]) -> Result
+    ) throws(DeliveryFailure) -> Result {
+        let shift = byteCount - frontBytes
+        precondition(byteCount % 8 == 0 && shift >= 0, "the front grows in steps of 8 bytes")
+        do throws(SecretMemoryFailure) {
+            try reserve(shift, within: .max)
+        } catch { throw .memory(error) }
+        let (former, used) = (frontBytes, buffer.count - frontBytes)
+        buffer.fill { rest in
+            // Overwritten below, where it is not a value's.
+            UnsafeMutableRawBufferPointer(rebasing: rest[..<shift])
+                .initializeMemory(as: UInt8.self, repeating: 0)
+            return shift
+        }
+        frontBytes = byteCount
+        entries = entries.map {
+            Entry(name: $0.name, offset: $0.offset + shift, byteCount: $0.byteCount)
+        }
+        let places = entries.map { entry in
+            entry.offset + entry.name.utf8.count + 1..<entry.offset + entry.byteCount
+        }
+        return buffer.withMutableBytes { bytes in
+            let values = UnsafeRawBufferPointer(rebasing: bytes[former..<former + used])
+            UnsafeMutableRawBufferPointer(rebasing: bytes[byteCount...]).copyMemory(from: values)
+            let front = UnsafeMutableRawBufferPointer(rebasing: bytes[..<byteCount])
+            front.initializeMemory(as: UInt8.self, repeating: 0)
+            return fill(front, places.map { UnsafeRawBufferPointer(rebasing: bytes[$0]) })
+        }
     }
 
     /// Follows every value, so that an overrun of a value in place is seen.

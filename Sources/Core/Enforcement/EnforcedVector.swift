@@ -79,6 +79,10 @@ package struct EnforcedVector: Sendable, Equatable {
         + workload("ENVIRON_READ", .deny, [44])
         + workload("PROCMEM_READ", .deny, [35, 43, 104])
         + workload("BPF_LOAD", .deny, [25, 27, 28])
+        // What the workload itself lets out.
+        + workload("SECRET_LEAK", .deny, [86, 87, 88, 89, 90, 91, 92, 101, 102, 106, 107])
+        // Ways past every hook, closed where the kernel lets a system call be answered.
+        + workload("SECRET_LEAK", .deny, [93, 94, 95])
         + machine("PROCMEM_READ", .deny, [12, 54, 58, 59, 71])
         + machine("PROCMEM_READ", .detect, [61, 62, 63, 70, 73, 74, 75, 79])
         + machine("BPF_LOAD", .deny, [26, 29, 30, 31, 33])

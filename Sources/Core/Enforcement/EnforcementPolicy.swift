@@ -44,10 +44,9 @@ package struct EnforcementPolicy: Sendable, Equatable {
         actions: Dictionary(
             uniqueKeysWithValues: EnforcedVector.all.map { ($0.number, $0.usual) }))
 
-    /// Reports everything and denies nothing.
+    /// Reports everything that is not allowed by its nature, and denies nothing.
     package static let detecting = EnforcementPolicy(
-        actions: Dictionary(
-            uniqueKeysWithValues: EnforcedVector.all.map { ($0.number, .detect) }))
+        actions: enforcing.actions.mapValues { $0 == .allow ? .allow : .detect })
 
     /// The usual actions, and whoever is denied is killed.
     package static let killing = EnforcementPolicy(

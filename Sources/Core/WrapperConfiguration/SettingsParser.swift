@@ -55,6 +55,7 @@ package struct SettingsParser {
         settings.life = try life()
         settings.agent = try choice(.agent) ?? .preferred
         if let path = try filePath(.agentSocket) { settings.agentSocket = path }
+        settings.destinations = try destinations(for: settings)
         return settings
     }
 

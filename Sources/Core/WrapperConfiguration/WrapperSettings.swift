@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Delivery
+package import Destinations
 
 /// One path to read and where its fields go.
 package struct SecretRequest: Sendable, Equatable {
@@ -71,6 +72,8 @@ package struct WrapperSettings: Sendable, Equatable {
     package var life = LifeSettings()
     package var agent = AgentPolicy.preferred
     package var agentSocket = Self.agentSocketUsual
+    /// Where values may be sent; anywhere else is a leak to the agent.
+    package var destinations: [SecretDestination] = []
 
     /// Where the agent listens, if nothing else is said.
     package static let agentSocketUsual = "/run/cloudtaser/agent.sock"
@@ -79,6 +82,36 @@ package struct WrapperSettings: Sendable, Equatable {
         self.vault = vault
         self.requests = requests
         self.follow = follow
+    }
+}
+
+/// Where a value may be sent.
+package struct SecretDestination: Sendable, Equatable {
+    /// The environment name that it is delivered under; nil: every value.
+    package let name: String?
+    package let network: NetworkPrefix
+    /// nil: every port.
+    package let port: UInt16?
+
+    package init(name: String?, network: NetworkPrefix, port: UInt16?) {
+        self.name = name
+        self.network = network
+        self.port = port
+    }
+}
+
+extension WrapperSettings {
+    /// With the values' positions for their names.
+    ///
+    /// - Parameter names: of all values, in the order of their delivery.
+    package func rules(forValuesNamed names: [String]) -> [DestinationRule] {
+        destinations.compactMap { destination in
+            let position = destination.name.flatMap { names.firstIndex(of: $0) }
+            // Of a value that is not there nothing may be sent.
+            guard destination.name == nil || position != nil else { return nil }
+            return DestinationRule(
+                secret: position, network: destination.network, port: destination.port)
+        }
     }
 }
 
@@ -133,6 +166,7 @@ package enum ControlVariable: String, Sendable, CaseIterable {
     case terminationMessage = "CLOUDTASER_TERMINATION_MESSAGE"
     case agent = "CLOUDTASER_AGENT"
     case agentSocket = "CLOUDTASER_AGENT_SOCKET"
+    case destinations = "CLOUDTASER_DESTINATIONS"
 
     /// Its bytes are a credential: moved to secret memory and overwritten in place at start.
     package var isCredential: Bool { self == .token || self == .secretID }
@@ -176,6 +210,8 @@ package enum ControlVariable: String, Sendable, CaseIterable {
         case .stopSeconds: "from SIGTERM to SIGKILL at a restart (default 30)"
         case .agent: "none | preferred | required: the node agent's protection (default preferred)"
         case .agentSocket: "the agent's socket (default /run/cloudtaser/agent.sock)"
+        case .destinations:
+            "where values may be sent: ENV=10.0.0.5:5432,[fd00::/8]:5432;*=:443 (default nowhere)"
         case .terminationMessage: "file for the cause of a refusal (default /dev/termination-log)"
         }
     }

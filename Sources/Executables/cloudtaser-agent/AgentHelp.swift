@@ -8,7 +8,7 @@ enum AgentHelp {
         Deny root access to protected workloads on this node, and report every attempt.
 
         Usage: cloudtaser-agent run [FLAG...]
-               cloudtaser-agent self-test [-o json]
+               cloudtaser-agent self-test [-o json] [--tier TIER]
                cloudtaser-agent uninstall [--pins PATH]
                cloudtaser-agent help | version
 
@@ -25,6 +25,10 @@ enum AgentHelp {
           --policy AV-NNN=ACTION        another action for one vector: allow, detect, deny,
                                         deny+kill; may be repeated
           --lock-modules                deny module loads instead of reporting them
+          --tier auto|lsm|fmod_ret|signal
+                                        the form of program that is loaded; auto: the one that
+                                        the self-test shows to deny most. signal denies nothing:
+                                        it kills whoever attacks, after the call has begun (auto)
           --socket PATH                 where wrappers register (\(Registration.socketPath))
           --listen ADDRESS:PORT|none    /healthz, /readyz, /metrics, /status (127.0.0.1:9464)
           --pins PATH|none              BPF file system that keeps the programs in the kernel when

@@ -26,23 +26,36 @@ enum AgentProgram {
 
     /// Takes over what is pinned, or loads the form that the self-test shows to deny most.
     ///
-    /// - Parameter pins: nil: nothing is taken over, and nothing stays.
-    static func load(_ pins: PinFolder?) throws(EnforcementFailure) -> Loaded {
+    /// - Parameters:
+    ///   - pins: nil: nothing is taken over, and nothing stays.
+    ///   - wanted: the form to load, nil for the best.
+    static func load(
+        _ pins: PinFolder?, _ wanted: EnforcementTier?
+    ) throws(EnforcementFailure) -> Loaded {
         if let pins, var kernel = try LibbpfKernel.adopted(from: pins) {
+            // Taking a weaker form over in silence would be a downgrade that nobody asked for.
+            var fitting = wanted ?? kernel.tier
+            if wanted == nil, kernel.tier == .signal { fitting = try best().tier }
+            guard kernel.tier == fitting else { throw .otherTier(kernel.tier) }
             var probe = LinuxAttackProbe()
             let findings = try SelfTest.runOnRunning(&kernel, &probe)
             return Loaded(kernel: kernel, findings: findings, isAdopted: true)
         }
-        let (tier, findings) = try best()
+        let (tier, findings) = try best(wanted)
         return Loaded(
             kernel: try LibbpfKernel(tier: tier, succeeding: pins), findings: findings,
             isAdopted: false)
     }
 
-    private static func best() throws(EnforcementFailure) -> (EnforcementTier, [VectorFinding]) {
+    private typealias Tested = (tier: EnforcementTier, findings: [VectorFinding])
+
+    private static func best(
+        _ wanted: EnforcementTier? = nil
+    ) throws(EnforcementFailure) -> Tested {
+        if let wanted { return (wanted, try test(wanted)) }
         var failure = EnforcementFailure.notPermitted
-        var best: (tier: EnforcementTier, findings: [VectorFinding])?
-        for tier in EnforcementTier.allCases {
+        var best: Tested?
+        for tier in EnforcementTier.denying {
             do throws(EnforcementFailure) {
                 let findings = try test(tier)
                 if denied(findings) > denied(best?.findings ?? []) || best == nil {
@@ -52,6 +65,12 @@ enum AgentProgram {
                 if findings.allSatisfy({ $0.result != .notDenied }) { break }
             } catch { failure = error }
         }
+        if let best, denied(best.findings) > 0 { return best }
+        // Nothing denies here. What is left is to see, and to end whoever attacks.
+        do throws(EnforcementFailure) {
+            let findings = try test(.signal)
+            if findings.contains(where: { $0.result == .killed }) { return (.signal, findings) }
+        } catch { if best == nil { throw failure } }
         guard let best else { throw failure }
         return best
     }
@@ -65,14 +84,16 @@ enum AgentProgram {
     ) throws(EnforcementFailure) -> [VectorFinding] {
         var kernel = try LibbpfKernel(tier: tier)
         var probe = LinuxAttackProbe()
-        return try SelfTest.run(&kernel, &probe)
+        // A bystander who loads a program meanwhile would be killed, and not only refused.
+        return tier == .signal
+            ? try SelfTest.runOnRunning(&kernel, &probe) : try SelfTest.run(&kernel, &probe)
     }
 
-    static func selfTest(json: Bool) -> Int32 {
+    static func selfTest(json: Bool, _ wanted: EnforcementTier?) -> Int32 {
         do throws(EnforcementFailure) {
-            let (tier, findings) = try best()
+            let (tier, findings) = try best(wanted)
             out(json ? SelfTestText.json(tier, findings) : SelfTestText.table(tier, findings))
-            return findings.contains { $0.result == .notDenied } ? 1 : 0
+            return findings.contains { [.notDenied, .killed].contains($0.result) } ? 1 : 0
         } catch {
             self.error(explain(error))
             return 1
@@ -92,6 +113,11 @@ enum AgentProgram {
     }
 
     static func explain(_ failure: EnforcementFailure) -> String {
+        if case .otherTier(let tier) = failure {
+            return "cloudtaser-agent: programs of the tier \(tier.word) are pinned and another one "
+                + "is wanted. Say --tier \(tier.word), or take them out with `cloudtaser-agent "
+                + "uninstall`: until the next start nothing is denied then.\n"
+        }
         let why =
             switch failure {
             case .notPermitted:
@@ -99,34 +125,11 @@ enum AgentProgram {
                     + "kernels in lockdown, and some sandboxes, refuse tracing programs altogether."
             case .unsupported(let detail): "this kernel cannot load the programs: \(detail)"
             case .noSuchProcess: "the self-test's victim could not be started."
+            case .otherTier(let tier): "programs of the tier \(tier.word) are pinned."
             case .full(let table): "the table \(table) is full."
             case .systemCall(let call, let number):
                 "\(call): \(String(cString: strerror(number)))."
             }
         return "cloudtaser-agent: nothing is denied on this node: \(why)\n"
-    }
-}
-
-enum SelfTestText {
-    static func table(_ tier: EnforcementTier, _ findings: [VectorFinding]) -> String {
-        var text = "tier: \(tier.word)\n"
-        for finding in findings {
-            let note =
-                finding.result == .untested
-                ? "  (errno \(finding.control) without protection too)" : ""
-            text += "\(finding.vector)  \(finding.result.rawValue)\(note)\n"
-        }
-        let denied = findings.count { $0.result == .denied }
-        let open = findings.count { $0.result == .notDenied }
-        return text
-            + "\(denied) denied, \(open) not denied, \(findings.count - denied - open) untested\n"
-    }
-
-    static func json(_ tier: EnforcementTier, _ findings: [VectorFinding]) -> String {
-        let rows = findings.map {
-            "{\"vector\":\"\($0.vector)\",\"result\":\"\($0.result.rawValue)\","
-                + "\"controlErrno\":\($0.control)}"
-        }.joined(separator: ",")
-        return "{\"tier\":\"\(tier.word)\",\"vectors\":[\(rows)]}\n"
     }
 }

@@ -41,7 +41,7 @@ extension AgentProgram {
                     + "ends the enforcement with the agent.\n")
         }
         let loaded: Loaded
-        do throws(EnforcementFailure) { loaded = try prepare(pins, options.successor) } catch {
+        do throws(EnforcementFailure) { loaded = try prepare(pins, options) } catch {
             throw StartFailure(text: explain(error))
         }
         let (tier, findings) = (loaded.kernel.tier, loaded.findings)
@@ -69,14 +69,14 @@ extension AgentProgram {
     }
 
     private static func prepare(
-        _ pins: PinFolder?, _ successor: AgentSuccessor
+        _ pins: PinFolder?, _ options: AgentOptions
     ) throws(EnforcementFailure) -> Loaded {
-        let loaded = try load(pins)
+        let loaded = try load(pins, options.tier)
         guard let pins else { return loaded }
         let (findings, isAdopted) = (loaded.findings, loaded.isAdopted)
         var kernel = loaded.intoKernel()
         if !isAdopted { try kernel.pin(to: pins) }
-        try kernel.guardItself(pins, successor: successor)
+        try kernel.guardItself(pins, successor: options.successor)
         return Loaded(kernel: kernel, findings: findings, isAdopted: isAdopted)
     }
 

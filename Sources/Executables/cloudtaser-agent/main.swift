@@ -14,7 +14,7 @@ case .run(_, let words):
     do throws(ArgumentFailure) {
         exit(AgentProgram.run(try source.options(), source))
     } catch { refuse(error.text) }
-case .selfTest(let json): exit(AgentProgram.selfTest(json: json))
+case .selfTest(let json, let tier): exit(AgentProgram.selfTest(json: json, tier))
 case .uninstall(let path): exit(AgentProgram.uninstall(PinFolder(fileSystem: path)))
 case .help: AgentProgram.out(AgentHelp.text)
 case .version: AgentProgram.out("cloudtaser-agent \(AgentHelp.version)\n")

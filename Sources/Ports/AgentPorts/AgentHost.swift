@@ -18,8 +18,8 @@ package struct AgentPeer: Sendable, Equatable {
 
 /// What the agent's host has for it.
 package enum AgentInput: Sendable, Equatable {
-    /// A line on the registration socket, without its line feed.
-    case registration(AgentConnection, AgentPeer, line: String)
+    /// A request on the registration socket, as far as it went or as `AgentRequest` knows its end.
+    case registration(AgentConnection, AgentPeer, request: [UInt8])
     /// A request on the observation port.
     case request(AgentConnection, method: String, path: String)
     /// Records of attempts can be taken.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import AgentProtocol
 package import Enforcement
 package import Ports
 
@@ -24,6 +25,8 @@ package protocol AttackProbe: ~Copyable {
     /// Vectors that it can try.
     var vectors: [VectorNumber] { get }
     /// Starts a victim; throws the error number.
+    /// What the victim lets out when it is asked to, to be scanned for; nil: it has nothing.
+    var scan: ScanRequest? { get }
     mutating func begin() throws(AttackProbeFailure) -> ProcessID
     mutating func attempt(_ vector: VectorNumber) -> ProbeOutcome
     mutating func end()

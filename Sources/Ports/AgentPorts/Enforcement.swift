@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import AgentProtocol
 package import Enforcement
 package import EnforcementEvents
 package import Ports
@@ -12,12 +13,24 @@ package enum EnforcementTier: UInt8, Sendable, CaseIterable {
     case lsm = 1
     /// fmod_ret on the hook's `security_` function: needs no `bpf` in the list of modules.
     case modifyReturn = 2
+    /// fmod_ret on a system call itself, beside the form that is attached.
+    case systemCall = 3
+    /// A tracepoint sees the call and its caller is killed: it detects and contains, and denies
+    /// nothing.
+    case signal = 4
+
+    /// Forms of program that deny, the better first.
+    package static let denying: [EnforcementTier] = [.lsm, .modifyReturn]
+    /// Forms of program of which one is attached, the better first.
+    package static let forms = denying + [.signal]
 
     /// The word in events, metrics and documents.
     package var word: String {
         switch self {
         case .lsm: "lsm"
         case .modifyReturn: "fmod_ret"
+        case .systemCall: "syscall"
+        case .signal: "signal"
         }
     }
 }
@@ -118,6 +131,11 @@ package struct EnforcementRecord: Sendable, Equatable {
     }
 }
 
+extension EnforcementRecord {
+    /// The event's type. A trace whose tracer is killed after it began was not denied.
+    package var eventType: EventType { EventType(vector, tier == .signal ? .observed : verdict) }
+}
+
 /// Attempts on one vector since the programs were loaded:
 /// `attempts` = `records` + `suppressed` + `dropped`.
 package struct EnforcementCounts: Sendable, Equatable {
@@ -128,6 +146,23 @@ package struct EnforcementCounts: Sendable, Equatable {
     package var suppressed: UInt64 = 0
     /// The ring had no room.
     package var dropped: UInt64 = 0
+
+    package init() {}
+}
+
+/// What the content scan did since the programs were loaded.
+package struct ScanCounts: Sendable, Equatable {
+    /// Writes and sends of processes that have a leak index.
+    package var calls: UInt64 = 0
+    package var bytes: UInt64 = 0
+    /// Windows that had to be compared.
+    package var candidates: UInt64 = 0
+    /// Calls of enrolled processes that have no index, and so let everything out.
+    package var withoutIndex: UInt64 = 0
+    /// Calls with bytes that could not be read.
+    package var unreadable: UInt64 = 0
+    /// Calls beyond the limits of one scan.
+    package var tooLarge: UInt64 = 0
 
     package init() {}
 }
@@ -188,6 +223,8 @@ package enum EnforcementFailure: Error, Sendable, Equatable {
     case unsupported(detail: String)
     /// There is no such process any more.
     case noSuchProcess
+    /// Programs of another form than the one asked for are pinned.
+    case otherTier(EnforcementTier)
     /// A table of the programs is full; `table` is its name.
     case full(table: String)
     case systemCall(String, errorNumber: Int32)
@@ -258,4 +295,15 @@ package protocol Enforcement: ~Copyable {
     ) throws(EnforcementFailure) -> [EnforcementRecord]
 
     func counts() throws(EnforcementFailure) -> [VectorNumber: EnforcementCounts]
+
+    /// Whether there are programs that look for values in what protected processes let out.
+    var canScan: Bool { get }
+
+    /// Looks for a workload's values from the next call on; a later request takes the place of the
+    /// former. Ends with the enrolment.
+    mutating func scan(
+        _ request: ScanRequest, for id: EnrolmentID
+    ) throws(EnforcementFailure)
+
+    func scanCounts() throws(EnforcementFailure) -> ScanCounts
 }

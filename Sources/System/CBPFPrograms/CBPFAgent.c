@@ -14,12 +14,22 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "agent_object.h"
+// A check of another processor's build names the header that it made.
+#ifndef AGENT_OBJECT_HEADER
+#define AGENT_OBJECT_HEADER "agent_object.h"
+#endif
+#include AGENT_OBJECT_HEADER
 
-#define MAPS_MAX 12
+#if (defined(__x86_64__) && !defined(AGENT_OBJECT_FOR_X86)) || \
+    (defined(__aarch64__) && !defined(AGENT_OBJECT_FOR_ARM64))
+#error "the BPF programs are for another processor: run make -C bpf ARCH=x86 or ARCH=arm64"
+#endif
+
+#define MAPS_MAX 15
 static const char *const map_names[MAPS_MAX] = {
     "tasks", "enrolments", "pending", "policies", "settings", "counts",
     "sequences", "buckets", "events", "guard", "guarded_ids", "guarded_cgroups",
+    "scans", "streams", "scan_counts",
 };
 #define ITERATOR "enrol"
 #define LINK_PREFIX "link_"
@@ -238,10 +248,45 @@ void cbpf_agent_choose(struct cbpf_agent *agent, size_t index, bool load) {
     bpf_program__set_autoload(agent->programs[index], load);
 }
 
-int cbpf_agent_function_arguments(struct cbpf_agent *agent, const char *function) {
+static bool has_kernel_types(struct cbpf_agent *agent) {
     if (agent->btf == NULL) agent->btf = btf__load_vmlinux_btf();
-    if (agent->btf == NULL) return -errno;
-    int id = btf__find_by_name_kind(agent->btf, function, BTF_KIND_FUNC);
+    return agent->btf != NULL;
+}
+
+bool cbpf_agent_kernel_has_helper(struct cbpf_agent *agent, const char *name) {
+    if (!has_kernel_types(agent)) return false;
+    int id = btf__find_by_name_kind(agent->btf, "bpf_func_id", BTF_KIND_ENUM);
+    const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(agent->btf, (uint32_t)id);
+    for (int index = 0; type != NULL && index < btf_vlen(type); index++)
+        if (strcmp(btf__name_by_offset(agent->btf, btf_enum(type)[index].name_off), name) == 0)
+            return true;
+    return false;
+}
+
+// Its number in the kernel's BTF, or -errno.
+static int function_number(struct cbpf_agent *agent, const char *function) {
+    if (!has_kernel_types(agent)) return -errno;
+    return btf__find_by_name_kind(agent->btf, function, BTF_KIND_FUNC);
+}
+
+int cbpf_agent_takes_replacement(struct cbpf_agent *agent, const char *function) {
+    int id = function_number(agent, function);
+    if (id < 0) return id;
+    const struct bpf_insn pass[] = {
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+        {.code = BPF_JMP | BPF_EXIT},
+    };
+    LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_MODIFY_RETURN,
+                .attach_btf_id = (uint32_t)id);
+    int program = bpf_prog_load(BPF_PROG_TYPE_TRACING, "pass", "Dual BSD/GPL", pass,
+                                sizeof pass / sizeof *pass, &options);
+    if (program < 0) return -errno;
+    close(program);
+    return 0;
+}
+
+int cbpf_agent_function_arguments(struct cbpf_agent *agent, const char *function) {
+    int id = function_number(agent, function);
     const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(agent->btf, (uint32_t)id);
     if (type != NULL) type = btf__type_by_id(agent->btf, type->type);
     return type == NULL ? -ENOENT : btf_vlen(type);

@@ -305,6 +305,23 @@ int clinux_send_messages(int socket, const void *bytes, size_t count, unsigned m
     return sent < 0 ? -errno : sent;
 }
 
+int clinux_send_two(int socket, const void *first, const void *second, size_t count) {
+    struct iovec data[2] = {{(void *)first, count}, {(void *)second, count}};
+    struct mmsghdr headers[2];
+    memset(headers, 0, sizeof headers);
+    for (int index = 0; index < 2; index++) {
+        headers[index].msg_hdr.msg_iov = &data[index];
+        headers[index].msg_hdr.msg_iovlen = 1;
+    }
+    int sent = sendmmsg(socket, headers, 2, 0);
+    return sent < 0 ? -errno : sent;
+}
+
+int64_t clinux_pwritev2(int descriptor, const struct iovec *pieces, int count) {
+    ssize_t put = pwritev2(descriptor, pieces, count, 0, 0);
+    return put < 0 ? -errno : put;
+}
+
 int clinux_pass_descriptor(int channel, int descriptor) {
     union {
         char bytes[CMSG_SPACE(sizeof(int))];

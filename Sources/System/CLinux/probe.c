@@ -16,18 +16,55 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-pid_t clinux_start_victim(void) {
+static int let_out(int vector, const void *needle, size_t bytes) {
+    int pair[2] = {-1, -1};
+    ssize_t out;
+    if (vector == 88) {
+        if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0) return -errno;
+        out = send(pair[0], needle, bytes, MSG_NOSIGNAL);
+    } else {
+        if (pipe2(pair, O_CLOEXEC) < 0) return -errno;
+        out = write(pair[1], needle, bytes);
+    }
+    int result = out < 0 ? -errno : 0;
+    close(pair[0]);
+    close(pair[1]);
+    return result;
+}
+
+pid_t clinux_start_victim(const void *needle, size_t bytes, int *channel) {
+    int pair[2];
     pid_t parent = getpid();
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) return -errno;
     pid_t child = fork();
-    if (child < 0) return -errno;
-    if (child > 0) return child;
+    if (child != 0) {
+        int number = errno;
+        close(pair[1]);
+        *channel = pair[0];
+        if (child > 0) return child;
+        close(pair[0]);
+        return -number;
+    }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(0);
+    close(pair[0]);
+    for (int vector; recv(pair[1], &vector, sizeof vector, MSG_WAITALL) == sizeof vector;) {
+        int result = let_out(vector, needle, bytes);
+        if (send(pair[1], &result, sizeof result, MSG_NOSIGNAL) < 0) break;
+    }
     for (;;) pause();
+}
+
+int clinux_ask_victim(int channel, int vector) {
+    int result;
+    if (send(channel, &vector, sizeof vector, MSG_NOSIGNAL) < 0) return -errno;
+    ssize_t got = recv(channel, &result, sizeof result, MSG_WAITALL);
+    return got < 0 ? -errno : got != sizeof result ? -ESRCH : result;
 }
 
 void clinux_end_victim(pid_t victim) {

@@ -236,7 +236,8 @@ int clinux_ask_for_family(int family) {
 
 static int wait_for_ever(void *unused) {
     (void)unused;
-    for (;;) syscall(SYS_pause);
+    // arm64 has no pause(2).
+    for (;;) syscall(SYS_ppoll, NULL, 0L, NULL, NULL, 0L);
 }
 
 pid_t clinux_clone_sharing_memory(void) {
@@ -246,6 +247,11 @@ pid_t clinux_clone_sharing_memory(void) {
     if (stack == MAP_FAILED) return -errno;
     pid_t child = clone(wait_for_ever, stack + stack_bytes, CLONE_VM | SIGCHLD, NULL);
     return child < 0 ? -errno : child;
+}
+
+pid_t clinux_fork_sharing_descriptors(void) {
+    long child = syscall(SYS_clone, (long)(CLONE_FILES | SIGCHLD), 0L, 0L, 0L, 0L);
+    return child < 0 ? -errno : (pid_t)child;
 }
 
 _Noreturn void clinux_use_for_ever(const void *secret, size_t count) {

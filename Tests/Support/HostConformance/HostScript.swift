@@ -15,6 +15,18 @@ package enum HostStep: Sendable {
     case raise(Int32)
     case stop(within: Int)
     case replaceValues
+    /// Indexes values, of the first or of a later generation, and starts with them or replaces.
+    case indexAndStart(HostProgram)
+    case indexAndReplace
+}
+
+extension HostStep {
+    var indexes: Bool {
+        switch self {
+        case .indexAndStart, .indexAndReplace: true
+        default: false
+        }
+    }
 }
 
 /// The programs of the suite: a shell script each, and its model.
@@ -134,6 +146,19 @@ package struct HostCase: Sendable, CustomStringConvertible {
                 .start(.runs), .replaceValues, .hook(.exits3), .next(within: long), .send(15),
                 .next(within: long),
             ], expected: ["hookEnded exited 3", "programEnded signalled 15"]),
+        HostCase(
+            description: "an index keeps its place and its bits while a program runs",
+            steps: [
+                .indexAndStart(.runs), .indexAndReplace, .hook(.exits3), .next(within: long),
+                .indexAndReplace, .send(15), .next(within: long), .indexAndStart(.exits7),
+                .next(within: long),
+            ],
+            expected: [
+                "index of 3104 bytes, SHORT tooShort", "index at the same place, all bits kept",
+                "hookEnded exited 3", "index at the same place, all bits kept",
+                "programEnded signalled 15", "index at the same place, some bits gone",
+                "programEnded exited 7",
+            ]),
     ]
 }
 
@@ -154,22 +179,40 @@ package struct HostPlayer<Time: TimeSource> {
         _ steps: [HostStep], on host: inout Host
     ) throws(DeliveryFailure) -> [String] {
         var lines: [String] = []
-        for step in steps {
-            let image = try Self.image()
+        var indexes: [ValueIndex] = []
+        for (number, step) in steps.enumerated() {
+            var image = try Self.image(number)
             do throws(ProcessHostFailure) {
+                if step.indexes {
+                    let index = try host.indexValues(of: &image)
+                    lines.append(Self.line(index, after: indexes.last))
+                    indexes.append(index)
+                }
                 if let line = try perform(step, image, on: &host) { lines.append(line) }
             } catch { lines.append(Self.line(error)) }
         }
         return lines
     }
 
+    private static func line(_ index: ValueIndex, after former: ValueIndex?) -> String {
+        guard let former else {
+            let gaps = index.gaps.map { "\($0.name) \($0.reason)" }.joined(separator: ", ")
+            return "index of \(index.byteCount) bytes, \(gaps)"
+        }
+        let isSame = former.address == index.address && former.byteCount == index.byteCount
+        let isKept = zip(former.bitmap, index.bitmap).allSatisfy { $0 & $1 == $0 }
+        return "index at \(isSame ? "the same" : "another") place,"
+            + " \(isKept ? "all bits kept" : "some bits gone")"
+    }
+
     private func perform<Host: ProcessHost & ~Copyable>(
         _ step: HostStep, _ image: consuming DeliveryImage, on host: inout Host
     ) throws(ProcessHostFailure) -> String? {
         switch step {
-        case .start(let program): try host.start(launch(program), image: image)
+        case .start(let program), .indexAndStart(let program):
+            try host.start(launch(program), image: image)
         case .hook(let program): try host.runHook(launch(program))
-        case .replaceValues: try host.replaceValues(image)
+        case .replaceValues, .indexAndReplace: try host.replaceValues(image)
         case .send(let signal): host.send(signal: signal)
         case .raise(let signal): raise(signal)
         case .stop(let milliseconds): host.stop(within: .milliseconds(milliseconds))
@@ -188,10 +231,16 @@ package struct HostPlayer<Time: TimeSource> {
         return launch
     }
 
-    private static func image() throws(DeliveryFailure) -> DeliveryImage {
+    /// - Parameter number: of its generation.
+    private static func image(_ number: Int) throws(DeliveryFailure) -> DeliveryImage {
         var image = try DeliveryImage(minimumTier: .ordinary)
-        let value: [UInt8] = Array("a value".utf8)
-        try image.append(name: "VALUE", value: value.span.bytes)
+        for (name, text) in [
+            ("SHORT", "a value"), ("VALUE", "the value \(number) of some length"),
+            ("OTHER", "a value that stays the same"),
+        ] {
+            let value: [UInt8] = Array(text.utf8)
+            try image.append(name: name, value: value.span.bytes)
+        }
         return image
     }
 

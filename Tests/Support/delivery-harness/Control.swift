@@ -9,9 +9,11 @@ import Ports
 /// error by `control: LINE: done`, or the failure.
 struct Control {
     private let descriptor: Int32
+    private let indexFile: String?
     private var text = ""
 
-    init(path: String) {
+    init(path: String, indexFile: String?) {
+        self.indexFile = indexFile
         // Also for writing: else the end of its first writer would be its own.
         descriptor = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else { stop("\(path): errno \(errno)", HarnessExit.systemCall) }
@@ -35,7 +37,10 @@ struct Control {
         let word = words.count > 1 ? words[1] : ""
         do {
             switch words.first {
-            case "replace": try host.replaceValues(try readImage(word))
+            case "replace":
+                var image = try readImage(word)
+                try addIndex(to: &image, &host, indexFile)
+                try host.replaceValues(image)
             case "send": host.send(signal: Int32(word) ?? 0)
             case "stop": host.stop(within: .milliseconds(Int(word) ?? 0))
             case "hook":

@@ -26,6 +26,10 @@ struct HarnessArguments {
     var waitFirstMilliseconds: Int?
     /// A FIFO with lines for the host: see `Control`.
     var controlFile: String?
+    /// Every image is indexed, and what may be known of the index is written here.
+    var indexFile: String?
+    /// Where areas are put; nil: drawn.
+    var areaBase: UInt64?
     var command: [String] = []
 
     static let usage = """
@@ -35,6 +39,7 @@ struct HarnessArguments {
             [--counters FILE] [--memlock BYTES] [--uid N] [--harden] [--unlink]
             [--readable-files] [--stuck] [--may-start-again] [--restarts N]
             [--wait-first MILLISECONDS] [--control FIFO]
+            [--index FILE] [--area-base HEXADECIMAL]
             --secrets FILE -- CMD ARGS...
         """
 
@@ -90,6 +95,8 @@ struct HarnessArguments {
         case "--uid": userID = try Self.parsed(flag, value) { UInt32($0) }
         case "--secrets": secretsFile = value
         case "--control": controlFile = value
+        case "--index": indexFile = value
+        case "--area-base": areaBase = try Self.parsed(flag, value) { UInt64($0, radix: 16) }
         case "--restarts": restarts = try Self.parsed(flag, value) { Int($0) }
         case "--wait-first":
             waitFirstMilliseconds = try Self.parsed(flag, value) { Int($0) }

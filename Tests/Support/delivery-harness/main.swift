@@ -111,6 +111,7 @@ func writeCounters(_ counters: SupervisorCounters, to path: String) {
         {"stops":{\(stops)},"stopsBetweenExecs":\(counters.stopsBetweenExecs),\
         "notifications":\(counters.notifications),"execs":\(counters.execs),\
         "failedExecs":\(counters.failedExecs),"splices":\(counters.splices),\
+        "displacedAreas":\(counters.displacedAreas),\
         "forkedRegions":\(counters.forkedRegions),\
         "killedByFailure":\(counters.killedByFailure),\
         "spliceMicroseconds":\(counters.spliceMicroseconds),\
@@ -121,6 +122,20 @@ func writeCounters(_ counters: SupervisorCounters, to path: String) {
     guard let file = fopen(path, "w") else { return say("\(path): errno \(errno)") }
     fputs(text, file)
     fclose(file)
+}
+
+/// Address, bytes and bitmap, in hexadecimal digits but for the bytes.
+func addIndex(
+    to image: inout DeliveryImage, _ host: inout LinuxProcessHost, _ file: String?
+) throws(ProcessHostFailure) {
+    guard let file else { return }
+    let index = try host.indexValues(of: &image)
+    let digits = Array("0123456789abcdef")
+    let bitmap = index.bitmap.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+    let address = String(index.address, radix: 16)
+    guard let stream = fopen(file, "w") else { return say("\(file): errno \(errno)") }
+    fputs("\(address) \(index.byteCount) \(String(bitmap))\n", stream)
+    fclose(stream)
 }
 
 func code(for failure: ProcessHostFailure) -> Int32 {
@@ -171,6 +186,7 @@ func run(_ arguments: HarnessArguments) -> Int32 {
         var options = LinuxProcessHost.Options()
         options.faults = arguments.faults
         options.report = { say($0) }
+        options.areaBase = arguments.areaBase
         var host = try LinuxProcessHost(readyWith: options)
         var image = try readImage(secretsFile)
         if arguments.unlinksSecrets { unlink(secretsFile) }
@@ -187,12 +203,16 @@ func run(_ arguments: HarnessArguments) -> Int32 {
         defer {
             if let path = arguments.countersFile { writeCounters(host.counters, to: path) }
         }
-        var control = arguments.controlFile.map { Control(path: $0) }
+        var control = arguments.controlFile.map {
+            Control(path: $0, indexFile: arguments.indexFile)
+        }
+        try addIndex(to: &image, &host, arguments.indexFile)
         for _ in 0..<arguments.restarts {
             let status = try runOnce(
                 &host, launch, image, &control, isStuck: arguments.isStuck)
             say("ended: \(status)")
             image = try readImage(secretsFile)
+            try addIndex(to: &image, &host, arguments.indexFile)
         }
         return try runOnce(&host, launch, image, &control, isStuck: arguments.isStuck)
     } catch let failure as ProcessHostFailure {

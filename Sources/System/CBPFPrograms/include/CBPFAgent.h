@@ -59,6 +59,12 @@ void cbpf_agent_choose(struct cbpf_agent *agent, size_t index, bool load);
 /// -errno.
 int cbpf_agent_function_arguments(struct cbpf_agent *agent, const char *function);
 
+/// Whether the kernel's programs have the helper ("BPF_FUNC_loop").
+bool cbpf_agent_kernel_has_helper(struct cbpf_agent *agent, const char *name);
+/// Loads a program that would replace the function's result and changes nothing, and unloads it: 0
+/// where the kernel takes it, else -errno, -ENOENT for a function that is not there.
+int cbpf_agent_takes_replacement(struct cbpf_agent *agent, const char *function);
+
 /// The value of `bpf_hook_arguments` in the object. Before loading only. Returns 0 or -errno.
 int cbpf_agent_set_bpf_hook_arguments(struct cbpf_agent *agent, uint32_t count);
 

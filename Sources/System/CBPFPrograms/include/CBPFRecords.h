@@ -19,6 +19,31 @@
 #define CBPF_NAME_BYTES 16
 #define CBPF_OBJECT_BYTES 32
 
+/// Bytes of a scan's bitmap: one bit for each value of a 16-bit hash.
+#define CBPF_SCAN_BITMAP_BYTES 8192
+/// Destinations that a workload's values may be sent to.
+#define CBPF_SCAN_RULES_MAX 64
+/// Slots of a leak index (Sources/Core/LeakIndex), and how many are looked at for one window.
+#define CBPF_LEAK_SLOTS_MAX 4096
+#define CBPF_LEAK_PROBES 8
+/// First word of a leak index: "LEAKINDX".
+#define CBPF_LEAK_MAGIC 0x58444e494b41454cULL
+/// Longest and shortest window of a leak index (bytes).
+#define CBPF_LEAK_WINDOW_MAX 16
+#define CBPF_LEAK_WINDOW_MIN 8
+/// What one call may write or send: more is not looked through, and denied (bytes).
+#define CBPF_SCAN_BYTES_MAX (16 << 20)
+/// ... in so many pieces: IOV_MAX of the kernel.
+#define CBPF_SCAN_SEGMENTS_MAX 1024
+/// Messages of one sendmmsg(2).
+#define CBPF_SCAN_MESSAGES_MAX 64
+/// Open files whose last bytes are remembered, so that a split value is found.
+#define CBPF_SCAN_STREAMS_MAX 16384
+/// Stands for every value in a rule.
+#define CBPF_SCAN_ANY_SECRET 0xffff
+/// Positions of values that a rule can name alone: one bit each, and one stands for all.
+#define CBPF_SCAN_SECRETS_MAX 63
+
 /// What a policy says of a vector.
 enum cbpf_action {
     CBPF_ALLOW = 0,
@@ -37,6 +62,10 @@ enum cbpf_verdict {
 enum cbpf_tier {
     CBPF_TIER_LSM = 1,
     CBPF_TIER_MODIFY_RETURN = 2,
+    /// fmod_ret on the system call itself.
+    CBPF_TIER_SYSTEM_CALL = 3,
+    /// SIGKILL for the caller: what the call gives, it gives to a process that does not return.
+    CBPF_TIER_SIGNAL = 4,
 };
 
 enum cbpf_task_flags {
@@ -73,6 +102,13 @@ enum cbpf_hook {
     CBPF_HOOK_SB_UMOUNT = 21,
     CBPF_HOOK_SB_MOUNT = 22,
     CBPF_HOOK_MOVE_MOUNT = 23,
+    CBPF_HOOK_FILE_PERMISSION = 24,
+    CBPF_HOOK_SOCKET_SENDMSG = 25,
+    /// The raw tracepoints of the signal tier.
+    CBPF_HOOK_SYS_ENTER = 30,
+    CBPF_HOOK_SYS_EXIT = 31,
+    /// The function of a system call; `detail` is its number.
+    CBPF_HOOK_SYSTEM_CALL = 32,
 };
 
 /// What `guarded_ids` holds.
@@ -210,4 +246,54 @@ struct cbpf_task_facts {
     int tracer_group;
     unsigned int enrolment;
     unsigned int flags;
+};
+
+/// Why the scan denies: bits 24 to 31 of an event's `detail`. Below: form and, in the lowest 16
+/// bits, position of the value; above: the port in bits 32 to 47.
+enum cbpf_scan_reason {
+    CBPF_SCAN_CLEAN = 0,
+    /// The bytes of a value.
+    CBPF_SCAN_FOUND = 1,
+    /// Bytes that cannot be read here and now, a page that is not in memory for one.
+    CBPF_SCAN_UNREADABLE = 2,
+    /// More than the limits above.
+    CBPF_SCAN_TOO_LARGE = 3,
+    /// The call says nowhere what it writes (io_uring, io_submit, 32-bit callers).
+    CBPF_SCAN_OPAQUE = 4,
+};
+
+/// A destination that a value may be sent to.
+struct cbpf_scan_rule {
+    /// IPv6 or, mapped into it (RFC 4291, 2.5.5.2), IPv4; as in the packet.
+    unsigned char address[16];
+    unsigned char mask[16];
+    /// 0: any.
+    unsigned short port;
+    /// Position of the value or CBPF_SCAN_ANY_SECRET.
+    unsigned short secret;
+    unsigned int unused;
+};
+
+/// What is looked for in what a workload writes and sends. No byte of a value is in it: the bitmap
+/// says nothing without the multiplier, which is in the workload's own secret page.
+struct cbpf_scan {
+    /// Of the leak index, in every process of the workload.
+    unsigned long long address;
+    unsigned long long bytes;
+    unsigned int rules;
+    unsigned int unused;
+    struct cbpf_scan_rule rule[CBPF_SCAN_RULES_MAX];
+    unsigned char bitmap[CBPF_SCAN_BITMAP_BYTES];
+};
+
+/// One cell per processor: what the scan did.
+struct cbpf_scan_counts {
+    unsigned long long calls;
+    unsigned long long bytes;
+    /// Windows whose hash was in the bitmap.
+    unsigned long long candidates;
+    /// Calls of processes without the index, which cannot be scanned.
+    unsigned long long without_index;
+    unsigned long long unreadable;
+    unsigned long long too_large;
 };

@@ -10,4 +10,5 @@
 #include "CLinuxLocal.h"
 #include "CLinuxProbe.h"
 #include "CLinuxReach.h"
+#include "CLinuxRing.h"
 #include "CLinuxCount.h"

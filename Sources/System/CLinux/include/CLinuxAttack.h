@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 /// process_vm_readv(2) of one remote range into `destination`. Bytes read or -errno.
 int64_t clinux_process_vm_readv(pid_t pid, uint64_t address, void *destination, size_t count);
@@ -141,6 +142,12 @@ int64_t clinux_message_round(const void *source, size_t count, void *destination
 
 /// sendmmsg(2) of `messages` messages (at most 8), each the same bytes. Messages sent or -errno.
 int clinux_send_messages(int socket, const void *bytes, size_t count, unsigned messages);
+
+/// sendmmsg(2) of two messages of `count` bytes. Messages sent or -errno.
+int clinux_send_two(int socket, const void *first, const void *second, size_t count);
+
+/// pwritev2(2) at offset 0. Bytes or -errno.
+int64_t clinux_pwritev2(int descriptor, const struct iovec *pieces, int count);
 
 /// A child calls getpid(2) by the 32-bit entry (int 0x80). 0 when it lived, -ENOSYS when the
 /// kernel killed it, or -errno.

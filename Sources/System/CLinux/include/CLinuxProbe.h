@@ -2,12 +2,17 @@
 // What the agent's self-test needs: a victim, an attacker, and calls that ask a hook without
 // changing anything.
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-/// Forks a process that waits for its end and dies with its parent. Its pid or -errno. Only for a
-/// process with one thread.
-pid_t clinux_start_victim(void);
+/// Forks a process that lets the needle out when it is asked to, and dies with its parent. Its pid
+/// and the descriptor to ask it, or -errno. Only for a process with one thread.
+pid_t clinux_start_victim(const void *needle, size_t bytes, int *channel);
+
+/// Has the victim write (vector 86) or send (88) its needle, to where nobody reads it. What the
+/// call came to: 0 or -errno.
+int clinux_ask_victim(int channel, int vector);
 
 /// SIGKILL and waitpid(2).
 void clinux_end_victim(pid_t victim);

@@ -66,5 +66,9 @@ int clinux_ask_for_family(int family);
 /// its end. Its pid or -errno.
 pid_t clinux_clone_sharing_memory(void);
 
+/// fork(2) into a child that has the same table of descriptors, not a copy (CLONE_FILES). For a
+/// process with one thread. 0 in the child; its pid or -errno.
+pid_t clinux_fork_sharing_descriptors(void);
+
 /// Copies `count` bytes to the stack and makes a system call, again and again, for ever.
 _Noreturn void clinux_use_for_ever(const void *secret, size_t count);
