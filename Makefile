@@ -132,6 +132,7 @@ generate: setup ## Regenerate every committed generated file
 	$(CLOUDTASER) evidence build --catalogue Fixtures/compliance --out docs/compliance
 	$(CLOUDTASER) reference exit-codes --out docs/reference/exit-codes.md
 	$(CLOUDTASER) reference events --out docs/reference
+	python3 vm-tests/cost_report.py page
 
 .PHONY: generated-check
 generated-check:
@@ -139,6 +140,7 @@ generated-check:
 	$(CLOUDTASER) evidence check --catalogue Fixtures/compliance --pages docs/compliance
 	$(CLOUDTASER) reference exit-codes --out docs/reference/exit-codes.md --check
 	$(CLOUDTASER) reference events --out docs/reference --check
+	@python3 vm-tests/cost_report.py page --check
 
 .PHONY: evidence-report
 evidence-report: ## Print the evidence records of the last runs; fails on a missing one
@@ -150,7 +152,9 @@ runtimes: setup ## Measure which runtimes copy values; writes docs/reference/run
 	python3 vm-tests/runtimes.py
 
 .PHONY: bench
-bench: setup $(OPENBAO) build/cloudtaser-wrapper ## Ratios against named alternatives
+bench: setup $(OPENBAO) build/cloudtaser-wrapper build/guest-init ## Ratios against named alternatives
+	@.ci/setup vm
+	@python3 vm-tests/kernels.py --cache $(KERNELS)
 	python3 Tests/Benchmarks/bench.py
 
 .PHONY: clean

@@ -135,9 +135,12 @@ static __always_inline int on_cgroup_file(struct file *file, __u8 tier)
 static __always_inline bool is_agents_file(struct file *file)
 {
     struct cbpf_guard *cell = guard_cell();
-    return cell && cell->executable_inode != 0 &&
-        BPF_CORE_READ(file, f_inode, i_ino) == cell->executable_inode &&
-        BPF_CORE_READ(file, f_inode, i_sb, s_dev) == cell->executable_device;
+    if (!cell || cell->executable_inode == 0)
+        return false;
+    // Read as they are, see on_file_open: every exec of the machine comes here.
+    struct inode *inode = file->f_inode;
+    return inode->i_ino == cell->executable_inode &&
+        inode->i_sb->s_dev == cell->executable_device;
 }
 
 // Who executes a wrapper's file, untraced, is protected from its first instruction. It keeps the
@@ -174,8 +177,7 @@ int BPF_PROG(recognise_agent, struct linux_binprm *binary)
     struct task_struct *task = current();
     __u64 key = (__u64)task;
     struct cbpf_task_mark *own = bpf_map_lookup_elem(&tasks, &key);
-    struct file *file = BPF_CORE_READ(binary, file);
-    bool is_own_file = is_agents_file(file) && !(BPF_CORE_READ(binary, unsafe) & UNSAFE_PTRACE);
+    bool is_own_file = is_agents_file(binary->file) && !(binary->unsafe & UNSAFE_PTRACE);
     if (own && own->flags & CBPF_TASK_AGENT && !is_own_file)
         unmark(task);
     if (!own && !is_own_file)

@@ -39,11 +39,9 @@ static __always_inline struct task_struct *task_of(struct pid *pid)
     return (void *)first - bpf_core_field_offset(struct task_struct, pid_links);
 }
 
-// The thread that a file or folder under /proc belongs to, or 0.
-static __always_inline struct task_struct *owner_of(struct inode *inode)
+// The thread that a file or folder of a proc file system belongs to, or 0.
+static __always_inline struct task_struct *owner_of_proc(struct inode *inode)
 {
-    if (BPF_CORE_READ(inode, i_sb, s_magic) != PROC_SUPER_MAGIC)
-        return 0;
     struct proc_inode *proc =
         (void *)inode - bpf_core_field_offset(struct proc_inode, vfs_inode);
     struct pid *pid = BPF_CORE_READ(proc, pid);

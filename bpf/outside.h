@@ -119,15 +119,17 @@ static __always_inline int on_process_file(
         name.text);
 }
 
+// Every open(2) of the machine comes here. What hooks are handed the verifier knows by its type: it
+// lets such fields be read as they are, which takes an instruction instead of a helper's call.
 static __always_inline int on_file_open(struct file *file, __u8 tier)
 {
-    struct inode *inode = BPF_CORE_READ(file, f_inode);
-    unsigned long kind = BPF_CORE_READ(inode, i_sb, s_magic);
+    struct inode *inode = file->f_inode;
+    unsigned long kind = inode->i_sb->s_magic;
     if (kind == CGROUP2_SUPER_MAGIC)
         return on_cgroup_file(file, tier);
     if (kind != PROC_SUPER_MAGIC)
         return 0;
-    struct task_struct *owner = owner_of(inode);
+    struct task_struct *owner = owner_of_proc(inode);
     return owner ? on_process_file(file, owner, tier) : on_kernel_file(file, tier);
 }
 
@@ -135,7 +137,9 @@ static __always_inline int on_file_open(struct file *file, __u8 tier)
 static __always_inline int on_inode_follow_link(
     struct dentry *dentry, struct inode *inode, __u8 tier)
 {
-    struct task_struct *owner = owner_of(inode);
+    if (inode->i_sb->s_magic != PROC_SUPER_MAGIC)
+        return 0;
+    struct task_struct *owner = owner_of_proc(inode);
     struct cbpf_task_mark *mark = owner ? mark_of(owner) : 0;
     if (!mark || is_own_group(owner) || is_of(mark, false))
         return 0;

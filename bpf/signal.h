@@ -309,7 +309,7 @@ static __noinline int opened(struct file *file)
     struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
     struct name name, above;
     read_name(&name, dentry);
-    struct task_struct *owner = owner_of(inode);
+    struct task_struct *owner = kind == PROC_SUPER_MAGIC ? owner_of_proc(inode) : 0;
     if (owner) {
         read_name(&above, BPF_CORE_READ(dentry, d_parent, d_parent));
         struct cbpf_task_mark *mark = protection_of(owner, false);

@@ -29,13 +29,16 @@ def above(names):
     return sorted(folders)
 
 
-def initramfs(programs, path, links=None):
-    """Writes `programs` (name in the guest: path here) and `links` (name: target). Its size."""
+def initramfs(programs, path, links=None, effort=1):
+    """Writes `programs` (name in the guest: path here) and `links` (name: target). Its size.
+
+    `effort` is gzip's level; 0 stores, which a guest reads with the fewest instructions.
+    """
     links = links or {}
     parts = [(name, DIRECTORY_MODE, None) for name in above([*programs, *links])]
     parts += [(name, LINK_MODE, target) for name, target in sorted(links.items())]
     parts += [(name, 0, source) for name, source in sorted(programs.items())]
-    with gzip.GzipFile(path, "wb", compresslevel=1, mtime=0) as archive:
+    with gzip.GzipFile(path, "wb", compresslevel=effort, mtime=0) as archive:
         for inode, (name, mode, what) in enumerate(parts, start=1):
             content = (what or "").encode()
             if mode == 0:

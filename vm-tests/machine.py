@@ -17,9 +17,10 @@ class BootFailure(Exception):
 
 
 class Machine:
-    """Starts at once. `messages()` yields what the guest says; `answer()` lets it go on."""
+    """Starts at once. `messages()` yields what the guest says; `answer()` lets it go on. `more` are
+    options of QEMU for this machine."""
 
-    def __init__(self, kernel, initramfs, words, folder, memory_mib, seconds):
+    def __init__(self, kernel, initramfs, words, folder, memory_mib, seconds, more=()):
         self.folder, self.memory_bytes = folder, memory_mib << 20
         self.deadline = time.monotonic() + seconds
         self.console_path = os.path.join(folder, "console")
@@ -41,6 +42,7 @@ class Machine:
                 "-drive", f"file={self.swap_path},if=none,id=swap,format=raw,cache=writeback",
                 "-device", "nvme,serial=swap,drive=swap",
                 "-kernel", kernel, "-initrd", initramfs, "-append", command_line,
+                *more,
             ], stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
         self.line = self.connect(line)
         self.monitor = self.connect(monitor).makefile("rwb", buffering=0)

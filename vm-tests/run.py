@@ -18,6 +18,7 @@ import threading
 import time
 
 import containment_report
+import cost_report
 import demo
 import enforcement_report
 import guest_tools
@@ -51,6 +52,7 @@ BOOTS = [
     # LSM programs load and attach there, and never run.
     {"name": "6.12-no-bpf-lsm", "series": "6.12", "suites": "enforcement,paths,agent,guard,calls,signal",
      "parameters": ["lsm=lockdown,yama"]},
+    *cost_report.COST_BOOTS,
 ]
 
 # What the demonstration boots when the host cannot show the attacks.
@@ -72,6 +74,7 @@ class BootRun:
         self.boot, self.kernel, self.options = boot, kernel, options
         self.cases, self.suites, self.attacks, self.verdicts = [], [], {}, []
         self.programs = {}
+        self.costs = {}
         self.errands, self.contained = [], {}
         self.facts = {}
         self.finished, self.retries, self.seconds = False, 0, 0.0
@@ -111,8 +114,10 @@ class BootRun:
                  f"ct.suites={self.boot['suites']}"]
         hello = False
         with tempfile.TemporaryDirectory(prefix="cloudtaser-vm-") as folder:
-            machine = Machine(self.kernel["vmlinuz"], self.options.initramfs, words, folder,
-                              memory_mib=self.options.memory, seconds=self.options.timeout)
+            image = self.options.small if counts(self.boot) else self.options.initramfs
+            machine = Machine(self.kernel["vmlinuz"], image, words, folder,
+                              memory_mib=self.options.memory, seconds=self.options.timeout,
+                              more=self.boot.get("machine", ()))
             checks = MachineChecks(machine, seed, self.add,
                                    "init_on_free=1" in self.boot["parameters"])
             try:
@@ -146,6 +151,9 @@ class BootRun:
             self.contained[message["vector"]] = message["result"]
         elif kind == "program":
             self.programs[message["section"]] = (message["verified"], message["bytes"])
+        elif kind == "cost":
+            self.costs[message["call"], message["state"]] = (
+                message["instructions"], message["calls"])
         elif kind == "profile":
             self.facts = message["facts"]
         elif kind == "suite":
@@ -157,6 +165,11 @@ class BootRun:
             machine.answer()
         elif kind == "finished":
             self.finished = True
+
+
+def counts(boot):
+    """Whether it is a guest that counts instructions."""
+    return "machine" in boot
 
 
 def git(*words):
@@ -222,6 +235,7 @@ def boot_note(run):
 def write_profiles(runs, folder):
     """One file per series. The content follows from the kernel alone, so a diff shows drift."""
     os.makedirs(folder, exist_ok=True)
+    runs = [run for run in runs if not counts(run.boot)]
     for series in dict.fromkeys(run.boot["series"] for run in runs):
         members = [run for run in runs if run.boot["series"] == series and run.facts]
         if not members:
@@ -255,6 +269,11 @@ def arguments():
                         default=os.path.join(ROOT, "bpf", "verifier-baseline.csv"))
     parser.add_argument("--page", default=os.path.join(ROOT, "docs", "reference",
                                                        "enforcement-matrix.md"))
+    parser.add_argument("--costs", metavar="ROWS.json",
+                        help="boot only the guests that count instructions, and write what they "
+                        "counted")
+    parser.add_argument("--write-cost-baseline", action="store_true",
+                        help="boot only those, and write bpf/cost-baseline.csv and its page")
     parser.add_argument("--signal-page", default=os.path.join(ROOT, "docs", "reference",
                                                               "signal-tier.md"))
     parser.add_argument("--demo", metavar="EXPECTED",
@@ -267,41 +286,70 @@ def arguments():
     parser.add_argument("--timeout", type=int, default=300, help="seconds for one boot")
     parser.add_argument("--console", action="store_true", help="print the guests' consoles")
     parser.add_argument("--console-lines", type=int, default=40)
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.only_costs = bool(options.costs or options.write_cost_baseline)
+    options.whole = not (options.only or options.suites or options.only_costs)
+    return options
+
+
+def chosen_boots(options):
+    if options.demo:
+        return [dict(DEMO_BOOT)]
+    boots = [dict(boot) for boot in BOOTS if not options.only or boot["name"] in options.only]
+    if options.only_costs:
+        boots = [boot for boot in boots if counts(boot)]
+    elif options.suites:
+        # Guests that count have their one suite.
+        boots = [boot for boot in boots if options.only or not counts(boot)]
+        for boot in boots:
+            boot["suites"] = options.suites
+    return boots
+
+
+def guest_programs(options):
+    """What goes into the guests (name there: path here); all of it has to be built."""
+    programs = {"init": options.guest_init}
+    if not options.only_costs:
+        programs |= {"bin/attack": options.attack, "bin/cloudtaser-wrapper": options.wrapper,
+                     "bin/cloudtaser-agent": options.agent,
+                     "bin/demo-application": options.application}
+    needed = list(programs.values()) + ([] if options.only_costs else [options.neighbour])
+    missing = [path for path in needed if not os.path.exists(path)]
+    if missing:
+        sys.exit(f"run.py: not built: {', '.join(missing)} (make vm-test builds them)")
+    return programs
+
+
+def guest_tools_of(options, found, boots, folder, notes):
+    """What the guests' suites run besides this project's programs: files and links."""
+    if options.only_costs:
+        return {}, {}
+    modules = [place for kernel in found.values() for place in kernel["modules"]]
+    objects = [options.neighbour]
+    if page_module.SERIES in found:
+        module, why = page_module.build(found[page_module.SERIES], folder)
+        objects += [module] if module else []
+        for boot in boots if why else []:
+            suites = boot["suites"].split(",")
+            boot["suites"] = ",".join(name for name in suites if name != page_module.SUITE)
+        notes += [why] if why else []
+    return guest_tools.tools(modules, objects)
 
 
 def main():
     options = arguments()
-    boots = [dict(boot) for boot in BOOTS if not options.only or boot["name"] in options.only]
-    if options.demo:
-        boots = [dict(DEMO_BOOT)]
-    if options.suites:
-        for boot in boots:
-            boot["suites"] = options.suites
-    programs = {"init": options.guest_init, "bin/attack": options.attack,
-                "bin/cloudtaser-wrapper": options.wrapper,
-                "bin/cloudtaser-agent": options.agent,
-                "bin/demo-application": options.application}
-    missing = [path for path in [*programs.values(), options.neighbour] if not os.path.exists(path)]
-    if missing:
-        sys.exit(f"run.py: not built: {', '.join(missing)} (make vm-test builds them)")
+    boots = chosen_boots(options)
+    programs = guest_programs(options)
     pins = {pin["series"]: pin for pin in kernels.pins()}
     found = {series: kernels.fetch(pins[series], say, options.kernels)
              for series in dict.fromkeys(boot["series"] for boot in boots)}
     notes = []
     with tempfile.TemporaryDirectory(prefix="cloudtaser-vm-") as folder:
         options.initramfs = os.path.join(folder, "initramfs.gz")
-        modules = [folder for kernel in found.values() for folder in kernel["modules"]]
-        objects = [options.neighbour]
-        if page_module.SERIES in found:
-            module, why = page_module.build(found[page_module.SERIES], folder)
-            objects += [module] if module else []
-            for boot in boots if why else []:
-                suites = boot["suites"].split(",")
-                boot["suites"] = ",".join(name for name in suites if name != page_module.SUITE)
-            notes += [why] if why else []
-        tools, links = guest_tools.tools(modules, objects)
+        tools, links = guest_tools_of(options, found, boots, folder, notes)
         size = initramfs({**programs, **tools}, options.initramfs, links)
+        options.small = os.path.join(folder, "initramfs-init.gz")
+        initramfs({"init": options.guest_init}, options.small, effort=0)
         say(f"initramfs: {size >> 10} KiB; {len(boots)} boots, {options.jobs} at a time, "
             "software emulation")
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
@@ -311,23 +359,24 @@ def main():
     if options.demo:
         return demonstration(runs[0], options.demo)
     records = write_evidence(runs, options.evidence)
-    if not options.only and not options.suites:
+    if options.whole:
         write_profiles(runs, options.profiles)
     agree = options.matrix is None or comparison(runs, options)
     told = enforcement(runs, options)
     for note in notes:
         print(note)
-    return summary(runs, found, records, options) or (0 if agree and told else 1)
+    cheap = cost_report.conclude(runs, options, not (options.only or options.suites))
+    return summary(runs, found, records, options) or (0 if agree and told and cheap else 1)
 
 
 def enforcement(runs, options):
     """Compares what the agent's programs cost and told with the committed files; writes both."""
-    whole = not options.only and not options.suites
-    wrong = enforcement_report.check_baseline(runs, options.baseline, whole)
+    wrong = enforcement_report.check_baseline(runs, options.baseline, options.whole)
     for line in wrong:
         print(f"GREW {line}")
     pages = [(options.page, enforcement_report), (options.signal_page, containment_report)]
-    changed = [path for path, report in pages if whole and not report.check_page(runs, path)]
+    changed = [path for path, report in pages
+               if options.whole and not report.check_page(runs, path)]
     for path in changed:
         print(f"CHANGED {path}: look at the difference and commit it")
     return not wrong and not changed
@@ -348,7 +397,7 @@ def comparison(runs, options):
     # Both forms of program are compared with the same cells.
     compared = set(compared)
     minimum = matrix_comparison.committed_minimum(options.measured)
-    whole = not options.only and not options.suites
+    whole = options.whole
     print(f"{len(compared)} cells compared with the simulated kernel, {len(wrong)} disagree"
           + (f"; at least {minimum} have to be compared" if whole else ""))
     if wrong or whole and len(compared) < minimum:
@@ -401,5 +450,5 @@ def summary(runs, found, records, options):
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (kernels.KernelError, guest_tools.ToolsError) as error:
+    except (kernels.KernelError, guest_tools.ToolsError, cost_report.CostError) as error:
         sys.exit(f"run.py: {error}")

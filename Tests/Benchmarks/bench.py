@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What delivery costs, as ratios to the same program run bare, in one run.
+"""What delivery and the agent cost, as ratios to the same work without them, in one run.
 
 1. Running programs, for each follow strategy: thread creations, fork+exec, signal deliveries
    and a plain compute loop. The workload times its own work, so start-up does not count.
 2. Start-up of `cloudtaser-wrapper run` next to `env CMD` and to a shell script that asks the
    same vault with curl and executes CMD.
 3. Resident memory of the waiting wrapper, and the size of its file.
+4. System calls of a process that nobody protects, without the agent's programs and with them: in
+   instructions, counted by guests of the VM tests (docs/reference/costs.md), so that the load
+   of the machine does not matter.
 
 Rounds are interleaved (bare, none, attached, notified, bare, ...), so that a change of the
 machine's load falls on all of them; medians are compared.
@@ -25,6 +28,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "vm-tests"))
+from cost_report import ratio  # noqa: E402
 from openbao import OpenBao  # noqa: E402
 
 # Counts of the issue; --quick divides them.
@@ -227,12 +231,42 @@ class Startup:
         return sizes
 
 
+def calls(folder):
+    """Part 4. Rows as vm-tests/cost_report.py makes them."""
+    rows = os.path.join(folder, "costs.json")
+    say("instructions of system calls, in virtual machines ...")
+    done = subprocess.run(
+        [sys.executable, os.path.join(ROOT, "vm-tests/run.py"), "--costs", rows,
+         "--evidence", os.path.join(folder, "evidence")],
+        capture_output=True, text=True, timeout=RUN_SECONDS_MAX)
+    if done.returncode != 0:
+        # A cost above its limit is told beside the figures; without figures there is nothing to tell.
+        say("\n".join(done.stdout.splitlines()[-20:] + done.stderr.splitlines()))
+    if not os.path.exists(rows):
+        raise SystemExit("bench: the virtual machines counted nothing; make bench builds what they "
+                         "need")
+    with open(rows) as file:
+        return json.load(file)
+
+
+def show_calls(rows):
+    print("\nSystem calls of a process that nobody protects: instructions without the agent's "
+          "programs,\nwith them, and the ratio; counted in QEMU guests, whatever the load")
+    for kernel, form in dict.fromkeys((row["kernel"], row["form"]) for row in rows):
+        print(f"  Linux {kernel}, {form} programs")
+        for row in rows:
+            if (row["kernel"], row["form"]) == (kernel, form):
+                print(f"      {row['call']:<14} {row['off']:>9,} {row['off'] + row['added']:>9,} "
+                      f" {ratio(row):>7.4f} x")
+
+
 def show(report):
     facts = report["machine"]
     print(f"Linux {facts['kernel']}, {facts['processors']} x {facts['processor']}, "
           f"{facts['memory_gib']} GiB, load {facts['load_before']:.2f} before, "
           f"{facts['load_after']:.2f} after")
-    print(f"\nFollowing: ratio to the same program run bare, median of {report['rounds']} "
+    if report["following"]:
+        print(f"\nFollowing: ratio to the same program run bare, median of {report['rounds']} "
           "interleaved rounds,\nof the best rounds, [lowest, highest], stops between execs")
     for work, row in report["following"].items():
         print(f"  {row['count']:>11,} {WORDS[work]} (bare {row['bare_us_each']:.3f} us each)")
@@ -259,6 +293,8 @@ def show(report):
         for words, value, limit in report["verdicts"]:
             word = "met" if value <= limit else "NOT MET"
             print(f"      {words}: {value:,.1f} of at most {limit:,}: {word}")
+    if "calls" in report:
+        show_calls(report["calls"])
 
 
 def linkage(path):
@@ -295,24 +331,24 @@ def main():
     parser.add_argument("--workload", help="bench-workload; built when not given")
     parser.add_argument("--wrapper", default=os.path.join(ROOT, "build/cloudtaser-wrapper"))
     parser.add_argument("--openbao", default=os.path.join(cache, "cloudtaser/openbao/bao"))
-    parser.add_argument("--only", choices=["following", "startup"])
+    parser.add_argument("--only", choices=["following", "startup", "calls"])
     options = parser.parse_args()
+    parts = [options.only] if options.only else ["following", "startup", "calls"]
     if os.path.exists("/proc/sys/kernel/yama/ptrace_scope") and os.geteuid() != 0:
         say("note: Yama is active; strategy notified may be refused for ordinary users")
 
-    workload = options.workload or build("bench-workload")
+    workload = options.workload or (build("bench-workload") if parts != ["calls"] else "")
     counts = {w: n // QUICK[w] if options.quick else n for w, n in WORKLOADS.items()}
     counts = {w: max(1, int(n * options.scale)) for w, n in counts.items()}
     rounds, starts = (3, 10) if options.quick else (5, STARTS)
     rounds = options.rounds or rounds
     report = {"machine": machine(), "rounds": rounds, "starts": starts, "quick": options.quick}
     with tempfile.TemporaryDirectory(prefix="cloudtaser-bench.") as folder:
-        if options.only != "startup":
+        report["following"] = {}
+        if "following" in parts:
             harness = options.harness or build("delivery-harness")
             report["following"] = Following(harness, workload, counts, rounds, folder).measure()
-        else:
-            report["following"] = {}
-        if options.only != "following":
+        if "startup" in parts:
             for path in (options.wrapper, options.openbao):
                 if not os.path.isfile(path):
                     raise SystemExit(f"bench: {path} is missing; `make bench` provides it")
@@ -325,6 +361,8 @@ def main():
             report["size_bytes"] = os.path.getsize(options.wrapper)
             report["linkage"] = linkage(options.wrapper)
             report["verdicts"] = verdicts(report)
+        if "calls" in parts:
+            report["calls"] = calls(folder)
     report["machine"]["load_after"] = os.getloadavg()[0]
     text = json.dumps(report, indent=2)
     if options.json_file:

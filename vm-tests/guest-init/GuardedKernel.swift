@@ -53,6 +53,13 @@ struct GuardedKernel: ~Copyable {
         Guest.parameter("ct.tiers") == "both" ? working : Array(working.prefix(1))
     }
 
+    /// Pins everything and guards it, as the agent does. This process is the agent then.
+    mutating func guardItself() throws(EnforcementFailure) {
+        let pins = PinFolder()
+        try kernel.pin(to: pins)
+        try kernel.guardItself(pins, successor: .sameFile)
+    }
+
     mutating func set(_ policy: EnforcementPolicy) throws(EnforcementFailure) {
         try kernel.setPolicy(policy, at: 0)
         try kernel.setPolicy(policy, at: Self.workloadPolicy)

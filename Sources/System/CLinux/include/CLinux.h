@@ -11,3 +11,4 @@
 #include "CLinuxProbe.h"
 #include "CLinuxReach.h"
 #include "CLinuxRing.h"
+#include "CLinuxCount.h"
