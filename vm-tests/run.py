@@ -32,7 +32,7 @@ from machine_checks import MachineChecks
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Swap comes last, because the machine swaps afterwards.
 ALL_SUITES = ("hibernation,images,memory,core,wrapper,vectors,budget,enforcement,paths,agent,guard,"
-              "calls,signal,neighbours,swap")
+              "calls,signal,leaks,neighbours,swap")
 
 # Each boot: kernel series, what is added to the kernel command line and why, suites to run.
 BOOTS = [
@@ -50,7 +50,7 @@ BOOTS = [
     {"name": "6.12-init-on-free", "series": "6.12", "suites": "images,copies,vectors",
      "parameters": ["init_on_free=1"]},
     # LSM programs load and attach there, and never run.
-    {"name": "6.12-no-bpf-lsm", "series": "6.12", "suites": "enforcement,paths,agent,guard,calls,signal",
+    {"name": "6.12-no-bpf-lsm", "series": "6.12", "suites": "enforcement,paths,agent,guard,calls,signal,leaks",
      "parameters": ["lsm=lockdown,yama"]},
     *cost_report.COST_BOOTS,
 ]

@@ -10,6 +10,8 @@ enum Errand: String, CaseIterable {
     case memoryFile = "/proc/PID/mem"
     case environmentFile = "/proc/PID/environ"
     case attach = "PTRACE_ATTACH, PEEKDATA"
+    /// The attach by the 32-bit entry, which numbers its calls otherwise.
+    case compatibleAttach = "PTRACE_ATTACH by int 0x80, PEEKDATA"
     case descriptor = "pidfd_getfd, pread"
     /// Writes into the target; what arrives there is the gain.
     case writeCall = "process_vm_writev"
@@ -22,7 +24,7 @@ enum Errand: String, CaseIterable {
         case .readCall: "AV-008"
         case .memoryFile, .sharedTable: "AV-004"
         case .environmentFile: "AV-044"
-        case .attach: "AV-001"
+        case .attach, .compatibleAttach: "AV-001"
         case .descriptor: "AV-011"
         case .writeCall: "AV-009"
         }
@@ -114,8 +116,11 @@ enum CourierProgram {
         case .environmentFile:
             let file = open("/proc/\(pid)/environ", O_RDONLY)
             return file >= 0 && read(file, target, CourierPage.contentBytes) > 0
-        case .attach:
-            guard clinux_ptrace_attach(pid) == 0, clinux_wait_stop(pid) >= 0 else { return false }
+        case .attach, .compatibleAttach:
+            let attached =
+                errand == .attach
+                ? clinux_ptrace_attach(pid) : clinux_compatibility_ptrace_attach(pid)
+            guard attached == 0, clinux_wait_stop(pid) >= 0 else { return false }
             for offset in stride(from: 0, to: count, by: 8) {
                 var word: UInt64 = 0
                 guard clinux_ptrace_peek(pid, address + UInt64(offset), &word) == 0 else {

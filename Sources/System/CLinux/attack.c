@@ -390,8 +390,22 @@ int clinux_compatibility_call(void) {
     if (waitpid(child, &status, 0) < 0) return -errno;
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ENOSYS;
 }
+
+int clinux_compatibility_ptrace_attach(pid_t pid) {
+    long result = 26;  // ptrace(2) of the 32-bit table
+    register long fourth __asm__("rsi") = 0;
+    __asm__ volatile("int $0x80"
+                     : "+a"(result)
+                     : "b"(16L), "c"((long)pid), "d"(0L), "r"(fourth)
+                     : "memory", "r8", "r9", "r10", "r11");
+    return (int)result;
+}
 #else
 int clinux_compatibility_call(void) { return -ENOSYS; }
+int clinux_compatibility_ptrace_attach(pid_t pid) {
+    (void)pid;
+    return -ENOSYS;
+}
 #endif
 
 static long bpf_call(int command, union bpf_attr *attributes) {

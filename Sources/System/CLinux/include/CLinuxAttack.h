@@ -153,6 +153,9 @@ int64_t clinux_pwritev2(int descriptor, const struct iovec *pieces, int count);
 /// kernel killed it, or -errno.
 int clinux_compatibility_call(void);
 
+/// PTRACE_ATTACH by the 32-bit entry point. 0 or -errno; -ENOSYS on other processors than x86-64.
+int clinux_compatibility_ptrace_attach(pid_t pid);
+
 /// What bpf(2) numbers: maps, programs, links.
 enum clinux_bpf_kind { CLINUX_BPF_MAP, CLINUX_BPF_PROGRAM, CLINUX_BPF_LINK };
 
