@@ -141,7 +141,9 @@ import Testing
         ]
         bench.kernel.living = [Self.given: 1, 20: 1]
         bench.host.inputs = [10, 11].map {
-            .registration(AgentConnection($0), AgentPeer(process: $0, user: 0), line: "register 1")
+            .registration(
+                AgentConnection($0), AgentPeer(process: $0, user: 0),
+                request: Array("register 2\n".utf8))
         }
         var agent = bench.agent(isAdopted: true)
         _ = try agent.run()

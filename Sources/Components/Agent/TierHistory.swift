@@ -19,6 +19,7 @@ package enum TierHistory {
         for finding in findings {
             switch finding.result {
             case .denied: measured[finding.vector] = tier == .lsm ? .lsm : .modifyReturn
+            case .killed: measured[finding.vector] = .signal
             case .notDenied: measured[finding.vector] = EventTier.none
             case .untested: break
             }
