@@ -76,7 +76,7 @@ import Testing
             change(bench)
             var agent = bench.agent()
             Bench.register(&agent, 10)
-            #expect(bench.host.answers[10] == "enrolled 1 16 lsm\n")
+            #expect(bench.host.answers[10] == "enrolled 2 16 lsm blind\n")
             #expect(bench.recorder.told == ["suspected \(refusal.rawValue) 10", "enrolled 16 10"])
         }
         // Who is traced is refused whatever the operator says.
@@ -102,14 +102,14 @@ import Testing
         Self.sinceExec(bench)
         var agent = bench.agent()
         Bench.register(&agent, 10)
-        #expect(bench.host.answers[10] == "enrolled 1 \(Self.given) lsm\n")
+        #expect(bench.host.answers[10] == "enrolled 2 \(Self.given) lsm blind\n")
         #expect(bench.recorder.told == ["enrolled \(Self.given) 10"])
         #expect(bench.kernel.entries == [], "the reserved number is nobody's")
         // Once; and others go on with numbers of their own.
         Bench.register(&agent, 10)
-        #expect(bench.host.answers[10] == "refused 1 enrolled\n")
+        #expect(bench.host.answers[10] == "refused 2 enrolled\n")
         Bench.register(&agent, 11)
-        #expect(bench.host.answers[11] == "enrolled 1 18 lsm\n")
+        #expect(bench.host.answers[11] == "enrolled 2 18 lsm blind\n")
     }
 
     /// A number of an exec is the process's own, or it is another workload's: of a wrapper that has
@@ -130,7 +130,7 @@ import Testing
         bench.kernel.earlier = [EnrolledWorkload(id: Self.given, wrapper: 10)]
         var agent = bench.agent(isAdopted: true)
         Bench.register(&agent, 10)
-        #expect(bench.host.answers[10] == "enrolled 1 16 lsm\n")
+        #expect(bench.host.answers[10] == "enrolled 2 16 lsm blind\n")
     }
 
     @Test func `keeps it over a restart of the agent, before and after it registered`() throws {
@@ -147,8 +147,8 @@ import Testing
         }
         var agent = bench.agent(isAdopted: true)
         _ = try agent.run()
-        #expect(bench.host.answers[10] == "enrolled 1 \(Self.given) lsm\n")
-        #expect(bench.host.answers[11] == "enrolled 1 22 lsm\n")
+        #expect(bench.host.answers[10] == "enrolled 2 \(Self.given) lsm blind\n")
+        #expect(bench.host.answers[11] == "enrolled 2 22 lsm blind\n")
     }
 
     @Test func `is refused to who is enrolled already, itself or by its parent`() {
@@ -199,12 +199,12 @@ import Testing
         bench.settings.enrolsUnderSignal = true
         var agent = bench.agent()
         Bench.register(&agent, 10)
-        #expect(bench.host.answers[10] == "enrolled 1 16 signal\n")
+        #expect(bench.host.answers[10] == "enrolled 2 16 signal blind\n")
         // Wanting it is not having it.
         bench.findings = [.open("AV-008")]
         var other = bench.agent()
         Bench.register(&other, 11)
-        #expect(bench.host.answers[11] == "refused 1 unguarded\n")
+        #expect(bench.host.answers[11] == "refused 2 unguarded\n")
     }
 
     @Test func `is refused to a process that the agent cannot see`() {

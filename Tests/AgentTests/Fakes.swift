@@ -109,6 +109,10 @@ final class FakeKernel: Enforcement {
         scanned.append((request, id))
     }
 
+    var unscanned: [EnrolmentID] = []
+
+    func endScan(of id: EnrolmentID) { unscanned.append(id) }
+
     func scanCounts() throws(EnforcementFailure) -> ScanCounts { scanTotals }
 }
 

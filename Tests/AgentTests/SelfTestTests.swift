@@ -90,6 +90,7 @@ private struct FakeProbe: AttackProbe {
                 bitmap: [UInt8](repeating: 0, count: ScanRequest.bitmapBytes))
             #expect(try SelfTest.run(&kernel, &probe) == [.denied("AV-086")])
             #expect(kernel.scanned.map(\.id) == (canScan ? [SelfTest.enrolment] : []))
+            #expect(kernel.unscanned == [SelfTest.enrolment])
         }
     }
 

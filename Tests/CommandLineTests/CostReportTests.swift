@@ -16,7 +16,7 @@ struct CostReportTests {
     }
 
     private static let pageRead = Row(call: "read-4096", added: 0)
-    private static let columns = "kernel,form,call,off,added,ratio,protected,limit"
+    private static let columns = "kernel,form,call,off,added,ratio,protected,scanning,limit"
 
     /// A folder with a baseline and measured rows, and the program that compares them.
     private func run(
@@ -28,14 +28,14 @@ struct CostReportTests {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(at: folder) }
         let lines = baseline.map {
-            "\($0.kernel),\($0.form),\($0.call),\($0.off),\($0.added),1.0,\($0.added),\($0.limit)"
+            "\($0.kernel),\($0.form),\($0.call),\($0.off),\($0.added),1.0,\($0.added),,\($0.limit)"
         }
         let limits = folder.appending(path: "limits.csv")
         try Data(([columns] + lines).map { $0 + "\n" }.joined().utf8).write(to: limits)
         let rows = measured.map {
             [
                 "kernel": $0.kernel, "form": $0.form, "call": $0.call, "off": $0.off,
-                "added": $0.added, "protected": $0.added,
+                "added": $0.added, "protected": $0.added, "scanning": NSNull(),
             ] as [String: Any]
         }
         let file = folder.appending(path: "rows.json")

@@ -90,7 +90,7 @@ extension AgentSuite {
                 + "\(SystemError.name(of: attach)), of its child: "
                 + "\(SystemError.name(of: inherited)); then \(answer)",
             before == EPERM && attach == EPERM && inherited == EPERM
-                && answer.hasPrefix("enrolled 1 \(number) "),
+                && answer.hasPrefix("enrolled 2 \(number) "),
             "the same program as another file: \(unmarked)", unmarked == 0)
         for process in [grandchild, child.pid, other.pid] { kill(process, SIGKILL) }
         child.reap()
@@ -122,7 +122,7 @@ extension AgentSuite {
         report(
             "VM-EBPF-04", "registers after: \(word)",
             isThere ? "\(answer) (made \(made))" : "the kernel has no such call",
-            !isThere || (made >= 0 && answer == "refused 1 \(reason)"),
+            !isThere || (made >= 0 && answer == "refused 2 \(reason)"),
             "without it: \(control.prefix(10))", control.hasPrefix("enrolled"))
         if word == "fault elsewhere", made > 0 { kill(made, SIGKILL) }
         for process in [child, plain] {

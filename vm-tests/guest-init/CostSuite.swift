@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AgentPorts
+import AgentProtocol
 import AttackPrograms
 import Enforcement
 @preconcurrency import Glibc
@@ -13,8 +14,9 @@ struct CostSuite {
     let host: Host
 
     private enum State: String {
-        /// Before the programs came, when they were gone again, and while they ran.
-        case before, off, unprotected, protected
+        /// Before the programs came, when they were gone again, and while they ran; `scanning`:
+        /// in a process of nobody, while another workload is scanned.
+        case before, off, unprotected, protected, scanning
 
         /// Processes that measure, one after the other. Two where a figure is compared.
         var processes: Int { self == .off || self == .unprotected ? 2 : 1 }
@@ -45,11 +47,25 @@ struct CostSuite {
             try guarded.guardItself()
             let on = measure(tier, .unprotected)
             _ = measure(tier, .protected) { guarded.enrol($0.pid).count == 1 }
+            if guarded.kernel.canScan {
+                try guarded.scan(Self.nothing())
+                _ = measure(tier, .scanning)
+                guarded.endScan()
+            }
             return on
         } catch {
             failed("programs as \(tier.word)", "\(error)")
             return nil
         }
+    }
+
+    /// A request whose workload writes nothing.
+    private static func nothing() throws(EnforcementFailure) -> ScanRequest {
+        do throws(ScanRequest.Refusal) {
+            return try ScanRequest(
+                address: 4096, length: ScanRequest.lengthMin, rules: [],
+                bitmap: [UInt8](repeating: 0, count: ScanRequest.bitmapBytes))
+        } catch { throw .unsupported(detail: "\(error)") }
     }
 
     /// Whether a tick of the counter is an instruction.

@@ -79,6 +79,8 @@ struct GuardedKernel: ~Copyable {
         try kernel.scan(request, for: Self.workload)
     }
 
+    mutating func endScan() { kernel.endScan(of: Self.workload) }
+
     /// Takes what is in the ring, and remembers the counts.
     mutating func openBooks() {
         _ = drain()

@@ -289,7 +289,7 @@ struct SignalSuite {
             "\(answer); who reads the environment of it and of its child: \(statuses); "
                 + (missing.isEmpty ? "event complete" : "event without \(missing): \(event)")
                 + "; readyz: \(ready.dropFirst(9).prefix(3))",
-            answer.hasPrefix("enrolled 1 ") && answer.hasSuffix(" signal")
+            answer.hasPrefix("enrolled 2 ") && answer.hasSuffix(" signal blind")
                 && statuses == [SIGKILL, SIGKILL] && missing.isEmpty
                 && ready.hasPrefix("HTTP/1.1 503") && ready.contains("Nothing is denied")
                 && metrics.contains("enforcement_tier{tier=\"signal\"} 1"),

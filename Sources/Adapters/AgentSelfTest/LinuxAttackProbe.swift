@@ -39,7 +39,7 @@ package struct LinuxAttackProbe: AttackProbe, ~Copyable {
         let number = Int32(vector.rawValue)
         let answer =
             Self.leaks.contains(vector.rawValue)
-            ? -clinux_ask_victim(channel, number)
+            ? -clinux_ask_victim(victim, channel, number)
             : clinux_in_attacker(
                 { number, target in LinuxAttackProbe.make(number, target) }, number, victim)
         switch answer {

@@ -58,7 +58,7 @@ extension LibbpfKernel {
     package mutating func forget(_ id: EnrolmentID) throws(EnforcementFailure) -> Bool {
         guard try tasks(of: id) <= 0 else { return false }
         var number = id
-        _ = cbpf_map_delete(maps.scans, &number)
+        endScan(of: id)
         _ = cbpf_map_delete(maps.enrolments, &number)
         return true
     }

@@ -23,22 +23,28 @@ extension LibbpfKernel {
         _ pins: PinFolder, successor: AgentSuccessor
     ) throws(EnforcementFailure) {
         _ = try enrol(getpid(), as: Self.agentEnrolment, role: .agent, policy: 0)
+        try forget(map: "guarded_ids", key: cbpf_guarded_key())
+        try guardIdentities(pins)
+        self.pins = pins
+        try guardCgroup()
+        var cell = try Self.guardCell(pins)
+        cell.successor = successor.rawValue
+        var index: UInt32 = 0
+        try set("guard", &index, &cell)
+    }
+
+    /// Numbers of maps, programs and links that nobody else gets at.
+    mutating func guardIdentities(_ pins: PinFolder) throws(EnforcementFailure) {
         var identities = [cbpf_guarded_key](
             repeating: cbpf_guarded_key(), count: Self.identitiesMax)
         let count = cbpf_agent_identities(agent, pins.own, &identities, identities.count)
         guard count >= 0 else {
             throw .systemCall("bpf(BPF_OBJ_GET_INFO_BY_FD)", errorNumber: Int32(-count))
         }
-        try forget(map: "guarded_ids", key: cbpf_guarded_key())
         for var identity in identities.prefix(Int(count)) {
             var one: UInt32 = 1
             try set("guarded_ids", &identity, &one)
         }
-        try guardCgroup()
-        var cell = try Self.guardCell(pins)
-        cell.successor = successor.rawValue
-        var index: UInt32 = 0
-        try set("guard", &index, &cell)
     }
 
     package mutating func leaveToSuccessor() throws(EnforcementFailure) {

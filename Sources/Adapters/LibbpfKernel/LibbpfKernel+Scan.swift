@@ -8,7 +8,7 @@ extension LibbpfKernel {
     /// Hooks of the programs that look for values.
     static let scanHooks = ["file_permission", "socket_sendmsg"]
 
-    package var canScan: Bool { Self.scanHooks.allSatisfy(hooks.contains) }
+    package var canScan: Bool { cbpf_agent_held_count(agent) == Self.scanHooks.count }
 
     package mutating func scan(
         _ request: ScanRequest, for id: EnrolmentID
@@ -30,6 +30,28 @@ extension LibbpfKernel {
         }
         var number = id
         try Self.check(cbpf_map_update(maps.scans, &number, scan), full: "scans")
+        guard !cbpf_agent_is_held_attached(agent) else { return }
+        let result = cbpf_agent_attach_held(agent)
+        guard result == 0 else {
+            cbpf_agent_detach_held(agent)
+            try Self.check(result, "bpf(BPF_LINK_CREATE)")
+            return
+        }
+        if let pins { try guardIdentities(pins) }
+    }
+
+    package mutating func endScan(of id: EnrolmentID) {
+        var number = id
+        _ = cbpf_map_delete(maps.scans, &number)
+        if !Self.hasScans(maps) { cbpf_agent_detach_held(agent) }
+    }
+
+    /// Whether anybody is scanned.
+    static func hasScans(_ maps: Maps) -> Bool {
+        // Nobody has the number 0: this is the first key of the table.
+        var none: EnrolmentID = 0
+        var next: EnrolmentID = 0
+        return cbpf_map_next_key(maps.scans, &none, &next) == 0
     }
 
     package func scanCounts() throws(EnforcementFailure) -> ScanCounts {

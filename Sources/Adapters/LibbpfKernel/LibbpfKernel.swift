@@ -8,9 +8,12 @@ import Glibc
 package struct LibbpfKernel: Enforcement, ~Copyable {
     /// Programs of this form are attached.
     package let tier: EnforcementTier
-    package let hooks: [String]
+    /// Attached as long as the programs run.
+    private let lastingHooks: [String]
     let agent: OpaquePointer
     let maps: Maps
+    /// Where this agent guards itself; nil before it does.
+    var pins: PinFolder?
     private var events: UnsafeMutableBufferPointer<cbpf_event>
 
     /// Records that one `takeRecords` can give.
@@ -45,7 +48,7 @@ package struct LibbpfKernel: Enforcement, ~Copyable {
             throw error
         }
         maps = parts.maps
-        hooks = parts.hooks
+        lastingHooks = parts.hooks
         self.agent = agent
         self.tier = tier
         events = Self.room()
@@ -59,12 +62,19 @@ package struct LibbpfKernel: Enforcement, ~Copyable {
             try check(cbpf_agent_reuse_maps(agent, folder), "bpf_map__reuse_fd")
         }
         try load(agent)
-        for program in chosen where !program.isIterator {
+        for program in chosen where program.isHeld {
+            try check(cbpf_agent_hold(agent, program.index), "hold")
+        }
+        for program in chosen where !program.isIterator && !program.isHeld {
             try check(cbpf_agent_attach(agent, program.index), "bpf_link_create")
         }
         let maps = try Maps(agent)
+        // Of workloads that an agent of another build enrolled.
+        if hasScans(maps) {
+            try check(cbpf_agent_attach_held(agent), "bpf_link_create")
+        }
         try noteTier(tier, maps)
-        return (maps, chosen.compactMap(\.hook).sorted())
+        return (maps, chosen.filter { !$0.isHeld }.compactMap(\.hook).sorted())
     }
 
     /// Takes over what an agent of the same build pinned.
@@ -82,7 +92,7 @@ package struct LibbpfKernel: Enforcement, ~Copyable {
         }
         maps = parts.maps
         tier = parts.tier
-        hooks = Self.hooks(pinned: PinFolder.entries(of: pins.own))
+        lastingHooks = Self.hooks(pinned: PinFolder.entries(of: pins.own))
         self.agent = agent
         events = Self.room()
     }
@@ -100,7 +110,12 @@ package struct LibbpfKernel: Enforcement, ~Copyable {
             ["link_lsm_", "link_modify_", "link_signal_", "link_call_"].first {
                 name.hasPrefix($0)
             }.map { String(name.dropFirst($0.count)) }
-        }.sorted()
+        }.filter { !scanHooks.contains($0) }.sorted()
+    }
+
+    package var hooks: [String] {
+        let isScanning = cbpf_agent_is_held_attached(agent)
+        return isScanning ? (lastingHooks + Self.scanHooks).sorted() : lastingHooks
     }
 
     deinit {
@@ -114,6 +129,9 @@ package struct LibbpfKernel: Enforcement, ~Copyable {
         /// The LSM hook; nil for the programs that keep the books.
         let hook: String?
         let isIterator: Bool
+
+        /// Asked about each read and write of every process: attached while somebody is scanned.
+        var isHeld: Bool { hook.map(LibbpfKernel.scanHooks.contains) ?? false }
     }
 
     private static func choose(

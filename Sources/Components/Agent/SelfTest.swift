@@ -81,7 +81,10 @@ package enum SelfTest {
         do throws(AttackProbeFailure) { victim = try probe.begin() } catch {
             throw .noSuchProcess
         }
-        defer { probe.end() }
+        defer {
+            probe.end()
+            if let id { kernel.endScan(of: id) }
+        }
         if let id {
             _ = try kernel.enrol(victim, as: id, role: .victim, policy: policy)
             if kernel.canScan, let request = probe.scan { try kernel.scan(request, for: id) }

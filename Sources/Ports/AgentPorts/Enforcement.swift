@@ -322,5 +322,8 @@ package protocol Enforcement: ~Copyable {
         _ request: ScanRequest, for id: EnrolmentID
     ) throws(EnforcementFailure)
 
+    /// Nothing is looked for any more in what this workload lets out.
+    mutating func endScan(of id: EnrolmentID)
+
     func scanCounts() throws(EnforcementFailure) -> ScanCounts
 }

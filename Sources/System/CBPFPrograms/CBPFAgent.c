@@ -34,13 +34,27 @@ static const char *const map_names[MAPS_MAX] = {
 #define ITERATORS_MAX 2
 static const char *const iterator_names[ITERATORS_MAX] = {"enrol", "enrol_files"};
 #define LINK_PREFIX "link_"
+// Programs that are attached only while somebody asks for it.
+#define HELD_PREFIX "held_"
+#define HELD_MAX 4
+
+struct held {
+    char name[64];
+    int program;
+    // -1 while it is not attached.
+    int link;
+    enum bpf_attach_type type;
+};
 
 struct cbpf_agent {
-    // NULL for programs that were found pinned; then `folder` is where.
+    // NULL for programs that were found pinned.
     struct bpf_object *object;
     // The kernel's description of itself, several megabytes: NULL until it is asked for.
     struct btf *btf;
+    // Where everything is pinned; empty for nowhere.
     char folder[128];
+    struct held held[HELD_MAX];
+    size_t held_count;
     int maps[MAPS_MAX];
     int iterators[ITERATORS_MAX];
     struct bpf_program **programs;
@@ -103,6 +117,33 @@ static int open_pin(const char *folder, const char *name) {
     return descriptor < 0 ? -errno : descriptor;
 }
 
+static int add_held(struct cbpf_agent *agent, const char *name, int program, int link) {
+    if (agent->held_count == HELD_MAX) return -ENOSPC;
+    struct held *held = &agent->held[agent->held_count++];
+    snprintf(held->name, sizeof held->name, "%s", name);
+    held->program = program;
+    held->link = link < 0 ? -1 : link;
+    // By the names in bpf/agent.bpf.c.
+    held->type = strncmp(name, "lsm_", 4) == 0 ? BPF_LSM_MAC : BPF_MODIFY_RETURN;
+    return 0;
+}
+
+static int adopt_held(struct cbpf_agent *agent) {
+    DIR *entries = opendir(agent->folder);
+    int result = entries == NULL ? -errno : 0;
+    for (struct dirent *entry; result == 0 && (entry = readdir(entries)) != NULL;) {
+        if (strncmp(entry->d_name, HELD_PREFIX, strlen(HELD_PREFIX)) != 0) continue;
+        const char *name = entry->d_name + strlen(HELD_PREFIX);
+        char link[96];
+        snprintf(link, sizeof link, LINK_PREFIX "%s", name);
+        int program = open_pin(agent->folder, entry->d_name);
+        result = program < 0 ? program
+                             : add_held(agent, name, program, open_pin(agent->folder, link));
+    }
+    if (entries != NULL) closedir(entries);
+    return result;
+}
+
 int cbpf_agent_adopt(const char *folder, struct cbpf_agent **agent) {
     struct cbpf_agent *found = calloc(1, sizeof *found);
     if (found == NULL) return -ENOMEM;
@@ -116,6 +157,7 @@ int cbpf_agent_adopt(const char *folder, struct cbpf_agent **agent) {
         found->iterators[index] = open_pin(folder, iterator_names[index]);
         if (found->iterators[index] < 0) result = found->iterators[index];
     }
+    if (result == 0) result = adopt_held(found);
     if (result < 0) {
         cbpf_agent_close(found);
         return result;
@@ -184,7 +226,64 @@ int cbpf_agent_pin(struct cbpf_agent *agent, const char *folder) {
         if (result < 0) return result;
         if (bpf_obj_pin(iterator_of(agent, index), path) < 0) return -errno;
     }
+    for (size_t index = 0; index < agent->held_count; index++) {
+        char name[96];
+        snprintf(name, sizeof name, HELD_PREFIX "%s", agent->held[index].name);
+        int result = path_of(path, sizeof path, folder, name);
+        if (result < 0) return result;
+        if (bpf_obj_pin(agent->held[index].program, path) < 0) return -errno;
+        snprintf(name, sizeof name, LINK_PREFIX "%s", agent->held[index].name);
+        result = path_of(path, sizeof path, folder, name);
+        if (result < 0) return result;
+        int link = agent->held[index].link;
+        if (link >= 0 && bpf_obj_pin(link, path) < 0) return -errno;
+    }
+    snprintf(agent->folder, sizeof agent->folder, "%s", folder);
     return 0;
+}
+
+int cbpf_agent_hold(struct cbpf_agent *agent, size_t index) {
+    struct bpf_program *program = agent->programs[index];
+    return add_held(agent, bpf_program__name(program), bpf_program__fd(program), -1);
+}
+
+size_t cbpf_agent_held_count(const struct cbpf_agent *agent) { return agent->held_count; }
+
+bool cbpf_agent_is_held_attached(const struct cbpf_agent *agent) {
+    return agent->held_count > 0 && agent->held[0].link >= 0;
+}
+
+static int link_path(const struct cbpf_agent *agent, const char *name, char *path, size_t size) {
+    char file[96];
+    snprintf(file, sizeof file, LINK_PREFIX "%s", name);
+    return path_of(path, size, agent->folder, file);
+}
+
+int cbpf_agent_attach_held(struct cbpf_agent *agent) {
+    char path[256];
+    for (size_t index = 0; index < agent->held_count; index++) {
+        struct held *held = &agent->held[index];
+        if (held->link >= 0) continue;
+        held->link = bpf_link_create(held->program, 0, held->type, NULL);
+        if (held->link < 0) return -errno;
+        if (agent->folder[0] == 0) continue;
+        int result = link_path(agent, held->name, path, sizeof path);
+        if (result < 0) return result;
+        if (bpf_obj_pin(held->link, path) < 0) return -errno;
+    }
+    return 0;
+}
+
+void cbpf_agent_detach_held(struct cbpf_agent *agent) {
+    char path[256];
+    for (size_t index = 0; index < agent->held_count; index++) {
+        struct held *held = &agent->held[index];
+        if (held->link < 0) continue;
+        if (agent->folder[0] != 0 && link_path(agent, held->name, path, sizeof path) == 0)
+            unlink(path);
+        close(held->link);
+        held->link = -1;
+    }
 }
 
 int64_t cbpf_pinned_links(
@@ -218,6 +317,12 @@ int64_t cbpf_agent_identities(
         int map = cbpf_agent_map(agent, map_names[index]);
         if (bpf_obj_get_info_by_fd(map, &info, &length) < 0) return -errno;
         identities[count++] = (struct cbpf_guarded_key){CBPF_GUARDED_MAP, info.id};
+    }
+    for (size_t index = 0; index < agent->held_count && count < capacity; index++) {
+        struct bpf_prog_info info = {0};
+        uint32_t length = sizeof info;
+        if (bpf_obj_get_info_by_fd(agent->held[index].program, &info, &length) < 0) return -errno;
+        identities[count++] = (struct cbpf_guarded_key){CBPF_GUARDED_PROGRAM, info.id};
     }
     int64_t links = cbpf_pinned_links(folder, identities + count, capacity - count);
     return links < 0 ? links : (int64_t)count + links;
@@ -412,6 +517,11 @@ int64_t cbpf_agent_take_events(
 
 void cbpf_agent_close(struct cbpf_agent *agent) {
     if (agent->ring != NULL) ring_buffer__free(agent->ring);
+    for (size_t index = 0; index < agent->held_count; index++) {
+        if (agent->held[index].link >= 0) close(agent->held[index].link);
+        // The object closes its own.
+        if (agent->object == NULL) close(agent->held[index].program);
+    }
     for (size_t index = 0; agent->links != NULL && index < agent->count; index++)
         bpf_link__destroy(agent->links[index]);
     for (size_t index = 0; agent->object == NULL && index < MAPS_MAX; index++)

@@ -22,6 +22,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+// A victim that does not answer by then never will.
+#define ANSWER_SECONDS_MAX 5
+
 static int let_out(int vector, const void *needle, size_t bytes) {
     int pair[2] = {-1, -1};
     ssize_t out;
@@ -41,7 +44,9 @@ static int let_out(int vector, const void *needle, size_t bytes) {
 pid_t clinux_start_victim(const void *needle, size_t bytes, int *channel) {
     int pair[2];
     pid_t parent = getpid();
+    struct timeval limit = {.tv_sec = ANSWER_SECONDS_MAX};
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) return -errno;
+    setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     pid_t child = fork();
     if (child != 0) {
         int number = errno;
@@ -61,8 +66,10 @@ pid_t clinux_start_victim(const void *needle, size_t bytes, int *channel) {
     for (;;) pause();
 }
 
-int clinux_ask_victim(int channel, int vector) {
+int clinux_ask_victim(pid_t victim, int channel, int vector) {
     int result;
+    // An attacker that was killed while it traced has left it stopped.
+    kill(victim, SIGCONT);
     if (send(channel, &vector, sizeof vector, MSG_NOSIGNAL) < 0) return -errno;
     ssize_t got = recv(channel, &result, sizeof result, MSG_WAITALL);
     return got < 0 ? -errno : got != sizeof result ? -ESRCH : result;

@@ -75,6 +75,21 @@ int cbpf_agent_set_constants(struct cbpf_agent *agent, const struct cbpf_constan
 /// Loads the chosen programs. Returns 0 or -errno; then the verifier's words are in `message`.
 int cbpf_agent_load(struct cbpf_agent *agent, char *message, size_t capacity);
 
+/// Keeps the loaded program at `index` to be attached later. Before pinning. Returns 0 or -errno.
+int cbpf_agent_hold(struct cbpf_agent *agent, size_t index);
+
+/// How many programs are kept so.
+size_t cbpf_agent_held_count(const struct cbpf_agent *agent);
+
+/// Whether they are attached now.
+bool cbpf_agent_is_held_attached(const struct cbpf_agent *agent);
+
+/// Attaches them, and pins their links where the others are pinned. Returns 0 or -errno.
+int cbpf_agent_attach_held(struct cbpf_agent *agent);
+
+/// Detaches them and takes their pins away.
+void cbpf_agent_detach_held(struct cbpf_agent *agent);
+
 /// Attaches the loaded program at `index`. Returns 0 or -errno.
 int cbpf_agent_attach(struct cbpf_agent *agent, size_t index);
 

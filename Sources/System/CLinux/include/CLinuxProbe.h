@@ -11,8 +11,8 @@
 pid_t clinux_start_victim(const void *needle, size_t bytes, int *channel);
 
 /// Has the victim write (vector 86) or send (88) its needle, to where nobody reads it. What the
-/// call came to: 0 or -errno.
-int clinux_ask_victim(int channel, int vector);
+/// call came to: 0 or -errno; -EAGAIN when it does not answer within five seconds.
+int clinux_ask_victim(pid_t victim, int channel, int vector);
 
 /// SIGKILL and waitpid(2).
 void clinux_end_victim(pid_t victim);
