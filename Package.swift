@@ -233,6 +233,7 @@ let testSupport: [Target] = [
 ]
 
 let heapScanSupport: [Target] = [
+    program("scan-bench", in: "Tests/Support", ["CBPFPrograms", "LeakIndex"]),
     program(
         "agent-probe", in: "Tests/Support",
         ["AgentPrivileges", "AgentSelfTest", "AgentPorts", "Enforcement", "Ports"]),

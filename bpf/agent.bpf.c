@@ -148,6 +148,8 @@ int modify_bpf(unsigned long long *ctx)
 // For `make bench` and the tests of the scan: what bpf(BPF_PROG_TEST_RUN) gives it is looked
 // through as if the caller wrote it. Attached nowhere.
 struct scan_request {
+    // Stands for the open file.
+    __u64 file;
     __u64 buffer;
     __u64 bytes;
     __u32 enrolment;
@@ -159,7 +161,7 @@ int scan_buffer(struct scan_request *request)
 {
     __u32 id = request->enrolment;
     struct cbpf_scan *scan = bpf_map_lookup_elem(&scans, &id);
-    struct stream_key key = {.inode = request->buffer, .enrolment = id};
+    struct stream_key key = {.inode = request->file, .enrolment = id};
     if (!scan)
         return -EPERM;
     request->outcome = look_at_buffer(scan, &key, request->buffer, request->bytes);

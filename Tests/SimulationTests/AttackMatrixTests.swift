@@ -173,7 +173,7 @@ struct AttackMatrixTests {
         func verdicts(_ profile: String) -> Set<CellVerdict> {
             Set(
                 matrix.cells.filter {
-                    $0.id == "AV-086" && $0.at.profile == profile
+                    $0.id == "AV-086" && $0.at.profile == profile && $0.at.delivery == "splice"
                         && $0.at.enforcement == EnforcementMode.deny.rawValue
                 }.map(\.derived.verdict))
         }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "CBPFRecords.h"
+#include "CBPFScan.h"
 
 /// The opened object with its maps, programs and links.
 struct cbpf_agent;
