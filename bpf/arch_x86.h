@@ -35,6 +35,7 @@ enum call {
     CALL_READV = 19,
     CALL_WRITEV = 20,
     CALL_SENDFILE = 40,
+    CALL_EXECVE = 59,
     CALL_KILL = 62,
     CALL_CREAT = 85,
     CALL_PTRACE = 101,

@@ -32,6 +32,24 @@ static __always_inline void find_outgoing_call(struct outgoing_call *call)
         call->number = CALL_RING;
 }
 
+// By numbers: the address of what was closed is soon another's.
+static __noinline int find_stream(
+    struct stream_key *key, struct inode *inode, __u32 enrolment)
+{
+    if (!key)
+        return 0;
+    key->inode = BPF_CORE_READ(inode, i_ino);
+    key->enrolment = (__u64)BPF_CORE_READ(inode, i_sb, s_dev) << 32 | enrolment;
+    return 0;
+}
+
+static __noinline int find_stream_of_socket(
+    struct stream_key *key, struct socket *socket, __u32 enrolment)
+{
+    struct inode *inode = BPF_CORE_READ(socket, file, f_inode);
+    return find_stream(key, inode, enrolment);
+}
+
 static __noinline __u32 look_at_buffer(
     struct cbpf_scan *scan, struct stream_key *key, __u64 buffer, __u64 bytes)
 {
@@ -110,9 +128,11 @@ static __always_inline int on_file_permission(struct file *file, int mask, __u8 
         return 0;
     struct outgoing_call call;
     find_outgoing_call(&call);
-    struct stream_key key = {.inode = (__u64)inode, .enrolment = mark->enrolment};
+    struct stream_key key = {0};
+    __u32 enrolment = mark->enrolment;
+    find_stream(&key, inode, enrolment);
     __u64 outcome = look_at_write(scan, &key, &call);
-    return (__u32)outcome ? judge_write(file, key.enrolment, outcome, tier) : 0;
+    return (__u32)outcome ? judge_write(file, enrolment, outcome, tier) : 0;
 }
 
 struct destination {
@@ -319,9 +339,10 @@ static __always_inline int on_socket_sendmsg(
     struct cbpf_scan *scan = scan_of(mark);
     if (!scan)
         return 0;
-    struct stream_key key = {
-        .inode = (__u64)BPF_CORE_READ(socket, file), .enrolment = mark->enrolment};
+    struct stream_key key = {0};
+    __u32 enrolment = mark->enrolment;
+    find_stream_of_socket(&key, socket, enrolment);
     __u32 outcome = may_fault ? look_at_message_sleeping(scan, &key, socket, message)
                               : look_at_message_atomic(scan, &key, socket, message);
-    return outcome ? judge_message(socket, message, key.enrolment, outcome, tier) : 0;
+    return outcome ? judge_message(socket, message, enrolment, outcome, tier) : 0;
 }

@@ -121,6 +121,7 @@ struct {
 
 struct stream_key {
     __u64 inode;
+    // In the upper half the number of its device.
     __u64 enrolment;
 };
 

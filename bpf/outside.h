@@ -225,6 +225,10 @@ static __always_inline int on_file_receive(struct file *file, __u8 tier)
     // Judged by ptrace_access_check.
     if (entry.call == CALL_PIDFD_GETFD)
         return 0;
+    // Into a call that executes a program only the holder of its filter's listener can put a
+    // descriptor, and only one of its own: a wrapper that has not registered, to its program.
+    if (entry.call == CALL_EXECVE)
+        return 0;
     return judge_machine(12, CBPF_HOOK_FILE_RECEIVE, tier, entry.call, 0);
 }
 

@@ -283,7 +283,7 @@ def arguments():
     parser.add_argument("--suites", help="run these suites only (comma-separated)")
     parser.add_argument("--jobs", type=int, default=2, help="boots at a time")
     parser.add_argument("--memory", type=int, default=256, help="guest memory (MiB)")
-    parser.add_argument("--timeout", type=int, default=300, help="seconds for one boot")
+    parser.add_argument("--timeout", type=int, default=600, help="seconds for one boot")
     parser.add_argument("--console", action="store_true", help="print the guests' consoles")
     parser.add_argument("--console-lines", type=int, default=40)
     options = parser.parse_args()

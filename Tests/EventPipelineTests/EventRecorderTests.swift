@@ -134,6 +134,35 @@ private final class RecorderBench {
         }
     }
 
+    @Test func `of the content scan say what was seen, and whose value it was`() throws {
+        var record = Self.record(try #require(VectorNumber("AV-088")))
+        record.hook = "socket_sendmsg"
+        record.detail = 5432 << 32 | 1 << 24 | 3 << 16 | 2
+        record.actor.enrolment = 17
+        let found = try Self.event(record)
+        guard case .leak(let leak) = found.details else {
+            Issue.record("no leak")
+            return
+        }
+        #expect(leak.reason == .value && leak.value == 2 && leak.form == .hex)
+        #expect(leak.port == 5432 && found.enrolment == 17)
+        for (number, reason) in EventLeak.Reason.allCases.enumerated() {
+            record.detail = UInt64(number + 1) << 24 | 7
+            guard case .leak(let leak) = try Self.event(record).details else {
+                Issue.record("no leak")
+                return
+            }
+            #expect(leak.reason == reason && (leak.value == nil) == (reason != .value))
+            #expect(leak.port == nil)
+        }
+        // Another hook's detail, and what no scan says.
+        record.detail = 9 << 24
+        #expect(try Self.event(record).details == .none)
+        record.detail = 1 << 24
+        record.hook = "system_call"
+        #expect(try Self.event(record).details == .none)
+    }
+
     @Test func `tell a checkpoint's failure once, and again when the reason is another`() {
         let isAway = Mutex(true)
         let bench = RecorderBench(isAway: { isAway.withLock { $0 } })

@@ -32,6 +32,7 @@ struct AgentSuite {
         traced()
         events(agent)
         wrapped(hasSecretMemory: hasSecretMemory, seed: seed)
+        leaking(hasSecretMemory: hasSecretMemory, seed: seed)
         observation()
         privileges(agent)
         reload(agent)

@@ -104,7 +104,8 @@ struct LeakSuite {
         report(
             expectation.id, "\(mode): \(channel.rawValue)",
             "\(seen)\(reason); events: \(records.count)"
-                + (others.isEmpty ? "" : ", others: \(others.map(\.vector))"),
+                + (others.isEmpty
+                    ? "" : ", others: \(others.map { "\($0.vector) \($0.detail >> 24)" })"),
             isRight && isTold && others.isEmpty && books.isBalanced,
             "not protected: \(control)", control.hasPrefix("leaked "))
     }

@@ -249,7 +249,10 @@ struct SignalSuite {
         } catch { return [:] }
         defer { probe.end() }
         var outcomes: [VectorNumber: ProbeOutcome] = [:]
-        for vector in probe.vectors { outcomes[vector] = probe.attempt(vector) }
+        // What the victim lets out itself only programs that scan see.
+        for vector in probe.vectors where !LinuxAttackProbe.leaks.contains(vector) {
+            outcomes[vector] = probe.attempt(vector)
+        }
         return outcomes
     }
 

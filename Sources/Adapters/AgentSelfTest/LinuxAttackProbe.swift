@@ -18,9 +18,8 @@ package struct LinuxAttackProbe: AttackProbe, ~Copyable {
     package var scan: ScanRequest? { leak?.request }
 
     package var vectors: [VectorNumber] {
-        (Array(Self.attempts.keys) + (leak == nil ? [] : Self.leaks)).compactMap {
-            VectorNumber($0)
-        }.sorted()
+        let attempts = Self.attempts.keys.compactMap { VectorNumber($0) }
+        return (attempts + (leak == nil ? [] : Self.leaks)).sorted()
     }
 
     package mutating func begin() throws(AttackProbeFailure) -> ProcessID {
@@ -33,12 +32,12 @@ package struct LinuxAttackProbe: AttackProbe, ~Copyable {
     }
 
     /// The victim's own doing.
-    private static let leaks: [UInt16] = [86, 88]
+    package static let leaks = [86, 88].compactMap { VectorNumber($0) }
 
     package mutating func attempt(_ vector: VectorNumber) -> ProbeOutcome {
         let number = Int32(vector.rawValue)
         let answer =
-            Self.leaks.contains(vector.rawValue)
+            Self.leaks.contains(vector)
             ? -clinux_ask_victim(victim, channel, number)
             : clinux_in_attacker(
                 { number, target in LinuxAttackProbe.make(number, target) }, number, victim)

@@ -197,6 +197,9 @@ package struct EventRecorder<
         return described
     }
 
+    /// Hooks whose `detail` is a scan's outcome.
+    private static var scanHooks: [String] { ["file_permission", "socket_sendmsg"] }
+
     private mutating func event(of record: EnforcementRecord) -> EnforcementEvent {
         let verdict = record.verdict
         var event = EnforcementEvent(
@@ -213,6 +216,10 @@ package struct EventRecorder<
         if let target = record.target { event.target = process(target) }
         if let enrolment = record.target?.enrolment, enrolment != 0 {
             event.enrolment = UInt64(enrolment)
+        }
+        if Self.scanHooks.contains(record.hook), let leak = EventLeak(detail: record.detail) {
+            event.details = .leak(leak)
+            event.enrolment = UInt64(record.actor.enrolment)
         }
         if !record.object.isEmpty {
             event.object = EventText(record.object, bytesMax: EventLimits.objectBytesMax)

@@ -107,6 +107,7 @@ package enum EventDetails: Sendable, Equatable {
     case agent(EventAgent)
     case checkpoint(EventCheckpoint)
     case torn(EventTornLine)
+    case leak(EventLeak)
 }
 
 /// A part of a line that a crash left in a sink's log, told by the next agent. Whatever else is no

@@ -113,6 +113,22 @@ package enum EventTable {
         .group("torn", "`AGENT_FAILURE`: part of a line that a crash left in a log", torn) {
             $0.details.torn
         },
+        .group("leak", "`SECRET_LEAK`: what the content scan saw", leak) { $0.details.leak },
+    ]
+
+    private static let leak: [EventField<EventLeak>] = [
+        .always("reason", .words(EventLeak.Reason.self), "what was seen") {
+            .text($0.reason.rawValue)
+        },
+        .known("value", .unsigned32, "position of the value in its delivery, from 0") {
+            $0.value.map { .number(Int64($0)) }
+        },
+        .known("form", .words(EventLeak.Form.self), "how the value was written") {
+            $0.form.map { .text($0.rawValue) }
+        },
+        .known("port", .unsigned32, "port of the destination") {
+            $0.port.map { .number(Int64($0)) }
+        },
     ]
 
     private static let process: [EventField<EventProcess>] = [
@@ -273,5 +289,10 @@ extension EventDetails {
     fileprivate var torn: EventTornLine? {
         guard case .torn(let torn) = self else { return nil }
         return torn
+    }
+
+    fileprivate var leak: EventLeak? {
+        guard case .leak(let leak) = self else { return nil }
+        return leak
     }
 }

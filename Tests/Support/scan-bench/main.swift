@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nanoseconds for a byte of the content scan on this machine, beside a copy of the same bytes by the
-// kernel (write(2) to a pipe would copy them as often): `scan-bench VALUES`, prints
-// `scan NS copy NS bytes N` or `refused ERRNO`.
+// Nanoseconds for a byte of the content scan on this machine, and of a copy of the same bytes:
+// `scan-bench VALUES` prints `scan NS copy NS bytes N`, or `refused ERRNO` where bpf(2) is refused.
 import CBPFPrograms
 import Glibc
 import LeakIndex
