@@ -117,8 +117,25 @@ package struct LeakAttack {
     }
 
     private func behind(_ filler: Int, _ descriptor: Int32) -> Int {
-        let bytes = [UInt8](repeating: UInt8(ascii: "."), count: filler) + value
-        return write(descriptor, bytes, bytes.count)
+        // The same piece again and again: guests have little memory.
+        let piece = [UInt8](repeating: UInt8(ascii: "."), count: min(filler, 65_536))
+        return piece.withUnsafeBytes { piece in
+            value.withUnsafeBytes { value in
+                var parts = [iovec](
+                    repeating: iovec(
+                        iov_base: UnsafeMutableRawPointer(mutating: piece.baseAddress),
+                        iov_len: piece.count), count: filler / piece.count)
+                parts.append(
+                    iovec(
+                        iov_base: UnsafeMutableRawPointer(mutating: piece.baseAddress),
+                        iov_len: filler % piece.count))
+                parts.append(
+                    iovec(
+                        iov_base: UnsafeMutableRawPointer(mutating: value.baseAddress),
+                        iov_len: value.count))
+                return writev(descriptor, parts, Int32(parts.count))
+            }
+        }
     }
 
     private func ring(_ way: clinux_ring_way, _ descriptor: Int32) -> Int {
