@@ -20,17 +20,7 @@ import WrapperConfiguration
 
         init(for wrapper: WrapperProgram, answer: String, after milliseconds: UInt32 = 0) throws {
             path = wrapper.folder.path(percentEncoded: false) + "/agent.sock"
-            listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-            var address = sockaddr_un()
-            address.sun_family = sa_family_t(AF_UNIX)
-            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-            let size = socklen_t(MemoryLayout<sockaddr_un>.size)
-            let bound = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(listener, $0, size)
-                }
-            }
-            try #require(bound == 0 && listen(listener, 4) == 0)
+            listener = try localListener(path)
             let vault = wrapper.vault
             Thread.detachNewThread { [self] in
                 let connection = accept(listener, nil, nil)

@@ -45,14 +45,10 @@ extension AgentSuite {
                 ["run", "--", Self.attackPath, "inside", Application.variable],
                 environment: variables + setup, path: Application.wrapperPath)
         else { return [:] }
-        defer { child.reap() }
         var found: [InsideVector: String] = [:]
-        while let line = child.readLine() {
-            let words = line.split(separator: " ")
-            guard words.count == 3, let vector = InsideVector(rawValue: String(words[0])) else {
-                continue
-            }
-            found[vector] = "\(words[1]) \(words[2])"
+        for result in child.insideResults() {
+            guard let vector = InsideVector(rawValue: result.id) else { continue }
+            found[vector] = "\(result.outcome) \(result.errorNumber)"
         }
         return found
     }

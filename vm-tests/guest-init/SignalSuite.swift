@@ -250,7 +250,7 @@ struct SignalSuite {
         defer { probe.end() }
         var outcomes: [VectorNumber: ProbeOutcome] = [:]
         // What the victim lets out itself only programs that scan see.
-        for vector in probe.vectors where !LinuxAttackProbe.leaks.contains(vector) {
+        for vector in probe.vectors where !VectorNumber.victimsLeaks.contains(vector) {
             outcomes[vector] = probe.attempt(vector)
         }
         return outcomes

@@ -40,7 +40,7 @@ struct VectorSuite {
                 ["run", "--", Self.attackPath, "inside", Application.variable],
                 environment: variables + tier, path: Application.wrapperPath)
         else { return host.console("vectors: the wrapper could not be executed") }
-        for result in insideResults(of: child) {
+        for result in child.insideResults() {
             host.send([
                 ("type", .text("verdict")), ("id", .text(result.id)),
                 ("vector", .text("inside")), ("delivery", .text(delivery)),
@@ -60,7 +60,7 @@ struct VectorSuite {
                 ["inside", Application.variable],
                 secretVariable: (Application.variable, needle), path: Self.attackPath)
         else { return host.console("vectors: the control could not be executed") }
-        let results = insideResults(of: child)
+        let results = child.insideResults()
         let filtered = [
             InsideVector.userFault, .ring, .pipePages, .pipeCopy, .pipeToPipe, .pipeToSocket,
         ].map(\.rawValue)
@@ -74,20 +74,6 @@ struct VectorSuite {
                 expected: results.count == InsideVector.allCases.count,
                 control: "of the calls that the wrapper's filter denies, \(worked.count) work",
                 controlPassed: worked.count == filtered.count))
-    }
-
-    private func insideResults(
-        of child: ChildProcess
-    ) -> [(id: String, outcome: String, errorNumber: Int32)] {
-        var results: [(String, String, Int32)] = []
-        while let line = child.readLine() {
-            let words = line.split(separator: " ")
-            if words.count == 3, let number = Int32(words[2]) {
-                results.append((String(words[0]), String(words[1]), number))
-            }
-        }
-        child.reap()
-        return results
     }
 
     private func attack(_ delivery: String, _ index: UInt64) {
@@ -140,5 +126,20 @@ struct VectorSuite {
             ("errorName", .text(SystemError.name(of: report.errorNumber))),
             ("detail", .text(report.detail)),
         ])
+    }
+}
+
+extension ChildProcess {
+    /// What `attack inside` says of each vector, until it ends.
+    func insideResults() -> [(id: String, outcome: String, errorNumber: Int32)] {
+        var results: [(String, String, Int32)] = []
+        while let line = readLine() {
+            let words = line.split(separator: " ")
+            if words.count == 3, let number = Int32(words[2]) {
+                results.append((String(words[0]), String(words[1]), number))
+            }
+        }
+        reap()
+        return results
     }
 }

@@ -19,7 +19,7 @@ package struct LinuxAttackProbe: AttackProbe, ~Copyable {
 
     package var vectors: [VectorNumber] {
         let attempts = Self.attempts.keys.compactMap { VectorNumber($0) }
-        return (attempts + (leak == nil ? [] : Self.leaks)).sorted()
+        return (attempts + (leak == nil ? [] : VectorNumber.victimsLeaks)).sorted()
     }
 
     package mutating func begin() throws(AttackProbeFailure) -> ProcessID {
@@ -31,13 +31,10 @@ package struct LinuxAttackProbe: AttackProbe, ~Copyable {
         return started
     }
 
-    /// The victim's own doing.
-    package static let leaks = [86, 88].compactMap { VectorNumber($0) }
-
     package mutating func attempt(_ vector: VectorNumber) -> ProbeOutcome {
         let number = Int32(vector.rawValue)
         let answer =
-            Self.leaks.contains(vector)
+            VectorNumber.victimsLeaks.contains(vector)
             ? -clinux_ask_victim(victim, channel, number)
             : clinux_in_attacker(
                 { number, target in LinuxAttackProbe.make(number, target) }, number, victim)

@@ -147,15 +147,25 @@ extension LibbpfKernel {
         return untold
     }
 
-    package func counts() throws(EnforcementFailure) -> [VectorNumber: EnforcementCounts] {
+    /// A cell's values of all processors.
+    ///
+    /// - Parameter empty: a value of the map's type.
+    static func perProcessor<Value: BitwiseCopyable>(
+        _ map: Int32, _ key: UInt32, _ empty: Value
+    ) throws(EnforcementFailure) -> [Value] {
+        var key = key
         let processors = Int(cbpf_possible_processors())
-        var values = [cbpf_counts](repeating: cbpf_counts(), count: max(1, processors))
+        var values = [Value](repeating: empty, count: max(1, processors))
+        try check(cbpf_map_lookup(map, &key, &values), "bpf")
+        return values
+    }
+
+    package func counts() throws(EnforcementFailure) -> [VectorNumber: EnforcementCounts] {
         var result: [VectorNumber: EnforcementCounts] = [:]
         for vector in EnforcedVector.all {
-            var key = UInt32(vector.number.rawValue)
-            try Self.check(cbpf_map_lookup(maps.counts, &key, &values), "bpf")
+            let key = UInt32(vector.number.rawValue)
             var sum = EnforcementCounts()
-            for value in values {
+            for value in try Self.perProcessor(maps.counts, key, cbpf_counts()) {
                 sum.attempts += value.attempts
                 sum.denied += value.denied
                 sum.records += value.events

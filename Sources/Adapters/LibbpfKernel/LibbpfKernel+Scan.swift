@@ -6,7 +6,7 @@ import Destinations
 
 extension LibbpfKernel {
     /// Hooks of the programs that look for values.
-    static let scanHooks = ["file_permission", "socket_sendmsg"]
+    static let scanHooks = EnforcementRecord.scanHooks
 
     package var canScan: Bool { cbpf_agent_held_count(agent) == Self.scanHooks.count }
 
@@ -55,12 +55,8 @@ extension LibbpfKernel {
     }
 
     package func scanCounts() throws(EnforcementFailure) -> ScanCounts {
-        let processors = Int(cbpf_possible_processors())
-        var values = [cbpf_scan_counts](repeating: cbpf_scan_counts(), count: max(1, processors))
-        var cell: UInt32 = 0
-        try Self.check(cbpf_map_lookup(maps.scanCounts, &cell, &values), "bpf")
         var sum = ScanCounts()
-        for value in values {
+        for value in try Self.perProcessor(maps.scanCounts, 0, cbpf_scan_counts()) {
             sum.calls += value.calls
             sum.bytes += value.bytes
             sum.candidates += value.candidates

@@ -215,8 +215,10 @@ extension LibbpfKernel.Program {
         let prefix = "security_"
         let hook = place.hasPrefix(prefix) ? String(place.dropFirst(prefix.count)) : place
         // They look through any number of bytes by bpf_loop (Linux 5.17).
-        let canLoop = cbpf_agent_kernel_has_helper(agent, "BPF_FUNC_loop")
-        guard canLoop || !LibbpfKernel.scanHooks.contains(hook) else { return nil }
+        guard
+            !LibbpfKernel.scanHooks.contains(hook)
+                || cbpf_agent_kernel_has_helper(agent, "BPF_FUNC_loop")
+        else { return nil }
         switch (form, tier) {
         case ("fmod_ret", .lsm) where !place.hasPrefix(prefix),
             ("fmod_ret", .modifyReturn) where !place.hasPrefix(prefix):

@@ -252,7 +252,7 @@ package struct Agent<
 
     private static func canScan(_ hasPrograms: Bool, _ findings: [VectorFinding]) -> Bool {
         let denied = findings.filter { $0.result == .denied }.map(\.vector)
-        return hasPrograms && SelfTest.scanVectors.allSatisfy(denied.contains)
+        return hasPrograms && VectorNumber.victimsLeaks.allSatisfy(denied.contains)
     }
 
     private mutating func scan(

@@ -33,8 +33,6 @@ package struct VectorFinding: Sendable, Equatable {
 package enum SelfTest {
     /// Number that victims are enrolled under.
     package static let enrolment: EnrolmentID = 1
-    /// Vectors on which the victim itself lets a value out.
-    package static let scanVectors = [86, 88].compactMap { VectorNumber($0) }
     /// Index of the policy that the self-test sets and clears again.
     package static let policy: UInt32 = 1
 
@@ -90,7 +88,9 @@ package enum SelfTest {
             if kernel.canScan, let request = probe.scan { try kernel.scan(request, for: id) }
         }
         // Where no program scans, nothing is claimed and nothing is tried.
-        let vectors = probe.vectors.filter { kernel.canScan || !scanVectors.contains($0) }
+        let vectors = probe.vectors.filter {
+            kernel.canScan || !VectorNumber.victimsLeaks.contains($0)
+        }
         return vectors.map { ($0, probe.attempt($0)) }
     }
 

@@ -197,9 +197,6 @@ package struct EventRecorder<
         return described
     }
 
-    /// Hooks whose `detail` is a scan's outcome.
-    private static var scanHooks: [String] { ["file_permission", "socket_sendmsg"] }
-
     private mutating func event(of record: EnforcementRecord) -> EnforcementEvent {
         let verdict = record.verdict
         var event = EnforcementEvent(
@@ -217,7 +214,9 @@ package struct EventRecorder<
         if let enrolment = record.target?.enrolment, enrolment != 0 {
             event.enrolment = UInt64(enrolment)
         }
-        if Self.scanHooks.contains(record.hook), let leak = EventLeak(detail: record.detail) {
+        if EnforcementRecord.scanHooks.contains(record.hook),
+            let leak = EventLeak(detail: record.detail)
+        {
             event.details = .leak(leak)
             event.enrolment = UInt64(record.actor.enrolment)
         }

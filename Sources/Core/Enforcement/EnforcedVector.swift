@@ -36,6 +36,8 @@ package struct VectorNumber: Sendable, Hashable, Comparable, CustomStringConvert
     package static let readingLoad = VectorNumber(known: 31)
     package static let moduleLoad = VectorNumber(known: 64)
     package static let harmlessLoad = VectorNumber(known: 150)
+    /// What the self-test's victim does itself: it writes (AV-086) and sends (AV-088) a value.
+    package static let victimsLeaks = [VectorNumber(known: 86), VectorNumber(known: 88)]
 }
 
 /// A vector that a hook of the agent's programs knows.

@@ -136,6 +136,11 @@ extension EnforcementRecord {
     package var eventType: EventType { EventType(vector, tier == .signal ? .observed : verdict) }
 }
 
+extension EnforcementRecord {
+    /// Hooks of the content scan: `detail` of their records is the scan's outcome.
+    package static let scanHooks = ["file_permission", "socket_sendmsg"]
+}
+
 /// Attempts on one vector since the programs were loaded:
 /// `attempts` = `records` + `suppressed` + `dropped`.
 package struct EnforcementCounts: Sendable, Equatable {
