@@ -215,20 +215,21 @@ final class WrapperWorld {
 }
 
 extension WrapperWorld {
-    /// The node's agent: sometimes late, now and then of another opinion, and in the end there.
+    /// The node's agent: sometimes late, now and then of another opinion, and there once
+    /// everything has healed: its troubles are faults like any other.
     func newNode() -> SimulatedNodeAgent {
         let failures: [NodeAgentFailure] = [
             .absent(errorNumber: 2), .timedOut, .refused(reason: "traced"),
             .refused(reason: "full"), .malformed,
         ]
         let node = SimulatedNodeAgent { [self] in
-            guard agentTroubles > 0 else {
+            guard agentTroubles > 0, !run.faults.isHealed else {
                 return .success(NodeRegistration(enrolment: 16, tier: "lsm", canScan: canScan))
             }
             agentTroubles -= 1
             return .failure(run.choices.pick(failures, label: "agent"))
         } scanAnswer: { [self] in
-            guard scanTroubles > 0 else { return nil }
+            guard scanTroubles > 0, !run.faults.isHealed else { return nil }
             scanTroubles -= 1
             return run.choices.pick(failures, label: "scan")
         }
