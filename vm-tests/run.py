@@ -72,18 +72,18 @@ class BootRun:
 
     def __init__(self, boot, kernel, options):
         self.boot, self.kernel, self.options = boot, kernel, options
-        self.cases, self.suites, self.attacks, self.verdicts = [], [], {}, []
+        self.cases, self.suites, self.attacks, self.verdicts = [], {}, {}, []
         self.programs = {}
         self.costs = {}
         self.errands, self.contained = [], {}
         self.facts = {}
-        self.finished, self.retries, self.seconds = False, 0, 0.0
+        self.finished, self.retries, self.seconds, self.last = False, 0, 0.0, 0.0
         self.failure = ""
 
     def run(self):
         begin = time.monotonic()
         for attempt in (0, 1):
-            self.cases, self.suites, self.facts, self.finished = [], [], {}, False
+            self.cases, self.suites, self.facts, self.finished = [], {}, {}, False
             self.verdicts, self.errands, self.contained = [], [], {}
             said_hello = self.once()
             if said_hello or attempt == 1:
@@ -113,10 +113,11 @@ class BootRun:
         words = [*self.boot["parameters"], f"ct.seed={seed:016x}",
                  f"ct.suites={self.boot['suites']}"]
         hello = False
+        self.last = 0.0
         with tempfile.TemporaryDirectory(prefix="cloudtaser-vm-") as folder:
             image = self.options.small if counts(self.boot) else self.options.initramfs
             machine = Machine(self.kernel["vmlinuz"], image, words, folder,
-                              memory_mib=self.options.memory, seconds=self.options.timeout,
+                              memory_mib=self.options.memory, silence=self.options.timeout,
                               more=self.boot.get("machine", ()))
             checks = MachineChecks(machine, seed, self.add,
                                    "init_on_free=1" in self.boot["parameters"])
@@ -157,7 +158,9 @@ class BootRun:
         elif kind == "profile":
             self.facts = message["facts"]
         elif kind == "suite":
-            self.suites.append(message["name"])
+            used = machine.processor_seconds()
+            self.suites[message["name"]] = used - self.last
+            self.last = used
         elif kind == "frames":
             checks.frames[message["owner"]] = set(message["frames"])
         elif kind == "marker":
@@ -283,7 +286,8 @@ def arguments():
     parser.add_argument("--suites", help="run these suites only (comma-separated)")
     parser.add_argument("--jobs", type=int, default=2, help="boots at a time")
     parser.add_argument("--memory", type=int, default=256, help="guest memory (MiB)")
-    parser.add_argument("--timeout", type=int, default=600, help="seconds for one boot")
+    parser.add_argument("--timeout", type=int, default=300,
+                        help="seconds without a word after which a guest counts as hung")
     parser.add_argument("--console", action="store_true", help="print the guests' consoles")
     parser.add_argument("--console-lines", type=int, default=40)
     options = parser.parse_args()
@@ -430,6 +434,8 @@ def summary(runs, found, records, options):
         retried = f", retried {run.retries} time" if run.retries else ""
         print(f"{run.boot['name']:<12} {run.facts.get('release', '?'):<30} {run.seconds:5.1f} s  "
               f"{good} passed, {len(run.cases) - good} failed{retried}")
+        print("    processor seconds: " + ", ".join(f"{name} {seconds:.0f}"
+                                        for name, seconds in run.suites.items()))
     for kernel in found.values():
         if kernel["note"]:
             print(kernel["note"])

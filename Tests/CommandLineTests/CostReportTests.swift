@@ -13,10 +13,12 @@ struct CostReportTests {
         var off = 10_000
         var added = 200
         var limit = 250
+        var scanning: Int?
+        var floor: Int?
     }
 
     private static let pageRead = Row(call: "read-4096", added: 0)
-    private static let columns = "kernel,form,call,off,added,ratio,protected,scanning,limit"
+    private static let columns = "kernel,form,call,off,added,ratio,protected,scanning,floor,limit"
 
     /// A folder with a baseline and measured rows, and the program that compares them.
     private func run(
@@ -28,14 +30,16 @@ struct CostReportTests {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(at: folder) }
         let lines = baseline.map {
-            "\($0.kernel),\($0.form),\($0.call),\($0.off),\($0.added),1.0,\($0.added),,\($0.limit)"
+            "\($0.kernel),\($0.form),\($0.call),\($0.off),\($0.added),1.0,\($0.added),,,\($0.limit)"
         }
         let limits = folder.appending(path: "limits.csv")
         try Data(([columns] + lines).map { $0 + "\n" }.joined().utf8).write(to: limits)
         let rows = measured.map {
             [
                 "kernel": $0.kernel, "form": $0.form, "call": $0.call, "off": $0.off,
-                "added": $0.added, "protected": $0.added, "scanning": NSNull(),
+                "added": $0.added, "protected": $0.added,
+                "scanning": $0.scanning.map { $0 as Any } ?? NSNull(),
+                "floor": $0.floor.map { $0 as Any } ?? NSNull(),
             ] as [String: Any]
         }
         let file = folder.appending(path: "rows.json")
@@ -117,6 +121,19 @@ struct CostReportTests {
         #expect(above.output.contains("6.12 lsm read-4096: 1.0301 times as many instructions"))
     }
 
+    @Test("while somebody is scanned, the scan's own part of that read stays within 3 %")
+    func scannedPageRead() throws {
+        var row = Row(call: "read-4096", added: 0, scanning: 1_330, floor: 1_000)
+        let edge = try compare(baseline: [row], measured: [row])
+        #expect(edge.status == 0, "\(edge.output)")
+        row.scanning = 1_331
+        let above = try compare(baseline: [row], measured: [row])
+        #expect(above.status == 1)
+        #expect(above.output.contains("6.12 lsm read-4096: 1.0301 times as many instructions as"))
+        row.floor = nil
+        #expect(try compare(baseline: [row], measured: [row]).status == 0, "nothing to compare")
+    }
+
     @Test("written limits are the measured figures plus the margin; rows of other boots stay")
     func write() throws {
         let small = Row(call: "read-1", off: 600, added: 0)
@@ -128,10 +145,10 @@ struct CostReportTests {
             #expect(
                 text == """
                     \(Self.columns)
-                    5.10,lsm,openat,10000,200,1.0200,200,,777
-                    6.12,lsm,openat,10000,400,1.0400,400,,520
-                    6.12,lsm,read-1,600,0,1.0000,0,,26
-                    6.12,lsm,read-4096,10000,0,1.0000,0,,120
+                    5.10,lsm,openat,10000,200,1.0200,200,,,777
+                    6.12,lsm,openat,10000,400,1.0400,400,,,520
+                    6.12,lsm,read-1,600,0,1.0000,0,,,26
+                    6.12,lsm,read-4096,10000,0,1.0000,0,,,120
 
                     """)
         }

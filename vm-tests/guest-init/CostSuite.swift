@@ -2,6 +2,7 @@
 import AgentPorts
 import AgentProtocol
 import AttackPrograms
+import CBPFPrograms
 import Enforcement
 @preconcurrency import Glibc
 import LibbpfKernel
@@ -15,8 +16,9 @@ struct CostSuite {
 
     private enum State: String {
         /// Before the programs came, when they were gone again, and while they ran; `scanning`:
-        /// in a process of nobody, while another workload is scanned.
-        case before, off, unprotected, protected, scanning
+        /// in a process of nobody, while another workload is scanned; `floor`: with no program but
+        /// one that does nothing, where the scan's programs are asked.
+        case before, off, unprotected, protected, scanning, floor
 
         /// Processes that measure, one after the other. Two where a figure is compared.
         var processes: Int { self == .off || self == .unprotected ? 2 : 1 }
@@ -33,6 +35,7 @@ struct CostSuite {
         // Off comes last: loading programs moves memory about in the kernel, which changes by some
         // instructions what its allocators take afterwards, with programs and without.
         guard let off = measure(tier, .off) else { return }
+        measureFloor(tier)
         compare(before: before, on: on, off: off, tier)
     }
 
@@ -57,6 +60,17 @@ struct CostSuite {
             failed("programs as \(tier.word)", "\(error)")
             return nil
         }
+    }
+
+    /// What a read and a write cost with any program at all: entering it, and coming back.
+    private func measureFloor(_ tier: EnforcementTier) {
+        let form = tier == .lsm ? CBPF_PASS_LSM : CBPF_PASS_MODIFY_RETURN
+        let link = cbpf_pass_attach("file_permission", form)
+        guard link >= 0 else {
+            return failed("a program that does nothing, \(tier.word)", "errno \(-link)")
+        }
+        defer { close(link) }
+        _ = measure(tier, .floor)
     }
 
     /// A request whose workload writes nothing.

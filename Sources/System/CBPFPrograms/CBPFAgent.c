@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "CBPFPass.h"
 #include "agent_parts.h"
 
 // A check of another processor's build names the header that it made.
@@ -97,15 +98,8 @@ int cbpf_agent_function(struct cbpf_agent *agent, const char *function) {
 int cbpf_agent_takes_replacement(struct cbpf_agent *agent, const char *function) {
     int id = cbpf_agent_function(agent, function);
     if (id < 0) return id;
-    const struct bpf_insn pass[] = {
-        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
-        {.code = BPF_JMP | BPF_EXIT},
-    };
-    LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_MODIFY_RETURN,
-                .attach_btf_id = (uint32_t)id);
-    int program = bpf_prog_load(BPF_PROG_TYPE_TRACING, "pass", "Dual BSD/GPL", pass,
-                                sizeof pass / sizeof *pass, &options);
-    if (program < 0) return -errno;
+    int program = cbpf_pass_load(CBPF_PASS_MODIFY_RETURN, id);
+    if (program < 0) return program;
     close(program);
     return 0;
 }
