@@ -5,6 +5,8 @@ import tempfile
 import threading
 import time
 
+import crash_kernel
+from crash_kernel import crashes
 from machine import BootFailure, Machine
 from machine_checks import MachineChecks
 
@@ -44,6 +46,9 @@ class BootRun:
         self.seconds = time.monotonic() - begin
         if not self.finished:
             self.add("boot", False, self.failure or "the guest stopped before its end", "", True)
+            if crashes(self.boot):
+                # The kernel that panicked has reported its half, which is no record by itself.
+                self.add(crash_kernel.TEST, False, "no crash kernel came to its end", "", True)
         missing = [name for name in self.boot["suites"].split(",") if name not in self.suites]
         if self.finished and missing:
             self.add("boot", False, f"suites not run: {missing}", "", True)
@@ -64,9 +69,9 @@ class BootRun:
                  f"ct.suites={self.boot['suites']}"]
         hello = False
         with tempfile.TemporaryDirectory(prefix="cloudtaser-vm-") as folder:
-            image = self.options.small if counts(self.boot) else self.options.initramfs
-            machine = Machine(self.kernel["vmlinuz"], image, words, folder,
-                              memory_mib=self.options.memory, seconds=self.options.timeout,
+            machine = Machine(self.kernel["vmlinuz"], self.image(), words, folder,
+                              memory_mib=self.boot.get("memory", self.options.memory),
+                              seconds=self.options.timeout,
                               more=self.boot.get("machine", ()))
             checks = MachineChecks(machine, seed, self.add,
                                    "init_on_free=1" in self.boot["parameters"])
@@ -83,6 +88,12 @@ class BootRun:
                 for line in machine.console_tail(self.options.console_lines):
                     say(f"{self.boot['name']} console: {line}")
         return hello
+
+    def image(self):
+        """The initramfs for this guest."""
+        if crashes(self.boot):
+            return self.options.crash_images[self.boot["series"]]
+        return self.options.small if counts(self.boot) else self.options.initramfs
 
     def handle(self, message, machine, checks):
         kind = message.get("type")
@@ -120,3 +131,8 @@ class BootRun:
 def counts(boot):
     """Whether it is a guest that counts instructions."""
     return "machine" in boot
+
+
+def has_own_image(boot):
+    """Whether its image holds only what its one suite needs."""
+    return counts(boot) or crashes(boot)

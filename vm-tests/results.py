@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from boot_run import counts
+from boot_run import has_own_image
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -72,7 +72,7 @@ def boot_note(run):
 def write_profiles(runs, folder):
     """One file per series. The content follows from the kernel alone, so a diff shows drift."""
     os.makedirs(folder, exist_ok=True)
-    runs = [run for run in runs if not counts(run.boot)]
+    runs = [run for run in runs if not has_own_image(run.boot)]
     for series in dict.fromkeys(run.boot["series"] for run in runs):
         members = [run for run in runs if run.boot["series"] == series and run.facts]
         if not members:

@@ -17,13 +17,14 @@ import time
 
 import containment_report
 import cost_report
+import crash_kernel
 import demo
 import enforcement_report
 import guest_tools
 import kernels
 import matrix_comparison
 import page_module
-from boot_run import BootRun, counts, say, started_at
+from boot_run import BootRun, counts, has_own_image, say, started_at
 from guest_image import initramfs
 from results import write_evidence, write_profiles
 
@@ -50,6 +51,7 @@ BOOTS = [
     # LSM programs load and attach there, and never run.
     {"name": "6.12-no-bpf-lsm", "series": "6.12", "suites": "enforcement,paths,agent,guard,calls,signal,leaks",
      "parameters": ["lsm=lockdown,yama"]},
+    *crash_kernel.BOOTS,
     *cost_report.COST_BOOTS,
 ]
 
@@ -103,12 +105,13 @@ def arguments():
 def chosen_boots(options):
     if options.demo:
         return [dict(DEMO_BOOT)]
-    boots = [dict(boot) for boot in BOOTS if not options.only or boot["name"] in options.only]
+    boots = [dict(boot) for boot in BOOTS
+             if (boot["name"] in options.only if options.only else boot.get("regular", True))]
     if options.only_costs:
         boots = [boot for boot in boots if counts(boot)]
     elif options.suites:
-        # Guests that count have their one suite.
-        boots = [boot for boot in boots if options.only or not counts(boot)]
+        # Guests with an image of their own have their one suite.
+        boots = [boot for boot in boots if options.only or not has_own_image(boot)]
         for boot in boots:
             boot["suites"] = options.suites
     return boots
@@ -158,6 +161,10 @@ def main():
         size = initramfs({**programs, **tools}, options.initramfs, links)
         options.small = os.path.join(folder, "initramfs-init.gz")
         initramfs({"init": options.guest_init}, options.small, effort=0)
+        options.crash_images = {
+            boot["series"]: crash_kernel.image(
+                found[boot["series"]], options.guest_init, options.agent, folder)
+            for boot in boots if crash_kernel.crashes(boot)}
         say(f"initramfs: {size >> 10} KiB; {len(boots)} boots, {options.jobs} at a time, "
             "software emulation")
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
