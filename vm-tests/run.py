@@ -11,245 +11,52 @@ import argparse
 import concurrent.futures
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 import containment_report
 import cost_report
+import crash_kernel
 import demo
 import enforcement_report
 import guest_tools
 import kernels
 import matrix_comparison
 import page_module
+from boot_run import BootRun, counts, has_own_image, say, started_at
 from guest_image import initramfs
-from machine import BootFailure, Machine
-from machine_checks import MachineChecks
+from results import write_evidence, write_profiles
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Swap comes last, because the machine swaps afterwards.
 ALL_SUITES = ("hibernation,images,memory,core,wrapper,vectors,budget,enforcement,paths,agent,guard,"
               "calls,signal,leaks,neighbours,swap")
 
-# Each boot: kernel series, what is added to the kernel command line and why, suites to run.
+# Each boot: kernel series, what is added to the kernel command line and why, suites to run. The longest
+# come first, so that no processor waits at the end.
 BOOTS = [
-    # No bpf in Debian 11's default list of security modules; no memfd_secret in this kernel.
-    {"name": "5.10", "series": "5.10", "suites": ALL_SUITES,
-     "parameters": ["lsm=lockdown,yama,loadpin,safesetid,integrity,apparmor,bpf"]},
     # memfd_secret is compiled in and off by default before Linux 6.5.
     {"name": "6.1", "series": "6.1", "suites": ALL_SUITES.replace(",swap", ",module,swap"),
      "parameters": ["secretmem.enable=1"]},
-    # Both forms of program are compared here, elsewhere the better one.
-    {"name": "6.12", "series": "6.12", "suites": ALL_SUITES, "parameters": ["ct.tiers=both"]},
     {"name": "7.2", "series": "7.2", "suites": ALL_SUITES, "parameters": []},
+    {"name": "6.12", "series": "6.12", "suites": ALL_SUITES, "parameters": []},
+    # LSM programs load and attach there, and never run.
+    {"name": "6.12-no-bpf-lsm", "series": "6.12", "suites": "enforcement,paths,agent,guard,calls,signal,leaks",
+     "parameters": ["lsm=lockdown,yama"]},
+    # No bpf in Debian 11's default list of security modules; no memfd_secret in this kernel.
+    {"name": "5.10", "series": "5.10", "suites": ALL_SUITES,
+     "parameters": ["lsm=lockdown,yama,loadpin,safesetid,integrity,apparmor,bpf"]},
     {"name": "6.1-default", "series": "6.1", "suites": "tier,wrapper,vectors", "parameters": []},
     # Pages of dead processes hold nothing, so that every copy found is one that somebody keeps.
     {"name": "6.12-init-on-free", "series": "6.12", "suites": "images,copies,vectors",
      "parameters": ["init_on_free=1"]},
-    # LSM programs load and attach there, and never run.
-    {"name": "6.12-no-bpf-lsm", "series": "6.12", "suites": "enforcement,paths,agent,guard,calls,signal,leaks",
-     "parameters": ["lsm=lockdown,yama"]},
+    *crash_kernel.BOOTS,
     *cost_report.COST_BOOTS,
 ]
 
 # What the demonstration boots when the host cannot show the attacks.
 DEMO_BOOT = {"name": "demo", "series": "6.12", "suites": "demo", "parameters": ["init_on_free=1"]}
-
-print_lock = threading.Lock()
-started_at = time.monotonic()
-
-
-def say(text):
-    with print_lock:
-        print(f"[{time.monotonic() - started_at:6.1f} s] {text}", flush=True)
-
-
-class BootRun:
-    """One boot from start to power-off, with what the guest reported."""
-
-    def __init__(self, boot, kernel, options):
-        self.boot, self.kernel, self.options = boot, kernel, options
-        self.cases, self.suites, self.attacks, self.verdicts = [], {}, {}, []
-        self.programs = {}
-        self.costs = {}
-        self.errands, self.contained = [], {}
-        self.facts = {}
-        self.finished, self.retries, self.seconds, self.last = False, 0, 0.0, 0.0
-        self.failure = ""
-
-    def run(self):
-        begin = time.monotonic()
-        for attempt in (0, 1):
-            self.cases, self.suites, self.facts, self.finished = [], {}, {}, False
-            self.verdicts, self.errands, self.contained = [], [], {}
-            said_hello = self.once()
-            if said_hello or attempt == 1:
-                break
-            # Software emulation dies of random corruption now and then: once more, and counted.
-            self.retries += 1
-            say(f"{self.boot['name']}: died before init's first line, booting once more")
-        self.seconds = time.monotonic() - begin
-        if not self.finished:
-            self.add("boot", False, self.failure or "the guest stopped before its end", "", True)
-        missing = [name for name in self.boot["suites"].split(",") if name not in self.suites]
-        if self.finished and missing:
-            self.add("boot", False, f"suites not run: {missing}", "", True)
-        return self
-
-    def add(self, identifier, passed, observation, control, control_passed, name="host"):
-        self.cases.append({
-            "id": identifier, "name": name, "passed": passed and control_passed,
-            "observation": observation, "control": control, "controlPassed": control_passed})
-        case = self.cases[-1]
-        say(f"{self.boot['name']}: {'pass' if case['passed'] else 'FAIL'} {identifier} {name}: "
-            f"{observation}" + (f"; control: {control}" if control else ""))
-
-    def once(self):
-        """Boots; True when init said its first line."""
-        seed = int.from_bytes(os.urandom(8), "big")
-        words = [*self.boot["parameters"], f"ct.seed={seed:016x}",
-                 f"ct.suites={self.boot['suites']}"]
-        hello = False
-        self.last = 0.0
-        with tempfile.TemporaryDirectory(prefix="cloudtaser-vm-") as folder:
-            image = self.options.small if counts(self.boot) else self.options.initramfs
-            machine = Machine(self.kernel["vmlinuz"], image, words, folder,
-                              memory_mib=self.options.memory, silence=self.options.timeout,
-                              more=self.boot.get("machine", ()))
-            checks = MachineChecks(machine, seed, self.add,
-                                   "init_on_free=1" in self.boot["parameters"])
-            try:
-                for message in machine.messages():
-                    hello = True
-                    self.handle(message, machine, checks)
-            except BootFailure as error:
-                self.failure = str(error)
-                say(f"{self.boot['name']}: {error}")
-            finally:
-                machine.stop()
-            if not self.finished and hello or self.options.console:
-                for line in machine.console_tail(self.options.console_lines):
-                    say(f"{self.boot['name']} console: {line}")
-        return hello
-
-    def handle(self, message, machine, checks):
-        kind = message.get("type")
-        if kind == "case":
-            self.cases.append(message)
-            say(f"{self.boot['name']}: {'pass' if message['passed'] else 'FAIL'} "
-                f"{message['id']} {message['name']}: {message['observation']}; "
-                f"control: {message['control']}")
-        elif kind == "attack":
-            self.attacks[message["vector"]] = (message["classic"], message["cloudtaser"])
-        elif kind == "verdict":
-            self.verdicts.append(message)
-        elif kind == "containment":
-            self.errands.append(message)
-        elif kind == "contained":
-            self.contained[message["vector"]] = message["result"]
-        elif kind == "program":
-            self.programs[message["section"]] = (message["verified"], message["bytes"])
-        elif kind == "cost":
-            self.costs[message["call"], message["state"]] = (
-                message["instructions"], message["calls"])
-        elif kind == "profile":
-            self.facts = message["facts"]
-        elif kind == "suite":
-            used = machine.processor_seconds()
-            self.suites[message["name"]] = used - self.last
-            self.last = used
-        elif kind == "frames":
-            checks.frames[message["owner"]] = set(message["frames"])
-        elif kind == "marker":
-            checks.at(message["name"])
-            machine.answer()
-        elif kind == "finished":
-            self.finished = True
-
-
-def counts(boot):
-    """Whether it is a guest that counts instructions."""
-    return "machine" in boot
-
-
-def git(*words):
-    result = subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True,
-                            check=False)
-    return result.stdout.strip() if result.returncode == 0 else ""
-
-
-def write_json(path, value):
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=2, sort_keys=True)
-        file.write("\n")
-
-
-def write_evidence(runs, folder):
-    """One record per test id and kernel release: the shape of Sources/Core/Compliance."""
-    os.makedirs(folder, exist_ok=True)
-    commit = git("rev-parse", "HEAD") or "unknown"
-    # Profiles are this run's own output: rewriting one must not mark the code as changed.
-    dirty = bool(git("status", "--porcelain", "--", ":!Fixtures/kernel-profiles"))
-    # A limit that the catalogue does not name is tested and printed, and gets no record.
-    with open(os.path.join(ROOT, "Fixtures", "compliance", "tests.json"),
-              encoding="utf-8") as file:
-        known = {test["id"] for test in json.load(file)}
-    groups = {}
-    for run in runs:
-        release = run.facts.get("release") or run.kernel["version"]
-        for case in run.cases:
-            if case["id"] in known and backs_catalogue(run, case["id"]):
-                groups.setdefault((case["id"], release), []).append((run, case))
-    for (identifier, release), entries in sorted(groups.items()):
-        cases = [case for _, case in entries]
-        observation = "; ".join(
-            f"{case['name']}: {case['observation']}" + boot_note(run) for run, case in entries)
-        write_json(os.path.join(folder, f"{identifier}@{release}.json"), {
-            "id": identifier, "kernel": release, "commit": commit, "dirty": dirty,
-            "result": "pass" if all(case["passed"] for case in cases) else "fail",
-            "observation": observation,
-            "positiveControl": {
-                "description": "; ".join(dict.fromkeys(case["control"] for case in cases)),
-                "result": "pass" if all(case["controlPassed"] for case in cases) else "fail"}})
-    return len(groups)
-
-
-def backs_catalogue(run, identifier):
-    """Whether a case of this boot says what the catalogue's test says.
-
-    Without memfd_secret the attacks are expected to succeed. Such a case passes when it sees the
-    leak, which holds the fallback to its name and backs no claim about secret memory.
-    """
-    return (run.facts.get("memfdSecret") == "available"
-            or identifier in ("VM-MEM-12", "LIM-ENV-01", "LIM-ROOT-01",
-                               "LIM-SIGNAL-01")
-            # What the agent denies does not depend on the kind of memory.
-            or identifier.startswith("VM-EBPF-"))
-
-
-def boot_note(run):
-    words = " ".join(run.boot["parameters"])
-    return f" (booted with {words})" if words else ""
-
-
-def write_profiles(runs, folder):
-    """One file per series. The content follows from the kernel alone, so a diff shows drift."""
-    os.makedirs(folder, exist_ok=True)
-    runs = [run for run in runs if not counts(run.boot)]
-    for series in dict.fromkeys(run.boot["series"] for run in runs):
-        members = [run for run in runs if run.boot["series"] == series and run.facts]
-        if not members:
-            continue
-        members.sort(key=lambda run: run.boot["name"])
-        write_json(os.path.join(folder, f"{series}.json"), {
-            "series": series, "package": members[0].kernel["package"],
-            "packageVersion": members[0].kernel["version"],
-            "boots": [{"name": run.boot["name"], "parameters": run.boot["parameters"],
-                       "facts": run.facts}
-                      for run in members]})
 
 
 def arguments():
@@ -299,12 +106,13 @@ def arguments():
 def chosen_boots(options):
     if options.demo:
         return [dict(DEMO_BOOT)]
-    boots = [dict(boot) for boot in BOOTS if not options.only or boot["name"] in options.only]
+    boots = [dict(boot) for boot in BOOTS
+             if (boot["name"] in options.only if options.only else boot.get("regular", True))]
     if options.only_costs:
         boots = [boot for boot in boots if counts(boot)]
     elif options.suites:
-        # Guests that count have their one suite.
-        boots = [boot for boot in boots if options.only or not counts(boot)]
+        # Guests with an image of their own have their one suite.
+        boots = [boot for boot in boots if options.only or not has_own_image(boot)]
         for boot in boots:
             boot["suites"] = options.suites
     return boots
@@ -354,6 +162,10 @@ def main():
         size = initramfs({**programs, **tools}, options.initramfs, links)
         options.small = os.path.join(folder, "initramfs-init.gz")
         initramfs({"init": options.guest_init}, options.small, effort=0)
+        options.crash_images = {
+            boot["series"]: crash_kernel.image(
+                found[boot["series"]], options.guest_init, options.agent, folder)
+            for boot in boots if crash_kernel.crashes(boot)}
         say(f"initramfs: {size >> 10} KiB; {len(boots)} boots, {options.jobs} at a time, "
             "software emulation")
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:

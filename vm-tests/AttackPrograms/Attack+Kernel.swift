@@ -2,7 +2,7 @@
 import CLinux
 import Glibc
 
-/// One part of `/proc/kcore` that shows the kernel's direct map of RAM.
+/// One part of `/proc/kcore` or `/proc/vmcore` that shows the kernel's direct map of RAM.
 struct KernelCoreSegment {
     let physical: Range<UInt64>
     let fileOffset: UInt64

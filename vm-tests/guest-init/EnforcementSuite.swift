@@ -32,23 +32,21 @@ struct EnforcementSuite {
                 expected: best == (active ? .lsm : .modifyReturn),
                 control: "\(working.count) of \(EnforcementTier.denying.count) forms deny",
                 controlPassed: working.count == (active ? EnforcementTier.denying.count : 1)))
-        for tier in GuardedKernel.chosen(of: working) {
-            do throws(EnforcementFailure) {
-                var guarded = try GuardedKernel(tier: tier)
-                run(&guarded, isBest: tier == best)
-            } catch {
-                _ = failed("VM-EBPF-01", tier.word, "\(error)")
-            }
+        do throws(EnforcementFailure) {
+            var guarded = try GuardedKernel(tier: best)
+            run(&guarded)
+        } catch {
+            _ = failed("VM-EBPF-01", best.word, "\(error)")
         }
     }
 
-    private func run(_ guarded: inout GuardedKernel, isBest: Bool) {
+    private func run(_ guarded: inout GuardedKernel) {
         for (delivery, index) in Self.deliveries {
             // Without memfd_secret the wrapper refuses this mode: WrapperSuite shows it.
-            guard profile.hasSecretMemory && isBest || delivery == "environ" else { continue }
+            guard profile.hasSecretMemory || delivery == "environ" else { continue }
             sweep(delivery, index, &guarded)
         }
-        if isBest { KillSuite(host: host, seed: seed).run(&guarded) }
+        KillSuite(host: host, seed: seed).run(&guarded)
     }
 
     // MARK: Tiers

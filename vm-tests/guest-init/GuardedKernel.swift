@@ -48,11 +48,6 @@ struct GuardedKernel: ~Copyable {
         }
     }
 
-    /// The forms that deny here, the better first; only the best unless the boot asks for both.
-    static func chosen(of working: [EnforcementTier]) -> [EnforcementTier] {
-        Guest.parameter("ct.tiers") == "both" ? working : Array(working.prefix(1))
-    }
-
     /// Pins everything and guards it, as the agent does. This process is the agent then.
     mutating func guardItself() throws(EnforcementFailure) {
         let pins = PinFolder()

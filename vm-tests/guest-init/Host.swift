@@ -33,6 +33,9 @@ struct Host {
         }
     }
 
+    /// Waits until all that was sent has left the machine.
+    func drain() { tcdrain(descriptor) }
+
     /// Says that the machine is in a state the host should look at, and waits until it has.
     func await(marker: String) {
         console("marker \(marker)")

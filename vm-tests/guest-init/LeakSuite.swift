@@ -9,7 +9,8 @@ import EnforcementEvents
 @preconcurrency import Glibc
 import LibbpfKernel
 
-/// What a protected process lets out by itself: each channel is blocked, or exposed for a reason.
+/// What a protected process lets out by itself: each channel is blocked, or exposed for a reason. With
+/// the better form of program that denies here.
 struct LeakSuite {
     private static let needleIndex: UInt64 = 95
 
@@ -26,9 +27,9 @@ struct LeakSuite {
                     report(
                         "VM-EBPF-07", "\(tier.word): not scanned here",
                         "hooks: \(guarded.kernel.hooks.count)", !profile.hasBPFLoop, "", true)
-                    continue
+                    return
                 }
-                run(&guarded, tier)
+                return run(&guarded, tier)
             } catch {
                 report("VM-EBPF-07", tier.word, "\(error)", false, "", true)
             }

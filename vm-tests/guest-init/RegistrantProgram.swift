@@ -41,7 +41,8 @@ enum RegistrantProgram {
         print(child)
     }
 
-    private static func say(_ line: String, to path: String) -> String {
+    /// The agent's answer to one line.
+    static func say(_ line: String, to path: String) -> String {
         let connection = clinux_local_connect(path, 5000)
         guard connection >= 0 else { return "no agent: \(-connection)" }
         defer { close(connection) }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AgentProtocol
 import AttackPrograms
 import CLinux
 @preconcurrency import Glibc
@@ -49,6 +50,8 @@ enum VictimProgram {
             case "pageout":
                 for page in plainPages { clinux_page_out(page, pageBytes) }
                 print(0)
+            case "register":
+                print(RegistrantProgram.say(Registration.request, to: AgentSuite.socketPath))
             case "exit":
                 secret = nil
                 exit(0)

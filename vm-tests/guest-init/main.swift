@@ -40,6 +40,7 @@ enum Guest {
         guard let seed = parameter("ct.seed").flatMap({ UInt64($0, radix: 16) }) else {
             return host.console("guest-init: ct.seed is missing on the kernel command line")
         }
+        if CrashSuite.isCrashKernel { return CrashSuite(host: host, seed: seed).judgeDump() }
         let profile = KernelProfile()
         profile.report(to: host)
         let memory = MemorySuite(host: host, seed: seed, profile: profile)
@@ -74,6 +75,7 @@ enum Guest {
                 ).run()
             case "guard": GuardSuite(host: host, seed: seed).run()
             case "module": ModuleSuite(host: host, seed: seed).run()
+            case CrashSuite.name: CrashSuite(host: host, seed: seed).run()
             case "costs": CostSuite(host: host).run()
             case "demo": wrapper.demonstration()
             case "swap": machine.swap()

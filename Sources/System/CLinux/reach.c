@@ -258,6 +258,12 @@ int clinux_probe_kexec_file(void) {
     return answer;
 }
 
+int clinux_load_crash_kernel(int kernel, int initramfs, const char *command_line) {
+    // 2: KEXEC_FILE_ON_CRASH (linux/kexec.h).
+    return result(syscall(SYS_kexec_file_load, kernel, initramfs, strlen(command_line) + 1,
+                          command_line, 2L));
+}
+
 int clinux_raise_io_level(void) {
 #if defined(__x86_64__)
     int answer = result(syscall(SYS_iopl, 3));

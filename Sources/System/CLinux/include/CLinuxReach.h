@@ -74,6 +74,10 @@ int clinux_load_program_with(int helper);
 /// kexec_file_load(2) of a file that is no kernel. -errno; the hook is asked before it is parsed.
 int clinux_probe_kexec_file(void);
 
+/// kexec_file_load(2) of the kernel that runs after a panic; needs `crashkernel=` on the running
+/// kernel's command line. 0 or -errno.
+int clinux_load_crash_kernel(int kernel, int initramfs, const char *command_line);
+
 /// iopl(2) to level 3 and back. 0 or -errno.
 int clinux_raise_io_level(void);
 
