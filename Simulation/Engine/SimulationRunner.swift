@@ -1,5 +1,5 @@
-internal import CSimulationHooks
 // SPDX-License-Identifier: Apache-2.0
+internal import CSimulationHooks
 internal import Ports
 
 /// Runs scenarios, each on a thread of its own.

@@ -1,6 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 import AgentPorts
 import AgentProtocol
-// SPDX-License-Identifier: Apache-2.0
 import AgentSockets
 import Destinations
 import Foundation

@@ -78,13 +78,17 @@ let shapeRules = [
             "Sources/Core/A/A.swift": "// SPDX-License-Identifier: Apache-2.0\n",
             "Sources/Core/A/B.swift": "import A\n", "vm-tests/a.sh": "#!/bin/sh\necho\n",
             "vm-tests/b.sh": "#!/bin/sh\n# SPDX-License-Identifier: Apache-2.0\n",
+            "Sources/Core/A/C.swift": "import A\n// SPDX-License-Identifier: Apache-2.0\n",
+            "Package.swift":
+                "// swift-tools-version: 6.1\n// SPDX-License-Identifier: Apache-2.0\n",
         ],
-        planted: ["Sources/Core/A/B.swift:1", "vm-tests/a.sh:1"],
+        planted: ["Sources/Core/A/B.swift:1", "Sources/Core/A/C.swift:1", "vm-tests/a.sh:1"],
         check: { repository in
             repository.files.filter { file in
                 let isScript = file.text.hasPrefix("#!") || file.path.hasSuffix(".py")
                 return (file.isSwift || file.isC || isScript)
-                    && !file.lines.prefix(3).contains { $0.contains("SPDX-License-Identifier:") }
+                    && !file.lines.prefix(isScript || file.path == "Package.swift" ? 3 : 1)
+                        .contains { $0.contains("SPDX-License-Identifier:") }
             }.map {
                 Finding(
                     $0, line: 0,

@@ -1,6 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 import AgentPorts
 import CBPFPrograms
-// SPDX-License-Identifier: Apache-2.0
 import Enforcement
 import EnforcementEvents
 import Ports

@@ -1,5 +1,5 @@
-import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
+import AgentPorts
 import AgentProtocol
 import AttackPrograms
 import Enforcement

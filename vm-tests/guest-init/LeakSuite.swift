@@ -9,8 +9,8 @@ import EnforcementEvents
 @preconcurrency import Glibc
 import LibbpfKernel
 
-/// What a protected process lets out by itself: each channel is blocked, or exposed for a reason. With
-/// the better form of program that denies here.
+/// What a protected process lets out by itself: each channel is blocked, or exposed for a reason.
+/// With the better form of program that denies here.
 struct LeakSuite {
     private static let needleIndex: UInt64 = 95
 

@@ -1,5 +1,5 @@
-package import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
+package import AgentPorts
 import AgentProtocol
 import CLinux
 import Glibc

@@ -1,5 +1,5 @@
-internal import EventPorts
 // SPDX-License-Identifier: Apache-2.0
+internal import EventPorts
 import Glibc
 package import SocketAddresses
 

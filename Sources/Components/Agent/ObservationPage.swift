@@ -1,5 +1,5 @@
-internal import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
+internal import AgentPorts
 internal import Enforcement
 internal import EnforcementEvents
 internal import Ports

@@ -1,5 +1,5 @@
-import AgentPorts
 // SPDX-License-Identifier: Apache-2.0
+import AgentPorts
 // What the agent's adapters do to their own process, for tests: they fork, and give up privileges
 // for good, so a test cannot call them in its own.
 import AgentPrivileges
