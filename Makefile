@@ -14,6 +14,9 @@ STATIC := .build/static
 STATIC_FLAGS := -c release --scratch-path $(STATIC) -Xswiftc -static-executable -Xswiftc -Osize \
 	-Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=safe -Xlinker --no-eh-frame-hdr \
 	-Xlinker -s
+# The wrapper has one thread and no C++ that throws.
+STATIC_FLAGS_cloudtaser-wrapper := -Xlinker -T \
+	-Xlinker $(CURDIR)/Sources/System/without-unwind-tables.lds
 STATIC_PROGRAMS := cloudtaser-wrapper cloudtaser-agent attack demo-application guest-init
 PROGRAMS := cloudtaser-wrapper cloudtaser-agent cloudtaser
 # What each program is built from: an edited test builds no wrapper.
@@ -51,7 +54,7 @@ $(foreach program,$(STATIC_PROGRAMS),\
 	$(eval build/$(program): $(call sources,$(program))))
 
 $(addprefix build/,$(STATIC_PROGRAMS)): build/%:
-	swift build $(STATIC_FLAGS) --product $*
+	swift build $(STATIC_FLAGS) $(STATIC_FLAGS_$*) --product $*
 	@mkdir -p build && cp "$$(swift build $(STATIC_FLAGS) --show-bin-path)/$*" $@.new && mv $@.new $@
 	@touch $@
 	@if [ $* = cloudtaser-wrapper ] && [ $$(stat -c %s $@) -gt $(WRAPPER_BYTES_MAX) ]; then \
