@@ -56,7 +56,7 @@ extension AgentSuite {
         let line = surroundings.message { $0.contains("\"type\":\"TIER_DOWNGRADE\"") } ?? "none"
         // The event comes first.
         var kept = ""
-        for _ in 0..<60 where !kept.contains("AV-044 ") {
+        for _ in 0..<200 where !kept.contains("AV-044 ") {
             usleep(50_000)
             kept = TargetProcess.text(TierState.path) ?? ""
         }

@@ -47,8 +47,9 @@ struct Flood {
     /// The agent's resident memory at any time (KiB).
     static let residentKiBMax = 64 << 10
     private static let path = "/tmp/flood.jsonl"
-    /// In steps of 100 ms.
-    private static let triesMax = 50
+    /// Waits for another line (100 ms each). The agent is behind by thousands after a flood, and
+    /// under software emulation it takes seconds to write them.
+    private static let waitsMax = 100
 
     static let sinks = ["--events", "stdout", "--events", "file:\(path)"]
 
@@ -70,14 +71,17 @@ struct Flood {
         through = words.reduce(0) { $0 + $1[1] }
     }
 
-    /// Lines of the vector in the agent's file.
+    /// Lines of the vector in the agent's file, which may be behind: waits as long as more come.
     static func lines(waitingFor wanted: UInt64 = 0) -> UInt64 {
         var found: UInt64 = 0
-        for _ in 0..<triesMax {
+        var waits = 0
+        while waits < waitsMax {
             let text = TargetProcess.text(path) ?? ""
-            found = text.split(separator: "\n").reduce(into: 0) {
+            let count = text.split(separator: "\n").reduce(into: UInt64(0)) {
                 if $1.contains("\"vector\":\"\(vector)\"") { $0 += 1 }
             }
+            waits = count > found ? 0 : waits + 1
+            found = count
             if found >= wanted { break }
             usleep(100_000)
         }

@@ -11,7 +11,7 @@ struct GuardSuite {
     private static let elsewhere = "/sys/fs/cgroup/elsewhere"
 
     /// In steps of 50 ms.
-    private static let triesMax = 60
+    private static let triesMax = 200
 
     private static let secretVariable = "CANARY"
     private static let needleIndex: UInt64 = 103
