@@ -17,6 +17,8 @@ struct attempt {
     __u16 vector;
     __u8 hook;
     __u8 tier;
+    // Whoever runs need not be who tried.
+    bool spares_caller;
 };
 
 static __always_inline struct cbpf_task_mark *mark_of(struct task_struct *task)
@@ -183,7 +185,7 @@ static __noinline int judge(struct attempt *attempt)
     if (action >= CBPF_DENY) {
         count->denied++;
         verdict = CBPF_DENIED;
-        if (action == CBPF_DENY_AND_KILL && bpf_send_signal(SIGNAL_KILL) == 0)
+        if (action == CBPF_DENY_AND_KILL && !attempt->spares_caller && bpf_send_signal(SIGNAL_KILL) == 0)
             verdict = CBPF_KILLED;
     }
     report(attempt, verdict, count);
