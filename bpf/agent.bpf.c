@@ -66,6 +66,8 @@ HOOK(task_setrlimit, (struct task_struct *task, unsigned int resource, struct rl
 HOOK(task_kill,
      (struct task_struct *task, unsigned long information, int signal, const struct cred *cred),
      (task, information, signal))
+HOOK(file_send_sigiotask,
+     (struct task_struct *task, struct fown_struct *owner, int signal), (task, signal))
 HOOK(task_movememory, (struct task_struct *task), (task))
 HOOK(task_alloc, (struct task_struct *task, unsigned long clone_flags), (task, clone_flags))
 HOOK(file_receive, (struct file *file), (file))
@@ -77,7 +79,7 @@ HOOK(bpf_map, (struct bpf_map *map, unsigned int mode), (map, mode))
 HOOK(bpf_prog, (struct bpf_prog *program), (program))
 HOOK(inode_unlink, (struct inode *folder, struct dentry *entry), (folder, entry))
 HOOK(inode_rmdir, (struct inode *folder, struct dentry *entry), (folder, entry))
-HOOK(sb_umount, (struct vfsmount *mount, int flags), (mount))
+HOOK(sb_umount, (struct vfsmount *mount, int flags), (mount, flags))
 HOOK(sb_mount,
      (const char *source, struct path *place, const char *type, unsigned long flags, void *data),
      (source, place, flags))
@@ -115,12 +117,14 @@ SEC("lsm/inode_rename")
 int BPF_PROG(lsm_inode_rename, struct inode *folder, struct dentry *entry, struct inode *to,
              struct dentry *new_entry, int earlier)
 {
-    return earlier != 0 ? earlier : on_inode_rename(folder, entry, CBPF_TIER_LSM);
+    return earlier != 0
+        ? earlier : on_inode_rename(folder, entry, to, new_entry, CBPF_TIER_LSM);
 }
 SEC("fmod_ret/security_inode_rename")
-int BPF_PROG(modify_inode_rename, struct inode *folder, struct dentry *entry)
+int BPF_PROG(modify_inode_rename, struct inode *folder, struct dentry *entry, struct inode *to,
+             struct dentry *new_entry)
 {
-    return on_inode_rename(folder, entry, CBPF_TIER_MODIFY_RETURN);
+    return on_inode_rename(folder, entry, to, new_entry, CBPF_TIER_MODIFY_RETURN);
 }
 
 SEC("lsm/bpf")

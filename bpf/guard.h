@@ -62,16 +62,99 @@ static __always_inline int on_inode_rmdir(struct inode *folder, struct dentry *e
     return on_pin(folder, entry, CBPF_HOOK_INODE_RMDIR, tier);
 }
 
+// What gets a pin's name takes the pin out, as what takes its name away does.
 static __always_inline int on_inode_rename(
-    struct inode *folder, struct dentry *entry, __u8 tier)
+    struct inode *folder, struct dentry *entry, struct inode *to, struct dentry *new_entry,
+    __u8 tier)
 {
-    return on_pin(folder, entry, CBPF_HOOK_INODE_RENAME, tier);
+    if (!is_pin(folder, entry) && !is_pin(to, new_entry))
+        return 0;
+    return judge_machine(129, CBPF_HOOK_INODE_RENAME, tier, 0, 0);
 }
 
-static __always_inline int on_sb_umount(struct vfsmount *mount, __u8 tier)
+// Two steps for each mount at most; what has more is not looked through.
+#define TREE_STEPS_MAX 1024
+#define TREE_HOLDS_NONE 0
+#define TREE_HOLDS_PINS 1
+#define TREE_TOO_LARGE 2
+
+#define mount_at(link, member)                                                               \
+    ((struct mount *)((void *)(link) - bpf_core_field_offset(struct mount, member)))
+
+// Whether whoever unmounts this takes the pins out of the namespace that they are guarded in. In
+// other ones it is a copy that goes, as where a container's run-time leaves the machine's root,
+// if nobody hears of it (mount_namespaces(7)).
+static __always_inline bool is_guarded_mount(struct mount *mount, struct cbpf_guard *cell)
+{
+    struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+    if (BPF_CORE_READ(mount, mnt_ns, ns.inum) == cell->mounts)
+        return true;
+    struct mount___shared *marked = (void *)above;
+    if (bpf_core_field_exists(marked->mnt_t_flags))
+        return BPF_CORE_READ(marked, mnt_t_flags) & MOUNT_SHARED_NEW;
+    return BPF_CORE_READ(above, mnt.mnt_flags) & MOUNT_SHARED;
+}
+
+// What is mounted below, in the kernel's own order (next_mnt in fs/namespace.c). Functions that are
+// not static are verified once.
+__attribute__((noinline)) int look_below(__u64 top)
+{
+    struct mount *mount = (struct mount *)top;
+    struct cbpf_guard *cell = guard_cell();
+    bool is_done = false;
+    if (!cell)
+        return TREE_HOLDS_NONE;
+    for (int step = 0; step < TREE_STEPS_MAX; step++) {
+        struct list_head *next;
+        if (!is_done) {
+            next = BPF_CORE_READ(mount, mnt_mounts.next);
+            is_done = (void *)next ==
+                (void *)mount + bpf_core_field_offset(struct mount, mnt_mounts);
+            if (is_done)
+                continue;
+        } else {
+            if ((__u64)mount == top)
+                return TREE_HOLDS_NONE;
+            struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+            next = BPF_CORE_READ(mount, mnt_child.next);
+            if ((void *)next ==
+                (void *)above + bpf_core_field_offset(struct mount, mnt_mounts)) {
+                mount = above;
+                continue;
+            }
+            is_done = false;
+        }
+        mount = mount_at(next, mnt_child);
+        struct super_block *system = BPF_CORE_READ(mount, mnt.mnt_sb);
+        if (BPF_CORE_READ(system, s_magic) == BPF_FS_MAGIC &&
+            BPF_CORE_READ(system, s_dev) == cell->pins_device && is_guarded_mount(mount, cell))
+            return TREE_HOLDS_PINS;
+    }
+    return TREE_TOO_LARGE;
+}
+
+// A lazy umount takes along what is mounted below, and nobody is asked about that.
+static __always_inline bool takes_pins_along(struct vfsmount *top)
+{
+    struct cbpf_guard *cell = guard_cell();
+    if (!cell || cell->mounts == 0 || is_agent() || is_open(CBPF_SUCCESSOR_ANY))
+        return false;
+    // Its address as a number, which a pointer is not for the verifier.
+    struct vfsmount *pointer = top;
+    struct vfsmount *number = 0;
+    bpf_probe_read_kernel(&number, sizeof number, &pointer);
+    struct mount *mount = mount_at(number, mnt);
+    int answer = look_below((__u64)mount);
+    return answer == TREE_HOLDS_PINS ||
+        (answer == TREE_TOO_LARGE && is_guarded_mount(mount, cell));
+}
+
+static __always_inline int on_sb_umount(struct vfsmount *mount, int flags, __u8 tier)
 {
     struct super_block *system = BPF_CORE_READ(mount, mnt_sb);
-    return holds_pins(system) ? judge_machine(130, CBPF_HOOK_SB_UMOUNT, tier, 0, 0) : 0;
+    if (!holds_pins(system) && !(flags & UMOUNT_DETACH && takes_pins_along(mount)))
+        return 0;
+    return judge_machine(130, CBPF_HOOK_SB_UMOUNT, tier, flags, 0);
 }
 
 // The old call names what it moves by a path that no hook resolves. Pins survive a move made by
@@ -171,7 +254,10 @@ static __always_inline void recognise_wrapper(
 }
 
 // Who executes the agent's file is the agent from its first instruction, unless a tracer watches.
-SEC("fentry/security_bprm_committed_creds")
+// The mark is there before the new memory is: who asks for that memory by then waits for the exec to
+// end (exec_update_lock), and finds it. No exec fails from here on without ending the process, but by
+// a refusal of its credentials.
+SEC("fentry/security_bprm_creds_from_file")
 int BPF_PROG(recognise_agent, struct linux_binprm *binary)
 {
     struct task_struct *task = current();

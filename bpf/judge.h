@@ -17,6 +17,8 @@ struct attempt {
     __u16 vector;
     __u8 hook;
     __u8 tier;
+    // Whoever runs need not be who tried.
+    bool spares_caller;
 };
 
 static __always_inline struct cbpf_task_mark *mark_of(struct task_struct *task)
@@ -82,6 +84,12 @@ static __noinline int describe(struct cbpf_process *process, struct task_struct 
     return 0;
 }
 
+// A program may be interrupted by another on its processor, wherever the kernel is preemptible.
+static __always_inline void count_one(__u64 *counter)
+{
+    __sync_fetch_and_add(counter, 1);
+}
+
 // Takes one event from the bucket of this vector, cgroup and processor. What was held back since
 // the last event is handed over with it.
 static __always_inline bool may_report(__u16 vector, __u64 now, __u64 *suppressed)
@@ -99,15 +107,16 @@ static __always_inline bool may_report(__u16 vector, __u64 now, __u64 *suppresse
         if (!bucket)
             return true;
     }
-    __u64 step = NANOSECONDS / limits->events_per_second;
-    __u64 earned = (now - bucket->refilled) / (step ? step : 1);
-    if (earned > 0) {
+    __u64 step = NANOSECONDS / limits->events_per_second, refilled = bucket->refilled;
+    // Whoever ran in between may have been later. One store, so that nobody's time counts twice.
+    if (now >= refilled + step) {
+        __u64 earned = (now - refilled) / (step ? step : 1);
         __u64 tokens = bucket->tokens + earned;
         bucket->tokens = tokens > limits->events_burst ? limits->events_burst : tokens;
-        bucket->refilled += earned * step;
+        bucket->refilled = refilled + earned * step;
     }
     if (bucket->tokens == 0) {
-        bucket->suppressed++;
+        count_one(&bucket->suppressed);
         return false;
     }
     bucket->tokens--;
@@ -122,23 +131,25 @@ static __noinline int report(struct attempt *attempt, __u32 verdict, struct cbpf
         return 0;
     __u64 now = bpf_ktime_get_ns(), suppressed = 0;
     if (!may_report(attempt->vector, now, &suppressed)) {
-        count->suppressed++;
+        count_one(&count->suppressed);
         return 0;
     }
     __u32 zero = 0;
     __u64 *sequence = bpf_map_lookup_elem(&sequences, &zero);
     if (!sequence)
         return 0;
-    *sequence += 1;
+    // The place first: numbers come in the ring's order then, but for who is interrupted here.
     struct cbpf_event *event = bpf_ringbuf_reserve(&events, sizeof *event, 0);
+    __u64 number = *sequence + 1;
+    *sequence = number;
     if (!event) {
-        count->dropped++;
+        count_one(&count->dropped);
         return 0;
     }
-    count->events++;
+    count_one(&count->events);
     __builtin_memset(event, 0, sizeof *event);
     event->time = now;
-    event->sequence = *sequence;
+    event->sequence = number;
     event->suppressed = suppressed;
     event->detail = attempt->detail;
     event->processor = bpf_get_smp_processor_id();
@@ -178,12 +189,12 @@ static __noinline int judge(struct attempt *attempt)
     struct cbpf_counts *count = bpf_map_lookup_elem(&counts, &vector);
     if (!count)
         return 0;
-    count->attempts++;
+    count_one(&count->attempts);
     __u32 verdict = CBPF_OBSERVED;
     if (action >= CBPF_DENY) {
-        count->denied++;
+        count_one(&count->denied);
         verdict = CBPF_DENIED;
-        if (action == CBPF_DENY_AND_KILL && bpf_send_signal(SIGNAL_KILL) == 0)
+        if (action == CBPF_DENY_AND_KILL && !attempt->spares_caller && bpf_send_signal(SIGNAL_KILL) == 0)
             verdict = CBPF_KILLED;
     }
     report(attempt, verdict, count);

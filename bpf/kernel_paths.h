@@ -14,6 +14,16 @@
     (PERF_SAMPLE_ADDRESS | PERF_SAMPLE_REGISTERS_USER | PERF_SAMPLE_STACK_USER |            \
      PERF_SAMPLE_DATA_SOURCE | PERF_SAMPLE_PHYSICAL)
 
+// Filters of these tracepoints compare what the arguments of a call point at (`buf.ustring ~ "a*"`):
+// whoever counts what passes needs no sample to guess what a process writes.
+static __always_inline bool counts_calls(struct perf_event *event)
+{
+    struct name system;
+    const char *text = BPF_CORE_READ(event, tp_event, class, system);
+    read_text(&system, text);
+    return IS(&system, "syscalls");
+}
+
 static __always_inline int on_perf_event_alloc(struct perf_event *event, __u8 tier)
 {
     __u32 type = BPF_CORE_READ(event, attr.type);
@@ -30,7 +40,7 @@ static __always_inline int on_perf_event_alloc(struct perf_event *event, __u8 ti
         vector = 30;
     else if (type == PERF_BREAKPOINT)
         vector = 27;
-    else if (samples & PERF_SHOWS_USER)
+    else if (samples & PERF_SHOWS_USER || (IS(&unit, "tracepoint") && counts_calls(event)))
         vector = target ? 25 : 26;
     if (vector == 0)
         return 0;

@@ -47,6 +47,10 @@ enum bpf_command {
 #define TRACEFS_MAGIC 0x74726163
 #define PID_FS_MAGIC 0x50494446
 #define MOUNT_MOVE 8192
+#define UMOUNT_DETACH 2
+// Of mnt_flags (include/linux/mount.h) and, since Linux 6.17, of mnt_t_flags (fs/mount.h).
+#define MOUNT_SHARED 0x1000
+#define MOUNT_SHARED_NEW 1
 #define ANON_INODE_FS_MAGIC 0x09041934
 // A tracer watched the exec (include/linux/security.h).
 #define UNSAFE_PTRACE 2
@@ -149,6 +153,25 @@ struct dentry {
 
 struct vfsmount {
     struct super_block *mnt_sb;
+    int mnt_flags;
+};
+
+struct ns_common {
+    unsigned int inum;
+};
+struct mnt_namespace {
+    struct ns_common ns;
+};
+
+struct mount {
+    struct mount *mnt_parent;
+    struct vfsmount mnt;
+    struct list_head mnt_mounts, mnt_child;
+    struct mnt_namespace *mnt_ns;
+};
+// Since Linux 6.17.
+struct mount___shared {
+    int mnt_t_flags;
 };
 
 struct bpf_map {
@@ -171,6 +194,8 @@ struct bpf_prog {
     struct bpf_prog_aux *aux;
     struct bpf_insn insnsi[0];
 };
+
+struct fown_struct;
 
 struct linux_binprm {
     struct file *file;
@@ -277,6 +302,13 @@ struct pmu {
     char *name;
 };
 
+struct trace_event_class {
+    const char *system;
+};
+struct trace_event_call {
+    struct trace_event_class *class;
+};
+
 struct hw_perf_event {
     struct task_struct *target;
 };
@@ -290,6 +322,8 @@ struct perf_event {
     struct perf_event_attr attr;
     struct hw_perf_event hw;
     struct pmu *pmu;
+    // Of a counter of tracepoints.
+    struct trace_event_call *tp_event;
 };
 
 struct in6_addr;

@@ -50,8 +50,23 @@ static __always_inline __u16 vector_of_access(
     case CALL_PREAD64:
     case CALL_READV:
     case CALL_PREADV: return mode & PTRACE_MODE_NOAUDIT ? 0 : 47;
-    default: return attach && !opens(entry->call) ? 1 : 0;
+    // By then the file was let through: a process has executed a wrapper since.
+    default: return attach ? (opens(entry->call) ? 4 : 1) : 0;
     }
+}
+
+// Whether no file that shows a process's memory gets through file_open: AV-004 to AV-006.
+static __always_inline bool denies_memory_files(const struct cbpf_task_mark *mark)
+{
+    bool is_agents = mark->flags & CBPF_TASK_AGENT;
+    __u32 index = is_agents ? MACHINE_POLICY : policy_of(mark->enrolment);
+    struct cbpf_policy *policy = bpf_map_lookup_elem(&policies, &index);
+    if (!policy)
+        return false;
+    if (is_agents)
+        return policy->action[125] >= CBPF_DENY;
+    return policy->action[4] >= CBPF_DENY && policy->action[5] >= CBPF_DENY &&
+        policy->action[6] >= CBPF_DENY;
 }
 
 static __always_inline int on_ptrace_access_check(
@@ -63,7 +78,7 @@ static __always_inline int on_ptrace_access_check(
     struct entry entry;
     find_entry(&entry);
     __u16 vector = vector_of_access(&entry, mode, child);
-    if (vector == 0)
+    if (vector == 0 || (vector == 4 && !denies_memory_files(mark)))
         return 0;
     return judge_target(
         child, mark, vector, CBPF_HOOK_PTRACE_ACCESS_CHECK, tier, entry.call, 0);
@@ -205,6 +220,23 @@ static __always_inline int on_task_kill(
     if (!mark || mark->flags & CBPF_TASK_WRAPPER || is_own_group(task) || is_of(mark, false))
         return 0;
     return judge_target(task, mark, 43, CBPF_HOOK_TASK_KILL, tier, signal, 0);
+}
+
+// A signal that tells of input (F_SETSIG of fcntl(2)) can be any, and task_kill is not asked. Whoever
+// runs when the input comes is `current`: it is told as the actor, and nobody is killed for it.
+static __always_inline int on_file_send_sigiotask(
+    struct task_struct *task, int signal, __u8 tier)
+{
+    struct cbpf_task_mark *mark = mark_of(task);
+    if (!mark || signal == 0 || (mark->flags & CBPF_TASK_WRAPPER && dumps(signal)))
+        return 0;
+    bool is_agents = mark->flags & CBPF_TASK_AGENT;
+    if (is_agents ? asks(signal) : !dumps(signal))
+        return 0;
+    struct attempt attempt = attempt_on(
+        task, mark, is_agents ? 121 : 43, CBPF_HOOK_FILE_SEND_SIGIOTASK, tier, signal, 0);
+    attempt.spares_caller = true;
+    return judge(&attempt);
 }
 
 static __always_inline int on_task_movememory(struct task_struct *task, __u8 tier)

@@ -30,7 +30,7 @@ static __noinline int contain(struct attempt *attempt)
     struct cbpf_counts *count = bpf_map_lookup_elem(&counts, &vector);
     if (action == CBPF_ALLOW || !count)
         return 0;
-    count->attempts++;
+    count_one(&count->attempts);
     // The end of the protected process is nobody's protection: what it does itself is only told.
     bool kills = action >= CBPF_DENY && attempt->target != current();
     bool killed = kills && bpf_send_signal(SIGNAL_KILL) == 0;

@@ -97,6 +97,18 @@ extension AgentSuite {
         other.reap()
     }
 
+    /// Between the check of an open and the memory that it finds, a process executes a wrapper.
+    func opened(_ agent: RunningAgent) {
+        let control = clinux_open_during_exec(ChildProcess.programPath, "probe-wait", 5)
+        let seen = clinux_open_during_exec(MarkedProgram.path, "probe-wait", Self.raceTries)
+        report(
+            "VM-EBPF-03", "memory opened during the exec of a wrapper",
+            "\(seen) of \(Self.raceTries)", seen == 0,
+            "of another file: \(control) of 5", control > 0)
+    }
+
+    private static var raceTries: Int32 { 100 }
+
     /// Who registers while somebody has a hand in it is refused.
     func starts(_ agent: RunningAgent) {
         for (word, reason) in [

@@ -28,6 +28,7 @@ struct AgentSuite {
         tierChange(surroundings)
         registration(agent)
         marked(agent)
+        opened(agent)
         starts(agent)
         traced()
         events(agent)

@@ -83,6 +83,7 @@ struct GuardSuite {
         pins(agent)
         identities(agent)
         cgroupFiles(agent)
+        inputSignal(agent)
     }
 
     private func judge(
@@ -107,6 +108,7 @@ struct GuardSuite {
         let control = Self.failure(rmdir("\(Self.fileSystem)/other"))
         judge(agent, "AV-129", "unlink", Self.failure(unlink(pin)), control)
         judge(agent, "AV-129", "rename", Self.failure(rename(pin, "\(folder)/t")), control)
+        replacements(agent, folder)
         judge(agent, "AV-130", "umount", Self.failure(umount2(Self.fileSystem, 0)), 0)
         judge(
             agent, "AV-130", "lazy umount",
@@ -115,6 +117,58 @@ struct GuardSuite {
         judge(
             agent, "AV-131", "mount --move", -clinux_mount_move(Self.fileSystem, "/tmp/moved"), 0)
         judge(agent, "AV-130", "mount over", -clinux_mount_bind("/tmp/moved", folder), 0)
+        above(agent)
+    }
+
+    /// What takes a pin's name takes the pin out.
+    private func replacements(_ agent: RunningAgent, _ folder: String) {
+        let other = "\(Self.fileSystem)/other"
+        let (own, pin) = ("\(other)/own", "\(folder)/tasks")
+        mkdir(other, 0o700)
+        symlink("nothing", own)
+        symlink("nothing", "\(other)/second")
+        let over = Self.failure(rename(own, pin))
+        let control = Self.failure(rename(own, "\(other)/second"))
+        judge(agent, "AV-129", "rename over a pin", over, control)
+        symlink("nothing", own)
+        let swapped = -clinux_exchange(own, "\(other)/second")
+        // Linux 5.10 exchanges nothing in a BPF file system.
+        if swapped == 0 {
+            judge(agent, "AV-129", "exchange with a pin", -clinux_exchange(own, pin), swapped)
+        }
+        unlink(own)
+        unlink("\(other)/second")
+        rmdir(other)
+    }
+
+    /// A lazy umount takes along what is mounted below.
+    private func above(_ agent: RunningAgent) {
+        let tree = "/tmp/tree"
+        mkdir(tree, 0o700)
+        _ = clinux_mount("tmpfs", tree, "tmpfs")
+        mkdir("\(tree)/below", 0o700)
+        _ = clinux_mount("tmpfs", "\(tree)/below", "tmpfs")
+        let control = Self.failure(umount2(tree, Int32(MNT_DETACH)))
+        judge(
+            agent, "AV-130", "lazy umount of what is above",
+            Self.failure(umount2("/sys", Int32(MNT_DETACH))), control)
+    }
+
+    /// A signal by what is written somewhere: nobody asks task_kill.
+    private func inputSignal(_ agent: RunningAgent) {
+        guard let plain = ChildProcess(["probe-wait"]) else { return }
+        _ = plain.readLine()
+        let control = -clinux_signal_by_input(plain.pid, SIGKILL)
+        let status = plain.reap()
+        _ = clinux_signal_by_input(agent.pid, SIGKILL)
+        let isTold = agent.tells {
+            $0.contains("GUARD_DENIED") && $0.contains("\"file_send_sigiotask\"")
+        }
+        report(
+            "VM-EBPF-10", "AV-121 SIGKILL by F_SETSIG",
+            isTold ? "the agent lives and tells" : "not told", isTold,
+            "on something else: \(control), ended by signal \(status & 0x7F)",
+            control == 0 && status & 0x7F == SIGKILL)
     }
 
     /// Each number that bpf(2) gives out is tried. Other programs' are the control: none here, so a

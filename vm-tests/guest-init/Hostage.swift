@@ -19,8 +19,14 @@ enum HostageProgram {
             print(obey(word, page, count))
             fflush(stdout)
             if word == "use" { clinux_use_for_ever(page, count) }
+            if word == "write" { writeForEver(page, count) }
         }
         exit(0)
+    }
+
+    private static func writeForEver(_ page: UnsafeRawPointer, _ count: Int) -> Never {
+        let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
+        while true { _ = Glibc.write(nowhere, page, count) }
     }
 
     /// A page behind a descriptor that stays open, which can be stolen.
@@ -48,7 +54,7 @@ enum HostageProgram {
             guard made >= 0 else { return -Int(errno) }
             close(made)
             return 0
-        case "use": return 0
+        case "use", "write": return 0
         case _ where word.hasPrefix("give "): return give(word, page, count)
         default: return -Int(EINVAL)
         }

@@ -73,6 +73,7 @@ enum Guest {
                 SignalSuite(
                     host: host, seed: seed, hasSecretMemory: profile.hasSecretMemory
                 ).run()
+            case "filters": CallFilters(host: host, seed: seed).run()
             case "guard": GuardSuite(host: host, seed: seed).run()
             case "module": ModuleSuite(host: host, seed: seed).run()
             case CrashSuite.name: CrashSuite(host: host, seed: seed).run()

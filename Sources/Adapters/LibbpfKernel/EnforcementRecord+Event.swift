@@ -53,6 +53,7 @@ extension EnforcementRecord {
         CBPF_HOOK_MOVE_MOUNT.rawValue: "move_mount",
         CBPF_HOOK_FILE_PERMISSION.rawValue: "file_permission",
         CBPF_HOOK_SOCKET_SENDMSG.rawValue: "socket_sendmsg",
+        CBPF_HOOK_FILE_SEND_SIGIOTASK.rawValue: "file_send_sigiotask",
         CBPF_HOOK_SYS_ENTER.rawValue: "sys_enter",
         CBPF_HOOK_SYS_EXIT.rawValue: "sys_exit",
         CBPF_HOOK_SYSTEM_CALL.rawValue: "system_call",

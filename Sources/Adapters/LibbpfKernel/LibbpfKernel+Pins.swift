@@ -85,6 +85,8 @@ extension LibbpfKernel {
         let folder = try facts(pins.own)
         cell.pins_folder = UInt64(folder.st_ino)
         cell.pins_device = device(folder)
+        // Pins that are seen in the machine's namespace are lost with it there.
+        cell.mounts = UInt32(truncatingIfNeeded: try facts("/proc/1/ns/mnt").st_ino)
         let path = Array(pins.fileSystem.utf8)
         withUnsafeMutableBytes(of: &cell.pins_path) { place in
             // A longer path is not compared: the last byte stays zero.

@@ -114,6 +114,7 @@ enum cbpf_hook {
     CBPF_HOOK_MOVE_MOUNT = 23,
     CBPF_HOOK_FILE_PERMISSION = 24,
     CBPF_HOOK_SOCKET_SENDMSG = 25,
+    CBPF_HOOK_FILE_SEND_SIGIOTASK = 26,
     /// The raw tracepoints of the signal tier.
     CBPF_HOOK_SYS_ENTER = 30,
     CBPF_HOOK_SYS_EXIT = 31,
@@ -160,7 +161,8 @@ struct cbpf_guard {
     unsigned long long pins_folder;
     /// enum cbpf_successor.
     unsigned int successor;
-    unsigned int unused;
+    /// Number of the machine's mount namespace; 0 for unknown.
+    unsigned int mounts;
     /// Where that file system is mounted, for calls that name the place by its path.
     char pins_path[32];
 };

@@ -12,3 +12,4 @@
 #include "CLinuxReach.h"
 #include "CLinuxRing.h"
 #include "CLinuxCount.h"
+#include "CLinuxDetour.h"
