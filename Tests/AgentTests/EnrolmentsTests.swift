@@ -126,6 +126,18 @@ import Testing
         #expect(total.added == [nil, nil, nil, 2...3, nil] && total.lost == 2)
     }
 
+    @Test func `know two that came the wrong way round, and still see what is missing`() {
+        let taken: [EnforcementRecord] = [
+            .fake(2), .fake(1), .fake(1, processor: 1), .fake(5), .fake(2, processor: 1), .fake(4),
+        ]
+        #expect(Self.total(taken).lost == 3, "as they came")
+        let ordered = taken.numbersInOrder()
+        #expect(ordered.map(\.sequence) == [1, 2, 1, 4, 2, 5])
+        #expect(ordered.map(\.processor) == taken.map(\.processor))
+        let total = Self.total(ordered)
+        #expect(total.lost == 1 && total.added == [nil, nil, nil, 3...3, nil, nil])
+    }
+
     @Test func `do not trap or count anew on a number that is late, twice or none`() {
         let total = Self.total([.fake(0), .fake(2), .fake(1), .fake(2), .fake(3), .fake(.max)])
         #expect(total.added == [nil, 1...1, nil, nil, nil, 4...UInt64.max - 1])

@@ -279,7 +279,7 @@ package struct Agent<
         do throws(EnforcementFailure) {
             for _ in 0..<Self.batchesMax {
                 let records = try kernel.takeRecords(atMost: Self.recordsMax, waiting: 0)
-                for record in records {
+                for record in records.numbersInOrder() {
                     recorder.record(record, missing: totals.add(record))
                 }
                 if records.count < Self.recordsMax { return }

@@ -77,3 +77,19 @@ package struct RecordTotals: Sendable, Equatable {
         return told == missing ? nil : expected + told...record.sequence - 1
     }
 }
+
+extension Array<EnforcementRecord> {
+    /// The numbers of each processor in their order, other records where they are. A program that is
+    /// interrupted between its place in the ring and its number leaves two the wrong way round; the
+    /// ring gives neither before both are finished.
+    package func numbersInOrder() -> [EnforcementRecord] {
+        var places: [UInt32: [Int]] = [:]
+        for (index, record) in enumerated() { places[record.processor, default: []].append(index) }
+        var ordered = self
+        for indices in places.values {
+            let records = indices.map { self[$0] }.sorted { $0.sequence < $1.sequence }
+            for (index, record) in zip(indices, records) { ordered[index] = record }
+        }
+        return ordered
+    }
+}
