@@ -224,7 +224,8 @@ static __always_inline int on_task_kill(
 }
 
 // A signal that tells of input (F_SETSIG of fcntl(2)) can be any, and task_kill is not asked.
-// Whoever runs when the input comes is `current`: it is told as the actor, and nobody is killed for it.
+// Whoever runs when the input comes is `current`: it is told as the actor, and nobody is killed for
+// it.
 static __always_inline int on_file_send_sigiotask(
     struct task_struct *task, int signal, __u8 tier)
 {
