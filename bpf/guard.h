@@ -254,9 +254,9 @@ static __always_inline void recognise_wrapper(
 }
 
 // Who executes the agent's file is the agent from its first instruction, unless a tracer watches.
-// The mark is there before the new memory is: who asks for that memory by then waits for the exec to
-// end (exec_update_lock), and finds it. No exec fails from here on without ending the process, but by
-// a refusal of its credentials.
+// The mark is there before the new memory is: who asks for that memory by then waits for the exec
+// to end (exec_update_lock), and finds it. No exec fails from here on without ending the process,
+// but by a refusal of its credentials.
 SEC("fentry/security_bprm_creds_from_file")
 int BPF_PROG(recognise_agent, struct linux_binprm *binary)
 {

@@ -14,8 +14,8 @@
     (PERF_SAMPLE_ADDRESS | PERF_SAMPLE_REGISTERS_USER | PERF_SAMPLE_STACK_USER |            \
      PERF_SAMPLE_DATA_SOURCE | PERF_SAMPLE_PHYSICAL)
 
-// Filters of these tracepoints compare what the arguments of a call point at (`buf.ustring ~ "a*"`):
-// whoever counts what passes needs no sample to guess what a process writes.
+// Filters of these tracepoints compare what the arguments of a call point at (`buf.ustring ~
+// "a*"`): whoever counts what passes needs no sample to guess what a process writes.
 static __always_inline bool counts_calls(struct perf_event *event)
 {
     struct name system;

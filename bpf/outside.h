@@ -78,7 +78,8 @@ static __always_inline int on_ptrace_access_check(
     struct entry entry;
     find_entry(&entry);
     __u16 vector = vector_of_access(&entry, mode, child);
-    if (vector == 0 || (vector == 4 && !denies_memory_files(mark)))
+    // A workload's own processes may open each other's, as at file_open.
+    if (vector == 0 || (vector == 4 && (is_of(mark, false) || !denies_memory_files(mark))))
         return 0;
     return judge_target(
         child, mark, vector, CBPF_HOOK_PTRACE_ACCESS_CHECK, tier, entry.call, 0);
@@ -222,8 +223,9 @@ static __always_inline int on_task_kill(
     return judge_target(task, mark, 43, CBPF_HOOK_TASK_KILL, tier, signal, 0);
 }
 
-// A signal that tells of input (F_SETSIG of fcntl(2)) can be any, and task_kill is not asked. Whoever
-// runs when the input comes is `current`: it is told as the actor, and nobody is killed for it.
+// A signal that tells of input (F_SETSIG of fcntl(2)) can be any, and task_kill is not asked.
+// Whoever runs when the input comes is `current`: it is told as the actor, and nobody is killed for
+// it.
 static __always_inline int on_file_send_sigiotask(
     struct task_struct *task, int signal, __u8 tier)
 {

@@ -95,6 +95,14 @@ import Testing
         #expect(run.errors.contains("/tmp is no BPF file system. Mount one (mount -t bpf"))
     }
 
+    @Test func `does not say that nothing is pinned where nothing can be`() throws {
+        for place in ["/tmp", "/nowhere"] {
+            let run = try Self.run("uninstall", "--pins", place)
+            #expect(run.status == 1, "\(run)")
+            #expect(run.errors.contains("\(place) is no BPF file system, and nothing was"))
+        }
+    }
+
     @Test func `is started by its unit with flags that it knows, and capabilities that it needs`()
         throws
     {

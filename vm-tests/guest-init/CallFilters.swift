@@ -41,7 +41,7 @@ struct CallFilters {
         let wrong: Int64
 
         var isLeak: Bool { right > 0 && wrong == 0 }
-        /// Before Linux 5.18 a filter cannot say that a text is a process's.
+        /// The kernel's filters cannot say that a text is a process's (`.ustring`).
         var isUnknown: Bool { right == -Int64(EINVAL) }
         var text: String { "right letters: \(right), wrong ones: \(wrong)" }
     }

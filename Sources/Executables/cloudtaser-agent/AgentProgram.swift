@@ -105,6 +105,13 @@ enum AgentProgram {
 
     /// Ends the enforcement on this node: the one way to it, and root's to take.
     static func uninstall(_ pins: PinFolder) -> Int32 {
+        // Programs may be pinned elsewhere, and go on.
+        guard pins.exists else {
+            self.error(
+                "cloudtaser-agent: \(pins.fileSystem) is no BPF file system, and nothing was taken "
+                    + "out. Name the one that `run` was given with --pins PATH.\n")
+            return 1
+        }
         do throws(EnforcementFailure) {
             try pins.removeAll()
             out("cloudtaser-agent: nothing is pinned in \(pins.fileSystem) any more\n")

@@ -85,8 +85,10 @@ int clinux_open_during_exec(const char *program, const char *argument, int tries
         }
         close(ready[1]);
         int last = open_until_ready(child, ready[0]);
-        // Memory that nobody uses any more gives 0, and an address that the new program has not, EIO.
-        if (read(ready[0], &byte, 1) == 1 && last >= 0 && pread(last, &byte, 1, 64) < 0) seen++;
+        // Memory that nobody uses any more gives 0, and an address that the new program has not,
+        // EIO.
+        if (read(ready[0], &byte, 1) == 1 && last >= 0 && pread(last, &byte, 1, 64) < 0)
+            seen++;
         if (last >= 0) close(last);
         close(ready[0]);
         kill(child, SIGKILL);
