@@ -156,15 +156,18 @@ static __always_inline void find_destination(
         return;
     void *name = BPF_CORE_READ(message, msg_name);
     __be16 port = BPF_CORE_READ(sock, __sk_common.skc_dport);
-    if (name && (port == 0 || BPF_CORE_READ(socket, type) == SOCKET_IS_DATAGRAM)) {
-        // struct sockaddr_in and sockaddr_in6.
-        struct {
-            __u16 family;
-            __be16 port;
-            __u32 address;
-            __u64 long_address[2];
-        } given = {0};
+    // struct sockaddr_in and sockaddr_in6.
+    struct {
+        __u16 family;
+        __be16 port;
+        __u32 address;
+        __u64 long_address[2];
+    } given = {0};
+    bool is_named = name && (port == 0 || BPF_CORE_READ(socket, type) == SOCKET_IS_DATAGRAM);
+    if (is_named)
         bpf_probe_read_kernel(&given, sizeof given, name);
+    // A name of no family is none for IPv6 (udpv6_sendmsg), and one of IPv4 for IPv4.
+    if (is_named && (family == FAMILY_IPV4 || given.family != 0)) {
         port = given.port;
         if (given.family == FAMILY_IPV6) {
             to->address[0] = given.long_address[0];
