@@ -21,7 +21,7 @@ extension AgentSuite {
     }
 
     /// While the vault is sealed, what is due stays unsigned and the rest goes on; then it comes.
-    func sealed(_ pid: pid_t, _ vault: GuestVault, log path: String) {
+    func sealed(_ agent: pid_t, _ pid: pid_t, _ vault: GuestVault, log path: String) {
         let before = LogCounts(path)
         vault.setSealed(true)
         // A signature that was on its way may still come.
@@ -39,12 +39,26 @@ extension AgentSuite {
             "\(failures) not signed, told \(during.failures) times; meanwhile "
                 + "\(during.lines - start.lines) lines, \(during.checkpoints - start.checkpoints) "
                 + "checkpoints, and a read of environ: \(SystemError.name(of: seen)); unsealed: "
-                + "line \(own) signs up to \(signed)",
+                + "line \(own) signs up to \(signed)\(isBack ? "" : "; " + stateOf(agent))",
             isTold && isTriedAgain && during.failures == 1 && seen == EPERM
                 && during.checkpoints == start.checkpoints && during.lines > start.lines
                 && isBack && own > signed + 1,
             "before: \(before.checkpoints) checkpoints, \(before.failures) failures",
             before.checkpoints > 0 && before.failures == 0)
+    }
+
+    /// For whoever has to find out why no line came.
+    private func stateOf(_ agent: pid_t) -> String {
+        var descriptors = -1
+        if case .success(let names) = TargetProcess.entries("/proc/\(agent)/fd") {
+            descriptors = names.count
+        }
+        let counts = AgentCounts()
+        let lines = ["delivered", "lost"].map { word in
+            "\(counts.total(of: "sink_\(word)_total{sink=\"file\"}")) \(word)"
+        }
+        return "the file's lines: \(lines.joined(separator: ", ")); "
+            + "\(descriptors) descriptors of the agent"
     }
 
     private static let verdict = Array(#""denied""#.utf8)
@@ -73,7 +87,7 @@ extension AgentSuite {
         report(
             "VM-EBPF-10", "a vault's checkpoints verify",
             "\(whole.lines) lines, \(whole.checkpoints) checkpoints, \(whole.unsignedLines) lines "
-                + "behind the last, findings: \(EventLog.kinds(whole))",
+                + "behind the last, findings: \(EventLog.kinds(whole)); failures: \(log.failures)",
             whole.findings.isEmpty && whole.checkpoints > 2 && whole.unsignedLines == 0,
             "with another key: \(EventLog.kinds(other))",
             EventLog.kinds(other) == ["signatureInvalid"])
@@ -178,6 +192,13 @@ struct EventLog {
     private static func checkpoint(_ text: String) -> UInt64? {
         guard let start = text.firstRange(of: "\"checkpoint\":{")?.upperBound else { return nil }
         return EventMembers.text("index", of: text[start...]).flatMap { UInt64($0) }
+    }
+
+    /// Why checkpoints could not be signed, each reason as often as it was told.
+    var failures: [String] {
+        lines.filter { Self.has("\"AGENT_FAILURE\"", in: $0) }.compactMap {
+            EventMembers.text("reason", of: String(decoding: $0, as: UTF8.self))
+        }
     }
 
     func verified(_ signatures: some CheckpointVerifier) -> EventChainReport {

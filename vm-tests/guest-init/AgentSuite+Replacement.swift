@@ -82,7 +82,7 @@ extension AgentSuite {
                 && counts.count == 5 && counts[1] > reads[0]
                 && counts[0] == counts[2] + counts[3] + counts[4],
             "an unprotected process: \(SelfTest.reads(getpid()))", SelfTest.reads(getpid()) == 0)
-        sealed(child.pid, vault, log: Self.log)
+        sealed(second.pid, child.pid, vault, log: Self.log)
         second.end()
         chained()
         verified(vault, log: Self.log)
