@@ -206,7 +206,8 @@ let virtualMachine: [Target] = [
         [
             "AttackPrograms", "VaultListener", "LoopbackPKI", "Simulation", "SecretMemory",
             "LeakIndex", "Destinations", "AgentPorts", "AgentProtocol", "AgentSelfTest",
-            "LibbpfKernel", "Enforcement", "EnforcementEvents", "Ports", "CLinux", "CBPFPrograms",
+            "LibbpfKernel", "Enforcement", "EnforcementEvents", "EventIntegrity", "Ports", "CLinux",
+            "CBPFPrograms",
         ]),
 ]
 

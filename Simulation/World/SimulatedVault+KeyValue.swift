@@ -142,7 +142,9 @@ extension SimulatedVault {
         case (.transit, let parameters?):
             return try transit(
                 found.rest, mount: found.path, parameters: parameters, in: namespace)
-        case (.keyValue1, _), (.keyValue2, _), (.database, _), (.pki, _), (.transit, _):
+        case (.transit, nil):
+            return try exportedKey(found.rest, mount: found.path, in: namespace)
+        case (.keyValue1, _), (.keyValue2, _), (.database, _), (.pki, _):
             throw .operationUnsupported
         case (.other, _): throw .nothingThere
         }

@@ -3,7 +3,7 @@
 /// Transit, with a toy cipher: it hides nothing from anybody who reads this file, but a changed
 /// ciphertext, another key and another context are refused as the real engine refuses them.
 extension SimulatedVault {
-    /// `<transit>/encrypt/<key>` and `<transit>/decrypt/<key>`
+    /// `<transit>/encrypt/<key>`, `<transit>/decrypt/<key>` and `<transit>/sign/<key>`
     mutating func transit(
         _ rest: String, mount: String, parameters: (String) -> String?, in namespace: String
     ) throws(Refusal) -> Answer {
@@ -40,6 +40,10 @@ extension SimulatedVault {
             }
             return Answer(
                 data: .object([("plaintext", .string(SimulatedBase64.encoded(plaintext)))]))
+        case "sign":
+            return try signed(
+                Self.decoded(parameters("input") ?? ""),
+                with: signingKeys["\(namespace)/\(mount)/\(key)"])
         default: throw .nothingThere
         }
     }

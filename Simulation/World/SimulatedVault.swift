@@ -59,6 +59,8 @@ package struct SimulatedVault: Sendable {
     var wrappings: [String: Wrapping] = [:]
     /// Numbers used by transit so far: none is used twice.
     var nonces: UInt64 = 0
+    /// Transit keys that sign, by `NAMESPACE/MOUNT/KEY`.
+    var signingKeys: [String: SigningKey] = [:]
     private let makeSecret: @Sendable (Issued.Kind, Int) -> String
 
     /// - Parameters:

@@ -69,6 +69,25 @@ private final class FakeProc {
         #expect(places.place(of: Self.process(10, started: 999_000_000_001)) != nil, "control")
     }
 
+    @Test func `are looked up anew when a process of no container moves into one`() throws {
+        let proc = FakeProc()
+        var places = proc.places()
+        try proc.process(10, cgroup: "0::/\n", started: 123_456_789)
+        #expect(places.place(of: Self.process(10, cgroup: 1)) == nil)
+        #expect(places.place(of: Self.process(10, cgroup: 50)) == nil)
+        try proc.process(10, cgroup: "0::/docker/\(FakeProc.id)\n", started: 123_456_789)
+        #expect(places.place(of: Self.process(10, cgroup: 77))?.container == FakeProc.id)
+    }
+
+    @Test func `of no container are remembered, too`() throws {
+        let proc = FakeProc()
+        var places = proc.places()
+        try proc.process(10, cgroup: "0::/\n", started: 123_456_789)
+        for _ in 0..<ProcessPlaces.lookUpsPerSecondMax { _ = places.place(of: Self.process(10)) }
+        _ = places.place(of: Self.process(10))
+        #expect(places.passedOver == 0)
+    }
+
     @Test func `of version 1 hold for one process, and not for its number of cgroup 2`() throws {
         let proc = FakeProc()
         var places = proc.places()

@@ -36,7 +36,7 @@ private func refusal(_ words: String...) -> String {
             ("--mode", "detect"), ("--policy", "AV-026=detect"), ("--socket", "/a"),
             ("--listen", "[::1]:1"), ("--events", "file:/b"), ("--event-format", "ocsf"),
             ("--events-per-second", "7"), ("--heartbeat-seconds", "9"),
-            ("--checkpoint-key", "/k"), ("--config", "/c"),
+            ("--checkpoint-key", "/k"), ("--config", "/c"), ("--checkpoint-seconds", "8"),
         ]
         for options in [
             try AgentOptions(["--lock-modules"] + flags.flatMap { [$0.0, $0.1] }),
@@ -49,6 +49,7 @@ private func refusal(_ words: String...) -> String {
             #expect(options.sinks == [.file("/b")] && options.encoding == .ocsf)
             #expect(options.settings.rate == EnforcementRate(perSecond: 7, burst: 14))
             #expect(options.settings.heartbeatSeconds == 9 && options.checkpointKey == "/k")
+            #expect(options.settings.checkpointSeconds == 8)
         }
     }
 
@@ -96,8 +97,12 @@ private func refusal(_ words: String...) -> String {
         #expect(refusal("--events-per-second", "1000001").contains("0 to 1000000"))
         #expect(try read("--heartbeat-seconds", "1").get().settings.heartbeatSeconds == 1)
         #expect(try read("--heartbeat-seconds", "3600").get().settings.heartbeatSeconds == 3600)
+        #expect(try read("--checkpoint-seconds", "1").get().settings.checkpointSeconds == 1)
+        #expect(try read("--checkpoint-seconds", "3600").get().settings.checkpointSeconds == 3600)
+        #expect(try read().get().settings.checkpointSeconds == 60)
         for wrong in ["0", "3601", "-1", "", "1s", "4294967296"] {
             #expect(refusal("--heartbeat-seconds=\(wrong)") != "accepted", "\(wrong)")
+            #expect(refusal("--checkpoint-seconds=\(wrong)") != "accepted", "\(wrong)")
         }
         #expect(try read("--listen", "127.0.0.1:65535").get().observation?.port == 65535)
         #expect(try read("--listen", "none").get().observation == nil)

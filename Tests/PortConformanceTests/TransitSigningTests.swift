@@ -2,9 +2,12 @@
 import EnforcementEvents
 import EventIntegrity
 import Foundation
+import LoopbackPKI
 import OpenBaoServer
 import Ports
+import Simulation
 import Testing
+import VaultListener
 import VaultSecretStore
 import WrapperConfiguration
 
@@ -86,5 +89,66 @@ import WrapperConfiguration
             throws: SecretStoreFailure.connectionFailed(
                 host: "127.0.0.1", port: 1, errorNumber: ECONNREFUSED)
         ) { try TransitSigning.sign([1], key: "events", settings: away) }
+    }
+}
+
+/// The same by the simulated vault behind a TLS listener, which the VM tests sign with.
+@Suite struct `Signatures of the simulated vault` {
+    private let key: Ed25519Signer
+    private let server: LoopbackVault
+    private let settings: VaultSettings
+
+    init() throws {
+        let key = try Ed25519Signer()
+        self.key = key
+        var vault = SimulatedVault()
+        vault.mount(.transit(["cipher": 1]), at: "transit")
+        vault.addSigningKey(
+            .init(publicKey: key.publicKey) { key.signature(of: $0) }, mount: "transit",
+            name: "events")
+        vault.addToken(
+            "s.signer",
+            readable: ["sign/events", "keys/events", "sign/cipher", "keys/cipher"].map {
+                "transit/\($0)"
+            })
+        server = try LoopbackVault(vault: vault)
+        var settings = VaultSettings(
+            origin: Origin(scheme: "https", host: "127.0.0.1", port: server.listener.port),
+            auth: .token(file: try server.file("signer-token", "s.signer")))
+        settings.trustAnchorsFile = server.authorityFile
+        settings.minimumTier = .ordinary
+        self.settings = settings
+    }
+
+    @Test func `are those of the key that it exports`() throws {
+        let message = Array("cloudtaser event checkpoint v1\n".utf8)
+        let made = try TransitSigning.sign(message, key: "events", settings: settings)
+        #expect(made.version == 1 && made.publicKey == key.publicKey)
+        let exported = Array(SimulatedBase64.encoded(key.publicKey).utf8)
+        #expect(TrustedCheckpointKeys.publicKey(ofFile: exported) == made.publicKey)
+        let trusted = TrustedCheckpointKeys(publicKeys: [made.publicKey])
+        let name = try #require(trusted.names.first)
+        #expect(trusted.isValid(made.signature, of: message, key: name))
+        #expect(!trusted.isValid(made.signature, of: message + [0], key: name))
+        let other = TrustedCheckpointKeys(publicKeys: [try Ed25519Signer().publicKey])
+        let otherName = try #require(other.names.first)
+        #expect(!other.isValid(made.signature, of: message, key: otherName))
+    }
+
+    @Test func `are not made while it is sealed, without the right, or with a key that encrypts`() {
+        #expect(throws: SecretStoreFailure.permissionDenied(path: "transit/sign/mine")) {
+            try TransitSigning.sign([1], key: "mine", settings: settings)
+        }
+        #expect(
+            throws: SecretStoreFailure.unexpectedStatus(path: "transit/sign/cipher", status: 400)
+        ) { try TransitSigning.sign([1], key: "cipher", settings: settings) }
+        server.listener.withVault { $0.condition = .sealed }
+        #expect(throws: SecretStoreFailure.sealed(host: "127.0.0.1")) {
+            try TransitSigning.sign([1], key: "events", settings: settings)
+        }
+        server.listener.withVault { $0.condition = .active }
+        #expect(throws: Never.self) {
+            try TransitSigning.sign([1], key: "events", settings: settings)
+        }
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import AttackPrograms
 import CLinux
+import EnforcementEvents
+import EventIntegrity
 @preconcurrency import Glibc
 
 /// An agent of another build takes the place of one that has ended: its programs stay in force
@@ -10,6 +12,9 @@ extension AgentSuite {
     private static let log = "/tmp/events.jsonl"
     private static let flags = [
         "--policy", "AV-018=detect", "--events", "stdout", "--events", "file:\(log)",
+        "--bad-start", "report",
+        // The reader attacks hundreds of times a second; what counts there is what is denied.
+        "--events-per-second", "20",
     ]
     private static let folder = "\(GuardSuite.fileSystem)/cloudtaser"
 
@@ -32,21 +37,29 @@ extension AgentSuite {
         return isChanged
     }
 
-    func replaced() {
-        guard Self.makeOtherBuild(), let first = RunningAgent(Self.flags),
+    func replaced(seed: UInt64) {
+        guard Self.makeOtherBuild(), let vault = GuestVault(seed: seed, needle: 97) else {
+            return report("VM-EBPF-10", "another build", "no vault", false, "", true)
+        }
+        defer { vault.kill() }
+        let (more, environment) = Self.signing(by: vault)
+        let flags = Self.flags + more
+        guard let first = RunningAgent(flags, environment: environment),
             let child = registrant()
         else { return report("VM-EBPF-10", "another build", "did not start", false, "", true) }
+        reportedStarts(first)
         child.send("register")
         let enrolled = child.readLine() ?? "nothing"
         let builds = Self.pinned
-        kill(first.pid, SIGTERM)
-        _ = first.reap()
+        _ = SelfTest.reads(child.pid)
+        first.end()
         // Nobody takes the record of this one.
         let alone = SelfTest.reads(child.pid)
         guard let watcher = ChildProcess(["reader", String(child.pid)]),
             watcher.readLine() == "ready"
         else { return report("VM-EBPF-10", "another build", "no watcher", false, "", true) }
-        guard let second = RunningAgent(Self.flags, path: Self.otherBuild) else {
+        guard let second = RunningAgent(flags, environment: environment, path: Self.otherBuild)
+        else {
             return report("VM-EBPF-10", "another build", "it did not start", false, "", true)
         }
         let isTold = second.tells { $0.contains("ENVIRON_READ") && $0.contains("\"denied\"") }
@@ -69,9 +82,10 @@ extension AgentSuite {
                 && counts.count == 5 && counts[1] > reads[0]
                 && counts[0] == counts[2] + counts[3] + counts[4],
             "an unprotected process: \(SelfTest.reads(getpid()))", SelfTest.reads(getpid()) == 0)
-        kill(second.pid, SIGTERM)
-        _ = second.reap()
+        sealed(second.pid, child.pid, vault, log: Self.log)
+        second.end()
         chained()
+        verified(vault, log: Self.log)
         if let removal = ChildProcess(["uninstall"], path: Self.otherBuild) {
             _ = removal.readLine()
             removal.reap()
@@ -90,24 +104,17 @@ extension AgentSuite {
 
     /// The file of both agents holds one chain: one segment, every index once, in order.
     private func chained() {
-        let lines = (TargetProcess.text(Self.log) ?? "").split(separator: "\n")
-        func member(_ name: String, _ line: Substring) -> Substring? {
-            let mark = "\"\(name)\":\""
-            return line.ranges(of: mark).last.map { line[$0.upperBound...].prefix { $0 != "\"" } }
-        }
-        let segments = Set(lines.compactMap { member("segment", $0) })
-        let indexes = lines.compactMap { member("index", $0).flatMap { Int($0) } }
-        let hashes = lines.compactMap { member("hash", $0) }
-        let previous = lines.compactMap { member("previous", $0) }
-        let starts = lines.count { $0.contains("\"type\":\"AGENT_START\"") }
-        let isLinked =
-            hashes.count == lines.count && previous.count == lines.count
-            && previous.dropFirst().elementsEqual(hashes.dropLast())
+        let log = EventLog(Self.log)
+        let chain = log.verified(UncheckedSignatures())
+        let starts = log.lines.count { EventLog.has("\"type\":\"AGENT_START\"", in: $0) }
         report(
             "VM-EBPF-10", "the chain of events over a restart",
-            "\(lines.count) lines, \(segments.count) segments, "
-                + (isLinked ? "each names the one before" : "not linked"),
-            segments.count == 1 && isLinked && indexes == Array(0..<lines.count),
+            "\(chain.lines) lines, from \(chain.first?.index ?? 0) to \(chain.last?.index ?? 0) in "
+                + (chain.first?.segment == chain.last?.segment ? "one segment" : "segments")
+                + ", findings: \(EventLog.kinds(chain))",
+            chain.findings.isEmpty && chain.declaredLosses == 0
+                && chain.first?.segment == chain.last?.segment && chain.first?.index == 0
+                && chain.last.map { $0.index + 1 } == chain.lines,
             "\(starts) starts in one file", starts == 2)
     }
 

@@ -109,37 +109,99 @@ extension AgentSuite {
 
     private static var raceTries: Int32 { 100 }
 
-    /// Who registers while somebody has a hand in it is refused.
+    /// What makes a start bad, in the registrant's words and in the agent's.
+    private static let badStarts = [
+        ("listen", "listened"), ("ring", "ring"), ("fault", "userfault"),
+        ("fault elsewhere", "userfault"),
+    ]
+
+    /// Who registers while somebody has a hand in it is refused, and that is told.
     func starts(_ agent: RunningAgent) {
-        for (word, reason) in [
-            ("listen", "listened"), ("ring", "ring"), ("fault", "userfault"),
-            ("fault elsewhere", "userfault"),
-        ] {
-            start(word, reason)
+        for (word, reason) in Self.badStarts {
+            start(agent, word, reason, "registers after: \(word)") { start in
+                start.answer == "refused 2 \(reason)" && start.verdicts == ["denied"]
+            }
         }
     }
 
-    private func start(_ word: String, _ reason: String) {
-        guard let child = registrant(), let plain = registrant() else {
-            return report("VM-EBPF-04", word, "no registrant", false, "", true)
+    /// With `--bad-start report` it is taken and protected, and the reason is told before.
+    func reportedStarts(_ agent: RunningAgent) {
+        for (word, reason) in Self.badStarts {
+            start(agent, word, reason, "--bad-start report: \(word)") { start in
+                start.answer.hasPrefix("enrolled 2 \(start.enrolment ?? "none") ")
+                    && start.verdicts == ["observed"] && start.read == EPERM
+            }
         }
+        traced("--bad-start report: a process that is traced already")
+    }
+
+    /// What became of a registration after a bad start.
+    private struct BadStart {
+        let answer: String
+        /// Of the events with the reason, before the one of the enrolment.
+        var verdicts: [String] = []
+        /// Number of the event of the enrolment that follows; nil: there was none.
+        var enrolment: String?
+        /// Somebody else's read of its environment afterwards: 0 or the error number.
+        let read: Int32
+
+        /// Reads events up to that of the enrolment of the next process, which has nothing wrong.
+        init(_ agent: RunningAgent, _ pid: pid_t, _ reason: String, next: pid_t, answer: String) {
+            self.answer = answer
+            read = SelfTest.reads(pid)
+            while let line = agent.told({ $0.contains("\"ENROLMENT\"") }) {
+                let object = EventMembers.text("object", of: line)
+                if object == "process \(next)" { break }
+                let verdict = EventMembers.text("verdict", of: line) ?? "none"
+                if object == "process \(pid): \(reason)" { verdicts.append(verdict) }
+                if object == "process \(pid)", verdict == "observed", !verdicts.isEmpty {
+                    enrolment = EventMembers.text("enrolment", of: line)
+                }
+            }
+        }
+    }
+
+    private func start(
+        _ agent: RunningAgent, _ word: String, _ reason: String, _ name: String,
+        _ isExpected: (BadStart) -> Bool
+    ) {
+        guard let child = registrant(), let plain = registrant() else {
+            return report("VM-EBPF-04", name, "no registrant", false, "", true)
+        }
+        let before = SelfTest.reads(child.pid)
         child.send(word)
         let made = child.readLine().flatMap { Int32($0) } ?? -EIO
         child.send("register")
         let answer = child.readLine() ?? "nothing"
         plain.send("register")
         let control = plain.readLine() ?? "nothing"
+        let seen = BadStart(agent, child.pid, reason, next: plain.pid, answer: answer)
         // A kernel without the call cannot be attacked by it.
         let isThere = made != -ENOSYS
         report(
-            "VM-EBPF-04", "registers after: \(word)",
-            isThere ? "\(answer) (made \(made))" : "the kernel has no such call",
-            !isThere || (made >= 0 && answer == "refused 2 \(reason)"),
-            "without it: \(control.prefix(10))", control.hasPrefix("enrolled"))
+            "VM-EBPF-04", name,
+            isThere
+                ? "\(answer) (made \(made)); \(reason) told as \(seen.verdicts), enrolled as "
+                    + "\(seen.enrolment ?? "none"); environ: \(SystemError.name(of: seen.read))"
+                : "the kernel has no such call",
+            !isThere || (made >= 0 && isExpected(seen)),
+            "environ before: \(before); without it: \(control.prefix(10))",
+            before == 0 && control.hasPrefix("enrolled"))
         if word == "fault elsewhere", made > 0 { kill(made, SIGKILL) }
         for process in [child, plain] {
             kill(process.pid, SIGKILL)
             process.reap()
         }
+    }
+}
+
+/// Members of an event, as they stand in its line.
+enum EventMembers {
+    /// The first text of this name.
+    static func text(_ name: String, of line: some StringProtocol) -> String? {
+        let mark = "\"\(name)\":\""
+        let text = String(line)
+        guard let start = text.firstRange(of: mark)?.upperBound else { return nil }
+        return String(text[start...].prefix { $0 != "\"" })
     }
 }

@@ -32,13 +32,14 @@ struct AgentSuite {
         starts(agent)
         traced()
         events(agent)
+        places(agent)
         wrapped(hasSecretMemory: hasSecretMemory, seed: seed)
         leaking(hasSecretMemory: hasSecretMemory, seed: seed)
         observation()
         privileges(agent)
         reload(agent)
         ending(agent)
-        replaced()
+        replaced(seed: seed)
     }
 
     func report(
@@ -123,7 +124,7 @@ struct AgentSuite {
     }
 
     /// Somebody who is traced already is not taken for protected.
-    private func traced() {
+    func traced(_ name: String = "a process that is traced already") {
         guard let child = registrant() else { return }
         let seized = clinux_ptrace_attach(child.pid)
         if seized == 0 {
@@ -136,7 +137,7 @@ struct AgentSuite {
         kill(child.pid, SIGKILL)
         child.reap()
         report(
-            "VM-EBPF-04", "a process that is traced already", answer,
+            "VM-EBPF-04", name, answer,
             answer == "refused 2 traced", "the attach before: \(seized)", seized == 0)
     }
 
@@ -228,24 +229,22 @@ struct RunningAgent {
     /// Lines that are looked at for one event.
     private static let linesMax = 100_000
 
-    /// - Parameter cgroup: it starts in, and guards; nil: this process's.
+    /// - Parameters:
+    ///   - cgroup: it starts in, and guards; nil: this process's.
+    ///   - environment: more of it, `NAME=value` each.
     init?(
-        _ flags: [String], in cgroup: String? = nil, path: String = AgentSuite.agentPath
+        _ flags: [String], in cgroup: String? = nil, environment: [String] = [],
+        path: String = AgentSuite.agentPath
     ) {
-        if let cgroup { Self.move(to: cgroup) }
-        defer { if cgroup != nil { Self.move(to: "/sys/fs/cgroup") } }
+        if let cgroup { Cgroups.move(getpid(), to: cgroup) }
+        defer { if cgroup != nil { Cgroups.move(getpid(), to: Cgroups.root) } }
         let words =
             ["run", "--socket", AgentSuite.socketPath, "--heartbeat-seconds", "1"] + flags
-        guard let child = ChildProcess(words, path: path) else { return nil }
+        guard let child = ChildProcess(words, environment: environment, path: path) else {
+            return nil
+        }
         process = child
         guard line(where: { $0.contains("AGENT_START") }) != nil else { return nil }
-    }
-
-    private static func move(to cgroup: String) {
-        let descriptor = open("\(cgroup)/cgroup.procs", O_WRONLY | O_CLOEXEC)
-        let bytes = Array(String(getpid()).utf8)
-        _ = write(descriptor, bytes, bytes.count)
-        close(descriptor)
     }
 
     var pid: pid_t { process.pid }
@@ -262,12 +261,24 @@ struct RunningAgent {
     /// Whether a line that fits comes before this many heartbeats from now, some of which may wait
     /// already.
     func tells(beats beatsMax: Int = 2, _ fits: (String) -> Bool) -> Bool {
+        told(beats: beatsMax, fits) != nil
+    }
+
+    /// The same, and the line.
+    func told(beats beatsMax: Int = 12, _ fits: (String) -> Bool) -> String? {
         var beats = 0
         let found = line { line in
             if line.contains("\"HEARTBEAT\"") { beats += 1 }
             return beats == beatsMax || fits(line)
         }
-        return found.map(fits) ?? false
+        return found.flatMap { fits($0) ? $0 : nil }
+    }
+
+    /// Ends it; what it still says is dropped.
+    func end() {
+        kill(process.pid, SIGTERM)
+        process.discardOutput()
+        process.reap()
     }
 
     func reap() -> Int32 { process.reap() }

@@ -73,6 +73,12 @@ struct ChildProcess {
         return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
     }
 
+    /// Drops what the child says until its end.
+    func discardOutput() {
+        var block = [UInt8](repeating: 0, count: 64 << 10)
+        while read(output, &block, block.count) > 0 {}
+    }
+
     func send(_ word: String) {
         let bytes = Array((word + "\n").utf8)
         _ = write(input, bytes, bytes.count)

@@ -17,6 +17,8 @@ enum RegistrantProgram {
             case "ring": print(clinux_open_io_uring())
             case "fault": print(clinux_open_userfaultfd())
             case "fault elsewhere": print(faultElsewhere())
+            case let read where read.hasPrefix("read "):
+                print(SelfTest.reads(pid_t(read.dropFirst("read ".count)) ?? 0))
             default: print(say(word + "\n", to: path))
             }
             fflush(stdout)

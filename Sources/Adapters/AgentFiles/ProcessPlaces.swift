@@ -13,7 +13,8 @@ package struct ProcessPlaces: PlaceDirectory {
 
     private enum Key: Hashable {
         case cgroup(UInt64)
-        case process(Int32, started: UInt64)
+        /// With its cgroup: it may move into a container's.
+        case process(Int32, started: UInt64, cgroup: UInt64)
     }
 
     private let proc: String
@@ -36,7 +37,8 @@ package struct ProcessPlaces: PlaceDirectory {
     }
 
     package mutating func place(of process: EnforcementProcess) -> ContainerPlace? {
-        let own = Key.process(process.group, started: process.started)
+        let own = Key.process(
+            process.group, started: process.started, cgroup: process.cgroup)
         // Number 1 is the root of cgroup 2: where only version 1 is in use, everything is in it.
         let cgroup = process.cgroup > 1 ? Key.cgroup(process.cgroup) : own
         if let known = places[cgroup] ?? places[own] { return known }

@@ -37,7 +37,7 @@ extension AgentOptions {
 
     private static let flags: Set<String> = [
         "--mode", "--policy", "--socket", "--listen", "--events", "--events-per-second",
-        "--event-format", "--heartbeat-seconds", "--checkpoint-key",
+        "--event-format", "--heartbeat-seconds", "--checkpoint-key", "--checkpoint-seconds",
         "--checkpoint-transit", "--config", "--pins",
         "--successor", "--tier", "--bad-start", "--wrapper", "--state",
     ]
@@ -117,6 +117,8 @@ extension AgentOptions {
             let number = try Self.number(flag, value, 0...1_000_000)
             settings.rate.perSecond = number
             settings.rate.burst = number * 2
+        case "--checkpoint-seconds":
+            settings.checkpointSeconds = try Self.number(flag, value, 1...3600)
         default:
             settings.heartbeatSeconds = try Self.number(flag, value, 1...3600)
         }

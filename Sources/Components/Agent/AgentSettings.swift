@@ -8,6 +8,8 @@ package struct AgentSettings: Sendable, Equatable {
     package var rate: EnforcementRate
     /// Between two heartbeats (seconds).
     package var heartbeatSeconds: UInt32
+    /// Between two checkpoints, and between two tries to sign one (seconds).
+    package var checkpointSeconds = checkpointSecondsUsual
     /// Workloads are enrolled, too, where attackers are only killed and nothing is denied: whoever
     /// registers is told the tier.
     package var enrolsUnderSignal: Bool
@@ -21,6 +23,7 @@ package struct AgentSettings: Sendable, Equatable {
 
     package static let rateUsual = EnforcementRate(perSecond: 100, burst: 200)
     package static let heartbeatSecondsUsual: UInt32 = 30
+    package static let checkpointSecondsUsual: UInt32 = 60
 
     package init(
         policy: PolicySettings = PolicySettings(), rate: EnforcementRate = rateUsual,

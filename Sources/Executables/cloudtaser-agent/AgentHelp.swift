@@ -46,6 +46,7 @@ enum AgentHelp {
                                         Ed25519 key of a vault's transit engine that signs it
                                         instead; the vault is named by the wrapper's VAULT_
                                         variables, credentials come from files
+          --checkpoint-seconds N        between two checkpoints, and between two tries (60)
           --events-per-second N         per vector, cgroup and processor; 0: no limit (100)
           --heartbeat-seconds N         between two heartbeats (30)
           --wrapper FILE                who executes this file is protected from its first

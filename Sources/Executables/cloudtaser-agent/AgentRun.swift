@@ -106,6 +106,7 @@ extension AgentProgram {
         }
         var policy = EventPipeline<OpenSSLEventHasher, AgentSigner>.Policy()
         policy.heartbeatSeconds = options.settings.heartbeatSeconds
+        policy.checkpointInterval = .seconds(Int64(options.settings.checkpointSeconds))
         let channels = sinks.map(\.channel)
         let start = EventChainStart(sinks.compactMap { sink in sink.end.map { (sink.name, $0) } })
         let hasher = OpenSSLEventHasher()
