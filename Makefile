@@ -7,6 +7,7 @@ SHELL := /bin/bash
 
 CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/cloudtaser
 OPENBAO := $(CACHE)/openbao/bao
+KUBERNETES_VALIDATE := $(CACHE)/kubernetes-validate
 KERNELS := $(CACHE)/kernels
 STATIC := .build/static
 # Small before fast: the wrapper is part of every injected container. LLD, because it can fold equal
@@ -73,13 +74,17 @@ demo: setup $(OPENBAO) ## The main job: a secret from a real vault, then attacke
 		--expected Fixtures/demo/expected.json
 
 .PHONY: test
-test: setup $(OPENBAO) ## All tests that need no virtual machine, with the real servers
+test: setup $(OPENBAO) $(KUBERNETES_VALIDATE) ## All tests that need no virtual machine, with the real servers
 	@.ci/setup test
 	@mkdir -p $(EVIDENCE)
-	CLOUDTASER_OPENBAO=$(OPENBAO) CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE)) swift test
+	CLOUDTASER_OPENBAO=$(OPENBAO) CLOUDTASER_KUBERNETES_VALIDATE=$(KUBERNETES_VALIDATE) \
+		CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE)) swift test
 
 $(OPENBAO):
 	@.ci/fetch-openbao $@
+
+$(KUBERNETES_VALIDATE):
+	@.ci/fetch-kubernetes-validate $@
 
 SEEDS := 10000
 

@@ -74,6 +74,8 @@ let core: [Target] = [
     library(
         "WrapperConfiguration", in: "Sources/Core",
         ["Delivery", "Destinations", "SecretMemory"]),
+    library(
+        "Injection", in: "Sources/Core", ["Delivery", "JSONFormat", "WrapperConfiguration"]),
     library("Compliance", in: "Sources/Core"),
     library("AttackCatalogue", in: "Sources/Core"),
     library("Enforcement", in: "Sources/Core"),
@@ -263,6 +265,9 @@ let testTargets: [Target] = [
     tests("JSONFormatTests", ["JSONFormat", "SecretMemory", "TestKit"]),
     tests("DeliveryTests", ["Delivery", "SecretMemory"]),
     tests("WrapperConfigurationTests", ["WrapperConfiguration", "Delivery", "Destinations"]),
+    tests(
+        "InjectionTests",
+        ["Injection", "Delivery", "TestKit", "WrapperConfiguration"]),
     tests("ComplianceTests", ["Compliance", "TestKit"]),
     tests(
         "WrapperTests",

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import WrapperConfiguration
+
+/// What becomes of one container. Decided by what the container is: one that is wrapped already
+/// must be exactly as it would be wrapped now.
+struct ContainerPlan {
+    /// Whether its program is started by the wrapper, now or after the patch.
+    let isWrapped: Bool
+
+    private let container: ContainerView
+    private let settings: WorkloadSettings
+    private let objects: InjectedObjects
+
+    init(
+        for container: ContainerView, settings: WorkloadSettings, objects: InjectedObjects,
+        requests annotated: [SecretRequest], answer: (String) -> ImageAnswer?,
+        patch: inout JSONPatch, warnings: inout [String]
+    ) throws(Refusal) {
+        self.container = container
+        self.settings = settings
+        self.objects = objects
+        let isStarted = container.command.starts(with: InjectedNames.runCommand)
+        let requests = try EnvironmentReferences.requests(
+            of: container, beside: annotated, settings: settings)
+        guard !requests.isEmpty else {
+            isWrapped = false
+            try Self.checkUnwrapped(container, isStarted: isStarted)
+            return
+        }
+        isWrapped = true
+        let variables = settings.variables(
+            requests: requests, terminationMessage: container.terminationMessagePath)
+        _ = try settings.parse(variables)
+        try checkMounts()
+        try checkExpansions()
+        if isStarted {
+            try checkWrapped(variables)
+        } else {
+            try checkUnwrapped()
+            try wrap(variables, answer: answer, patch: &patch)
+        }
+        for handler in container.handlers
+        where !handler.command.starts(with: InjectedNames.attachCommand) {
+            insert(InjectedNames.attachCommand, at: handler.path, &patch)
+        }
+        warn(of: requests.flatMap { $0.mappings.map(\.name) }, &warnings)
+    }
+
+    // MARK: - Checks
+
+    private static func checkUnwrapped(
+        _ container: ContainerView, isStarted: Bool
+    ) throws(Refusal) {
+        guard !container.command.contains(InjectedNames.wrapper), !isStarted else {
+            throw Refusal(
+                container.path["command"], "names the wrapper, which is not the pod's to start",
+                fix: "write the program itself")
+        }
+        for entry in container.environment where ControlVariable.isControl(entry.name) {
+            throw Refusal(
+                entry.node.path["name"], "\(entry.name) steers the wrapper",
+                fix: "remove the entry; the policy and the annotations say it")
+        }
+    }
+
+    private func checkUnwrapped() throws(Refusal) {
+        try Self.checkUnwrapped(container, isStarted: false)
+    }
+
+    private func checkWrapped(
+        _ variables: [(variable: ControlVariable, text: String)]
+    ) throws(Refusal) {
+        var wanted = Dictionary(
+            variables.map { ($0.variable.rawValue, ContainerView.doubled($0.text)) },
+            uniquingKeysWith: { $1 })
+        for entry in container.environment where ControlVariable.isControl(entry.name) {
+            guard let text = wanted.removeValue(forKey: entry.name), let value = entry.value,
+                value.utf8.elementsEqual(text.utf8)
+            else { throw altered(entry.node.path) }
+        }
+        guard wanted.isEmpty else { throw altered(container.path["env"]) }
+        for volume in objects.volumes {
+            guard try volume.isMounted(in: container) else {
+                throw altered(container.path["volumeMounts"])
+            }
+        }
+        let rest = container.command.dropFirst(InjectedNames.runCommand.count)
+        guard !rest.isEmpty || !container.arguments.isEmpty, !rest.contains(InjectedNames.wrapper)
+        else { throw altered(container.path["command"]) }
+    }
+
+    private func altered(_ path: FieldPath) -> Refusal {
+        Refusal(
+            path, "is not as the operator injects it, but the container starts the wrapper",
+            fix: "write the program itself and let the operator wrap it")
+    }
+
+    /// Nothing but the operator's volumes may be where the wrapper, the token and the socket are.
+    private func checkMounts() throws(Refusal) {
+        for mount in container.mounts
+        where MountPaths.overlap(mount.path, InjectedNames.folder) {
+            guard try objects.isMount(mount) else {
+                throw Refusal(
+                    mount.node.path["mountPath"],
+                    "lies where the wrapper is mounted (\(InjectedNames.folder))",
+                    fix: "mount it elsewhere")
+            }
+        }
+    }
+
+    /// The kubelet would put a control variable's value into the program's command line.
+    private func checkExpansions() throws(Refusal) {
+        for (path, text) in container.expandedTexts {
+            for name in ContainerView.references(in: text) where ControlVariable.isControl(name) {
+                throw Refusal(
+                    path, "refers to \(name), which is kept from programs",
+                    fix: "use a variable of another name")
+            }
+        }
+    }
+
+    // MARK: - Changes
+
+    private func wrap(
+        _ variables: [(variable: ControlVariable, text: String)],
+        answer: (String) -> ImageAnswer?, patch: inout JSONPatch
+    ) throws(Refusal) {
+        let command = container.path["command"]
+        if container.needsImage {
+            guard settings.policy.entrypoints == .registry else {
+                throw Refusal(
+                    command, "is missing, and the policy asks no registry for it",
+                    fix: "set command")
+            }
+            let words = try container.imageWords(
+                answer(container.image), architectures: settings.architectures)
+            patch.add(.texts(InjectedNames.runCommand + words), at: command)
+        } else {
+            insert(InjectedNames.runCommand, at: command, &patch)
+        }
+        let entries = variables.map { variable, text -> JSONOutput in
+            .object([
+                ("name", .text(variable.rawValue)),
+                ("value", .text(ContainerView.doubled(text))),
+            ])
+        }
+        patch.append(
+            entries, to: container.path["env"], isThere: container.object["env"] != nil)
+        var mounts: [JSONOutput] = []
+        for volume in objects.volumes where try !volume.isMounted(in: container) {
+            mounts.append(volume.mount)
+        }
+        patch.append(
+            mounts, to: container.path["volumeMounts"],
+            isThere: container.object["volumeMounts"] != nil)
+    }
+
+    /// Puts words before a command and leaves the command's own as they are.
+    private func insert(_ words: [String], at path: FieldPath, _ patch: inout JSONPatch) {
+        for (index, word) in words.enumerated() { patch.add(.text(word), at: path[index]) }
+    }
+
+    private func warn(of delivered: [String], _ warnings: inout [String]) {
+        for entry in container.environment where delivered.contains(entry.name) {
+            let isReference = ((try? VaultReference(entry.value ?? "")) ?? nil) != nil
+            guard !isReference else { continue }
+            warnings.append(
+                "\(entry.node.path): \(entry.name) comes from the vault; remove the entry,"
+                    + " its value is still stored in the cluster")
+        }
+        for (path, text) in container.expandedTexts {
+            for name in ContainerView.references(in: text) where delivered.contains(name) {
+                warnings.append(
+                    "\(path): $(\(name)) stays as it is: the kubelet does not know the vault's"
+                        + " values")
+            }
+        }
+    }
+}
+
+extension ContainerView {
+    /// What the kubelet expands, but for the environment.
+    var expandedTexts: [(path: FieldPath, text: String)] {
+        var texts: [(FieldPath, String)] = []
+        for (index, word) in command.enumerated() { texts.append((path["command"][index], word)) }
+        for (index, word) in arguments.enumerated() { texts.append((path["args"][index], word)) }
+        for handler in handlers {
+            for (index, word) in handler.command.enumerated() {
+                texts.append((handler.path[index], word))
+            }
+        }
+        return texts
+    }
+}
+
+/// References in a container's own environment (`vault:PATH#KEY`).
+enum EnvironmentReferences {
+    /// The annotations' requests with those of the container's references added.
+    static func requests(
+        of container: ContainerView, beside annotated: [SecretRequest], settings: WorkloadSettings
+    ) throws(Refusal) -> [SecretRequest] {
+        var requests = annotated
+        for entry in container.environment {
+            guard let value = entry.value else { continue }
+            let path = entry.node.path["value"]
+            let found: VaultReference?
+            do throws(VaultReference.Failure) {
+                found = try VaultReference(value)
+            } catch { throw Refusal(path, error.reason, fix: error.fix) }
+            guard let reference = found else { continue }
+            guard reference.version == nil else {
+                throw Refusal(
+                    path, "names a version, but the current one is delivered",
+                    fix: "leave '#' and the number out")
+            }
+            guard !requests.contains(where: { $0.mappings.contains { $0.name == entry.name } })
+            else {
+                throw Refusal(
+                    entry.node.path["name"], "\(entry.name) is delivered twice",
+                    fix: "keep one of the reference and \(PodAnnotation.environmentMap.rawValue)")
+            }
+            guard settings.mayRead(reference.path) else {
+                throw WorkloadSettings.denied(reference.path, at: path)
+            }
+            let mapping = SecretRequest.Mapping(field: reference.key, name: entry.name)
+            let place = requests.firstIndex {
+                $0.path == reference.path && $0.parameters.isEmpty
+            }
+            guard let place else {
+                requests.append(SecretRequest(path: reference.path, mappings: [mapping]))
+                continue
+            }
+            requests[place] = SecretRequest(
+                path: reference.path, mappings: requests[place].mappings + [mapping])
+        }
+        return requests
+    }
+}

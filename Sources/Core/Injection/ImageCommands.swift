@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What an image starts when a pod does not say: from its config, one for each platform of an
+/// index. Directory, user and PATH stay in force for what the wrapper starts and are not needed.
+package struct ImageCommand: Sendable, Equatable {
+    /// Of its config's `os`, `architecture` (with `variant`): `linux`, `arm64`.
+    package let system: String
+    package let architecture: String
+    package let entrypoint: [String]
+    package let command: [String]
+
+    package init(
+        system: String = "linux", architecture: String, entrypoint: [String], command: [String]
+    ) {
+        self.system = system
+        self.architecture = architecture
+        self.entrypoint = entrypoint
+        self.command = command
+    }
+}
+
+/// What is known of a container's image.
+package enum ImageAnswer: Sendable, Equatable {
+    /// One for each platform; manifests that are no image (attestations) left out.
+    case found([ImageCommand])
+    /// Why nothing is known, in words that may be shown.
+    case failed(String)
+}
+
+/// What has to be asked of registries before a pod can be injected.
+package struct ImageQuestion: Sendable, Equatable {
+    /// As the containers name them, each once.
+    package let images: [String]
+    /// Of the pod, in its namespace.
+    package let pullSecrets: [String]
+    package let serviceAccount: String
+}
+
+extension ContainerView {
+    /// Whether its command line needs the image's.
+    var needsImage: Bool { command.isEmpty }
+
+    /// What goes before `args`, as the image has it: ENTRYPOINT, and CMD when there are no `args`.
+    /// `$` is doubled, since the kubelet expands `command` but not an image's words.
+    func imageWords(
+        _ answer: ImageAnswer?, architectures: [String]
+    ) throws(Refusal) -> [String] {
+        let commands: [ImageCommand]
+        switch answer {
+        case nil: throw refusal("has no command, and its image was not looked up")
+        case .failed(let reason):
+            throw refusal("has no command, and its image cannot be looked up (\(reason))")
+        case .found(let found):
+            commands = found.filter { command in
+                command.system == "linux"
+                    && (architectures.isEmpty || architectures.contains(command.architecture))
+            }
+        }
+        guard let first = commands.first else {
+            throw refusal(
+                "has no command, and its image has no platform among linux/"
+                    + architectures.joined(separator: ", linux/"))
+        }
+        let words = arguments.isEmpty ? first.entrypoint + first.command : first.entrypoint
+        for other in commands.dropFirst() {
+            let others = arguments.isEmpty ? other.entrypoint + other.command : other.entrypoint
+            guard others == words else {
+                throw refusal(
+                    "has no command, and its image starts differently on \(first.architecture)"
+                        + " and \(other.architecture)")
+            }
+        }
+        guard !(words + arguments).isEmpty else {
+            throw refusal("has no command, and neither has its image")
+        }
+        return words.map(Self.doubled)
+    }
+
+    private func refusal(_ reason: String) -> Refusal {
+        Refusal(path["command"], reason, fix: "set command")
+    }
+
+    /// Text that the kubelet's expansion gives back as it is.
+    static func doubled(_ text: String) -> String { text.replacing("$", with: "$$") }
+
+    /// Names in `$(NAME)` that the kubelet would look up.
+    static func references(in text: String) -> [String] {
+        let bytes = Array(text.utf8)
+        var names: [String] = []
+        var index = 0
+        while index + 1 < bytes.count {
+            guard bytes[index] == UInt8(ascii: "$") else {
+                index += 1
+                continue
+            }
+            if bytes[index + 1] == UInt8(ascii: "("),
+                let end = bytes[(index + 2)...].firstIndex(of: UInt8(ascii: ")"))
+            {
+                names.append(String(decoding: bytes[(index + 2)..<end], as: UTF8.self))
+                index = end + 1
+            } else {
+                index += 2
+            }
+        }
+        return names
+    }
+}
