@@ -139,7 +139,8 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
         case .deliveryFailed: "Read the step in the message; report it if it repeats."
         case .wrappingTokenInvalid:
             "Find out who unwrapped it; issue a new secret id, wrapped anew, for each start."
-        case .installationFailed: "Check that the folder is there, writable, and has 12 MB left."
+        case .installationFailed:
+            "Follow the message: the folder must be there, writable, and have 24 MB left."
         case .agentAbsent:
             "Check that the agent's DaemonSet runs on the node and that its socket is mounted."
         case .agentRefused: "Read the reason in the message and the agent's log."
