@@ -6,8 +6,8 @@ import TestKit
 import Testing
 import WrapperConfiguration
 
-/// `cloudtaser-wrapper attach`, as probes and hooks of an injected pod run it. Each test has a mount
-/// namespace of its own, as a container has: the socket's name comes from it.
+/// `cloudtaser-wrapper attach`, as probes and hooks of an injected pod run it. Each test has a
+/// mount namespace of its own, as a container has: the socket's name comes from it.
 @Suite("attach") struct AttachTests {
     private let wrapper: WrapperProgram
     /// Whether the value came, whether /proc/self/environ shows it, and a code of its own.
@@ -169,10 +169,9 @@ import WrapperConfiguration
         #expect(run.errors.contains("another user"), "\(run)")
     }
 
-    /// What an attacker of the same user in the same container gets, and so does root of the node in
-    /// the container's namespaces: the output of what was declared. That is all that `attach` adds.
-    @Test
-    func `lets anybody of the container's user run what was declared and see its output`() throws {
+    /// What an attacker of the same user in the same container gets, and so does root of the node
+    /// in the container's namespaces: the output of what was declared. `attach` adds no more.
+    @Test func `lets anybody of the container's user run what was declared and see its output`() throws {
         let run = try container(#"sh -c '"$W" attach /bin/sh -c "$CHECK"'"#)
         Self.expectDelivered(run)
     }
@@ -210,7 +209,9 @@ import WrapperConfiguration
     @Test func `serves many at once, and asks the vault for none of them`() throws {
         let run = try container(
             """
-            for number in $(seq 24); do "$W" attach /bin/sh -c "$CHECK" > out.$number & all="$all $!"; done
+            for number in $(seq 24); do
+                "$W" attach /bin/sh -c "$CHECK" > out.$number & all="$all $!"
+            done
             for one in $all; do wait $one; echo "code $?"; done
             grep -c "^value hunter2" out.* | grep -c ":1$"
             """)

@@ -148,6 +148,23 @@ import Testing
         #expect(try harmless.answer().decision == .unchanged)
     }
 
+    @Test(arguments: ["args", "restartPolicy", "workingDir", "lifecycle", "tty"])
+    func `an installation that says more than ours is no installation`(member: String) throws {
+        let forged = Case().changed { value in
+            guard let pod = try? value.patched() else { return }
+            value.pod = pod
+            value.changeContainer(of: "initContainers") { install in
+                switch member {
+                case "args": install[member] = .texts(["/elsewhere"])
+                case "lifecycle": install[member] = .object([])
+                case "tty": install[member] = .scalar("true")
+                default: install[member] = .text("Always")
+                }
+            }
+        }
+        #expect(!(try forged.refusals().isEmpty))
+    }
+
     @Test func `the agent is what the stricter of pod and policy wants`() throws {
         func agent(_ policy: String, _ annotation: String?) throws -> String? {
             let pod = try Case().changed {

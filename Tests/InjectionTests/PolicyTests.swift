@@ -28,7 +28,8 @@ import WrapperConfiguration
             """
             {"vaults":[{"name":"v","address":"https://v/prefix","method":"jwt","mount":"m",
              "namespace":"n","audience":"a","trustAnchors":{"configMap":"c","key":"k"}}],
-             "grants":[{"namespaceLabels":{"team":"a"},"vault":"v","roles":["r"],"paths":["p/+/x"]}],
+             "grants":[{"namespaceLabels":{"team":"a"},"vault":"v","roles":["r"],
+              "paths":["p/+/x"]}],
              "wrapper":{"image":"w","pullPolicy":"Always"},"delivery":["file","splice"],
              "minimumTier":"locked","agent":"preferred","agentSocket":{"hostPath":"/run/c"},
              "allowAllSystemCalls":true,"tokenSeconds":86400,"entrypoints":"explicit-command",

@@ -109,6 +109,36 @@ struct Trap: Sendable, CustomTestStringConvertible {
         referring("vault:secret/shop/db#a#2"), referring("vault:secret/shop/db#a#1#2"),
         referring(">>vault:pki/issue/web#certificate"), referring("vault:login"),
         referring("jdbc:${vault:secret/shop/db#a}"),
+        // Two paths in one, and a name that makes a second group for it.
+        Trap("a reference that smuggles a path", "spec.containers[0].env[0].name") {
+            $0.changeContainer {
+                $0["env"] = .array([
+                    .members([
+                        "name": .text("A;password=B"),
+                        "value": .text("vault:secret/shop/x,secret/bank/db#a"),
+                    ])
+                ])
+            }
+        },
+        Trap("references of which one smuggles a path", annotation("env-map")) {
+            $0.changeContainer {
+                $0["env"] = .array([
+                    .members([
+                        "name": .text("A"), "value": .text("vault:secret/shop/x,secret/bank/db#a"),
+                    ])
+                ])
+            }
+        },
+        Trap("a reference with parameters", "spec.containers[0].env") {
+            $0.changeContainer {
+                $0["env"] = .array([
+                    .members(["name": .text("A"), "value": .text("vault:secret/shop/x?a=b#a")])
+                ])
+            }
+        },
+        Trap("a termination message that is no path", "spec.containers[0].terminationMessagePath") {
+            $0.changeContainer { $0["terminationMessagePath"] = .text("log") }
+        },
         Trap("a reference for a name of the map", "spec.containers[0].env[0].name") {
             $0.changeContainer {
                 $0["env"] = .array([

@@ -31,8 +31,8 @@ enum AttachPlace {
         "cloudtaser-attach \(try link("/proc/self/ns/mnt")) \(try link("/proc/self/ns/pid"))"
     }
 
-    /// Why nothing is done for whoever is at the other end; nil: it is this program, run by the same
-    /// user or by root in the same container.
+    /// Why nothing is done for whoever is at the other end; nil: it is this program, run by the
+    /// same user or by root in the same container.
     ///
     /// Anybody there may execute this program, so this keeps accidents and other containers away;
     /// what may be run is decided by the commands that were declared.

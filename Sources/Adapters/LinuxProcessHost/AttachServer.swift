@@ -4,9 +4,9 @@ internal import Delivery
 import Glibc
 internal import Ports
 
-/// Runs declared commands beside the program, with its values and its environment, for whoever asks
-/// at an `AttachListener`. Of the caller come the words, which must be a declared command, and where
-/// the output goes; never environment, working directory or input.
+/// Runs declared commands beside the program, with its values and its environment, for whoever
+/// asks at an `AttachListener`. Of the caller come the words, which must be a declared command, and
+/// where the output goes; never environment, working directory or input.
 ///
 /// Used on the trees' thread only, and waits for nobody.
 final class AttachServer {

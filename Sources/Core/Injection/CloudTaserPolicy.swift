@@ -122,7 +122,9 @@ package struct Pattern: Sendable, Equatable {
     }
 
     package func matches(_ subject: String, in namespace: NamespaceFacts) -> Bool {
-        var wanted = text.replacing(Self.namespaceMark, with: namespace.name)
+        var wanted =
+            text.utf8.contains(UInt8(ascii: "{"))
+            ? text.replacing(Self.namespaceMark, with: namespace.name) : text
         let isPrefix = wanted.hasSuffix("*")
         if isPrefix { wanted.removeLast() }
         let parts = wanted.split(separator: "/", omittingEmptySubsequences: false)

@@ -32,7 +32,7 @@ struct ContainerPlan {
         let variables = settings.variables(
             requests: requests, terminationMessage: container.terminationMessagePath,
             attach: container.attach)
-        _ = try settings.parse(variables)
+        try check(settings.parse(variables, of: container), against: requests)
         try checkMounts()
         try checkExpansions()
         if isStarted {
@@ -49,6 +49,20 @@ struct ContainerPlan {
     }
 
     // MARK: - Checks
+
+    /// What the wrapper will read is what was granted: no name and no path may read as more.
+    private func check(
+        _ parsed: WrapperSettings, against requests: [SecretRequest]
+    ) throws(Refusal) {
+        guard parsed.requests == requests else {
+            throw Refusal(
+                container.path["env"], "has a reference that the wrapper reads otherwise",
+                fix: "use paths and keys of letters, digits, '-', '_' and '/'")
+        }
+        for request in parsed.requests where !settings.mayRead(request.path) {
+            throw WorkloadSettings.denied(request.path, at: container.path["env"])
+        }
+    }
 
     private static func checkUnwrapped(
         _ container: ContainerView, isStarted: Bool
@@ -232,6 +246,11 @@ enum EnvironmentReferences {
                 throw Refusal(
                     path, "names a version, but the current one is delivered",
                     fix: "leave '#' and the number out")
+            }
+            guard EnvironmentName.isValid(entry.name) else {
+                throw Refusal(
+                    entry.node.path["name"], "is no name that a value can be delivered under",
+                    fix: "use letters, digits and '_'")
             }
             guard !requests.contains(where: { $0.mappings.contains { $0.name == entry.name } })
             else {

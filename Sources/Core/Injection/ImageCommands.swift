@@ -81,10 +81,13 @@ extension ContainerView {
     }
 
     /// Text that the kubelet's expansion gives back as it is.
-    static func doubled(_ text: String) -> String { text.replacing("$", with: "$$") }
+    static func doubled(_ text: String) -> String {
+        text.utf8.contains(UInt8(ascii: "$")) ? text.replacing("$", with: "$$") : text
+    }
 
     /// Names in `$(NAME)` that the kubelet would look up.
     static func references(in text: String) -> [String] {
+        guard text.utf8.contains(UInt8(ascii: "$")) else { return [] }
         let bytes = Array(text.utf8)
         var names: [String] = []
         var index = 0

@@ -22,8 +22,8 @@ package indirect enum JSONOutput: Sendable, Equatable {
     func append(to bytes: inout [UInt8]) {
         switch self {
         case .text(let text): Self.append(text, to: &bytes)
-        case .number(let number): bytes += Array(String(number).utf8)
-        case .flag(let flag): bytes += Array((flag ? "true" : "false").utf8)
+        case .number(let number): bytes.append(contentsOf: String(number).utf8)
+        case .flag(let flag): bytes.append(contentsOf: (flag ? "true" : "false").utf8)
         case .list(let values):
             bytes.append(UInt8(ascii: "["))
             for (index, value) in values.enumerated() {
@@ -44,21 +44,29 @@ package indirect enum JSONOutput: Sendable, Equatable {
     }
 
     private static func append(_ text: String, to bytes: inout [UInt8]) {
-        let digits = Array("0123456789abcdef".utf8)
         bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case ..<0x20:
-                bytes += Array("\\u00".utf8)
-                bytes.append(digits[Int(byte >> 4)])
-                bytes.append(digits[Int(byte & 15)])
-            default: bytes.append(byte)
-            }
+        if text.utf8.allSatisfy({ !needsEscape($0) }) {
+            bytes.append(contentsOf: text.utf8)
+        } else {
+            for byte in text.utf8 { append(escaping: byte, to: &bytes) }
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    private static func needsEscape(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    private static func append(escaping byte: UInt8, to bytes: inout [UInt8]) {
+        guard needsEscape(byte) else { return bytes.append(byte) }
+        bytes.append(UInt8(ascii: "\\"))
+        guard byte < 0x20 else { return bytes.append(byte) }
+        let digit: (UInt8) -> UInt8 = {
+            $0 < 10 ? UInt8(ascii: "0") + $0 : UInt8(ascii: "a") + $0 - 10
+        }
+        bytes.append(contentsOf: "u00".utf8)
+        bytes.append(digit(byte >> 4))
+        bytes.append(digit(byte & 15))
     }
 }
 
@@ -96,6 +104,7 @@ package struct JSONPatch: Sendable, Equatable {
     mutating func append(_ values: [JSONOutput], to path: FieldPath, isThere: Bool) {
         guard !values.isEmpty else { return }
         guard isThere else { return add(.list(values), at: path) }
-        for value in values { add(value, at: path["-"]) }
+        let end = path["-"].pointer
+        for value in values { operations.append(.add(end, value)) }
     }
 }

@@ -51,14 +51,10 @@ package indirect enum FieldPath: Sendable, Equatable, CustomStringConvertible {
         case .root: return ""
         case .element(let parent, let index): return "\(parent.pointer)/\(index)"
         case .member(let parent, let name):
-            var escaped = ""
-            for character in name.unicodeScalars {
-                switch character {
-                case "~": escaped += "~0"
-                case "/": escaped += "~1"
-                default: escaped.unicodeScalars.append(character)
-                }
+            guard name.utf8.contains(where: { "~/".utf8.contains($0) }) else {
+                return "\(parent.pointer)/\(name)"
             }
+            let escaped = name.replacing("~", with: "~0").replacing("/", with: "~1")
             return "\(parent.pointer)/\(escaped)"
         }
     }

@@ -47,9 +47,14 @@ package struct VaultReference: Sendable, Equatable {
 
     /// nil when the text is no reference: an address like `vault:8200` is none.
     package init?(_ text: String) throws(Failure) {
+        // Most values are none, and are seen to be none without a search.
+        guard text.utf8.contains(UInt8(ascii: ":")) else { return nil }
         for scheme in Self.schemes {
             if text.hasPrefix(">>" + scheme) { throw .writes }
-            if text.contains("${" + scheme) || text.contains("${>>" + scheme) { throw .inline }
+            let isInline =
+                text.utf8.contains(UInt8(ascii: "$"))
+                && (text.contains("${" + scheme) || text.contains("${>>" + scheme))
+            if isInline { throw .inline }
         }
         guard let scheme = Self.schemes.first(where: { text.hasPrefix($0) }) else { return nil }
         let rest = text.dropFirst(scheme.count)

@@ -218,7 +218,7 @@ struct WorkloadSettings {
 
     /// Reads the variables as the wrapper will.
     func parse(
-        _ variables: [(variable: ControlVariable, text: String)]
+        _ variables: [(variable: ControlVariable, text: String)], of container: ContainerView? = nil
     ) throws(Refusal) -> WrapperSettings {
         let texts = Dictionary(
             variables.map { ($0.variable, $0.text) }, uniquingKeysWith: { $1 })
@@ -227,10 +227,14 @@ struct WorkloadSettings {
                 defaultFollow: .attached, hasCredential: { _ in false }, lookUp: { texts[$0] }
             ).parse()
         } catch {
-            let variable = ControlVariable(rawValue: error.variable)
-            throw Refusal(
-                variable.map(PodAnnotation.path(of:)) ?? FieldPath.podAnnotations, error.reason,
-                fix: "correct it (\(error.variable))")
+            var path = FieldPath.podAnnotations
+            if let variable = ControlVariable(rawValue: error.variable) {
+                path = PodAnnotation.path(of: variable)
+                if variable == .terminationMessage, let container {
+                    path = container.path["terminationMessagePath"]
+                }
+            }
+            throw Refusal(path, error.reason, fix: "correct it (\(error.variable))")
         }
     }
 
