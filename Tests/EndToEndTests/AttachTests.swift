@@ -171,7 +171,7 @@ import WrapperConfiguration
 
     /// What an attacker of the same user in the same container gets, and so does root of the node
     /// in the container's namespaces: the output of what was declared. `attach` adds no more.
-    @Test func `lets anybody of the container's user run what was declared and see its output`() throws {
+    @Test func `lets anybody of the container's user see what a declared command prints`() throws {
         let run = try container(#"sh -c '"$W" attach /bin/sh -c "$CHECK"'"#)
         Self.expectDelivered(run)
     }
