@@ -114,6 +114,34 @@ import WrapperConfiguration
             #expect(place?["exec"]?["command"]?.texts == attached)
         }
         #expect(web["readinessProbe"] == http)
+        // The wrapper runs these and no others.
+        let variables = RuntimeModel.environment(of: web)
+        #expect(variables["CLOUDTASER_ATTACH"] == "check %24(X)")
+        #expect(
+            try AttachPolicy("check %24(X)")
+                == .commands([DeclaredCommand(["check", "$(X)"])]))
+        let plain = try #require(try Case().patched()?["spec"]?["containers"]?[0])
+        #expect(RuntimeModel.environment(of: plain)["CLOUDTASER_ATTACH"] == "")
+    }
+
+    @Test func `a probe that was added to a wrapped container is let in, whatever the pod says`()
+        throws
+    {
+        var value = Case()
+        value.pod = try #require(try value.patched())
+        value.changeContainer { web in
+            web["livenessProbe"] = .members([
+                "exec": .members(["command": .texts(["check", "a b"])])
+            ])
+            let entries = (web["env"]?.elements ?? []).map { entry in
+                guard entry["name"]?.text == "CLOUDTASER_ATTACH" else { return entry }
+                return .members(["name": .text("CLOUDTASER_ATTACH"), "value": .text("sh")])
+            }
+            web["env"] = .array(entries)
+        }
+        let again = try #require(try value.patched()?["spec"]?["containers"]?[0])
+        #expect(RuntimeModel.environment(of: again)["CLOUDTASER_ATTACH"] == "check a%20b")
+        #expect(again["livenessProbe"]?["exec"]?["command"]?.texts.suffix(2) == ["check", "a b"])
     }
 
     @Test func `init and restartable init containers are wrapped too, behind the installation`()

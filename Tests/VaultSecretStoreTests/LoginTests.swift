@@ -119,6 +119,35 @@ import WrapperConfiguration
         }
     }
 
+    @Test(arguments: ["kubernetes", "jwt"])
+    func `a token that the kubelet has replaced is read anew at the next login`(
+        _ name: String
+    ) throws {
+        // As in a projected volume: the file is a link through `..data`, which is exchanged.
+        let volume = vault.directory + "/token-volume"
+        for part in ["", "/one", "/two"] { mkdir(volume + part, 0o755) }
+        _ = try vault.file("token-volume/one/token", "proof\"\\1")
+        _ = try vault.file("token-volume/two/token", "another")
+        symlink("one", volume + "/..data")
+        symlink("..data/token", volume + "/token")
+        var store = try VaultSecretStore(
+            settings: vault.settings(method(name, file: volume + "/token")), credential: nil,
+            openSSLMemory: .unchanged)
+        _ = try store.logIn()
+        symlink("two", volume + "/..new")
+        try #require(rename(volume + "/..new", volume + "/..data") == 0)
+        // The former one would still be taken: the new one, which the vault does not know, is sent.
+        #expect(throws: SecretStoreFailure.self) { try store.logIn() }
+        vault.listener.withVault { vault in
+            let role = SimulatedVault.Role(
+                credentials: ["another"], readable: ["secret/data/app"])
+            vault.namespaces[""]?.authBackends[name] =
+                name == "jwt" ? .jwt(["role": role]) : .kubernetes(["role": role])
+        }
+        _ = try store.logIn()
+        try store.read(path: "secret/app", fields: ["a"]) { _, _ in }
+    }
+
     @Test func `a JWT of 8 KiB is sent whole`() throws {
         let long = String(repeating: "j", count: 8192)
         vault.listener.withVault { vault in

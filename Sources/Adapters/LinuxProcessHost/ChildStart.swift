@@ -87,6 +87,8 @@ struct ChildStart {
     let signals: SignalSet
     /// Descriptors that the program inherits, numbered from `PassedFiles.firstNumber` on.
     var passed: [Int32] = []
+    /// Standard input, output and error of the program; nil: as here.
+    var streams: [Int32]?
 
     /// Gives the program the limit that it would have without the wrapper. What it gets from us is
     /// added, as far as the hard limit allows: its own memory must not become less by it.
@@ -159,12 +161,17 @@ struct ChildStart {
                             ignore_child_signal: signals.ignoresChildren ? 1 : 0,
                             passed: nil, passed_count: 0,
                             passed_first: PassedFiles.firstNumber,
+                            streams: nil,
                             sets_lock_limit: lockLimit == nil ? 0 : 1,
                             lock_limit: lockLimit ?? rlimit())
                         return passed.withUnsafeBufferPointer { passed in
                             plan.passed = passed.baseAddress
                             plan.passed_count = Int32(passed.count)
-                            return body(&plan)
+                            guard let streams else { return body(&plan) }
+                            return streams.withUnsafeBufferPointer { streams in
+                                plan.streams = streams.baseAddress
+                                return body(&plan)
+                            }
                         }
                     }
                 }

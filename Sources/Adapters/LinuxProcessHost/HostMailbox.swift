@@ -190,6 +190,8 @@ struct StartRequest: Sendable {
     /// The program, found on PATH.
     let path: String
     let values: HandedValues
+    /// Standard input, output and error; nil: as here. Three, if any.
+    var streams: [Int32]?
 }
 
 /// Values on their way to the trees' thread. Whoever starts the program takes them, so that the

@@ -20,6 +20,9 @@ package struct LinuxProcessHost: ProcessHost {
         package var areaBase: UInt64?
         /// RLIMIT_MEMLOCK as the program shall find it; nil: as it is here.
         package var programLockLimit: MemoryLockLimit?
+        /// Where commands are asked for that run beside the program. They need a program whose
+        /// launch says `mayStartAgain`.
+        package var attach: AttachListener?
         /// Gets one line per event that an operator should see; never holds a value. Called on
         /// the trees' thread.
         package var report: @Sendable (String) -> Void = { _ in }

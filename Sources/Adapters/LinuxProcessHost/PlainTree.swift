@@ -43,6 +43,7 @@ final class PlainTree: ProgramTree {
         var start = ChildStart(
             path: request.path, arguments: launch.arguments, environment: environment,
             signals: signals)
+        start.streams = request.streams
         let child = launch.child
         if child.restrictSystemCalls || child.denySendmmsg {
             start.filter = try SystemCallFilter(

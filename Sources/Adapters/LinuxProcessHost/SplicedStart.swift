@@ -8,11 +8,13 @@ internal import Ports
 struct SplicedStart {
     private var launch: Launch
     private let path: String
+    private let streams: [Int32]?
     private let options: LinuxProcessHost.Options
 
     init(_ request: StartRequest, options: LinuxProcessHost.Options) {
         launch = request.launch
         path = request.path
+        streams = request.streams
         self.options = options
     }
 
@@ -84,6 +86,7 @@ struct SplicedStart {
         if launch.follow != .attached, Self.hasKillableWait {
             start.filterFlags |= Self.killableWaitFlag
         }
+        start.streams = streams
         start.waitsForTracer = true
         start.noNewPrivileges = true
         start.dropsCapabilities = launch.child.dropCapabilities

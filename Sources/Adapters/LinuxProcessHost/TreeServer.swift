@@ -14,6 +14,9 @@ final class TreeServer {
     private let hub: TreeHub
     private var program: (any ProgramTree)?
     private var hook: (any ProgramTree)?
+    private let attach: AttachServer?
+    /// What attached commands are started like, while a program runs that lets others start.
+    private var attachable: (launch: Launch, values: DeliveredValues)?
     /// When the program is killed if it still runs.
     private var killAt: MonotonicTime?
     /// `stop` was asked for: whoever wants the container to end now wants no other program.
@@ -29,6 +32,7 @@ final class TreeServer {
         self.mailbox = mailbox
         self.signals = signals
         self.options = options
+        attach = options.attach.map { AttachServer($0, report: options.report) }
         hub.deliveryFailed = { failed in
             if mailbox.tell(failed) { return }
             options.report("delivery to process \(failed.process) failed at step \(failed.step)")
@@ -55,7 +59,7 @@ final class TreeServer {
         (killAt, isStopping) = (nil, false)
         var isTold = false
         do throws(ProcessHostFailure) {
-            let tree = try start(request)
+            let tree = try startProgram(request)
             hub.trees = [tree]
             program = tree
             try settlePrivileges(tree, request)
@@ -66,7 +70,7 @@ final class TreeServer {
                 }
                 try turn(tree)
             }
-            endHook()
+            endOthers()
             // It may have ended in the turn of its launch: what fails now comes after the start.
             if tree.isLaunched, !isTold {
                 mailbox.answer(.done)
@@ -77,7 +81,7 @@ final class TreeServer {
             if !isTold { mailbox.answer(.done) }
             mailbox.tell(.event(.programEnded(end)))
         } catch {
-            endHook()
+            endOthers()
             forget()
             if isTold { mailbox.tell(.failed(error)) } else { mailbox.answer(.failed(error)) }
         }
@@ -87,13 +91,23 @@ final class TreeServer {
         hub.trees = []
         hub.early = []
         program = nil
+        attachable = nil
         mailbox.counters = hub.counters
     }
 
-    private func start(
+    private func startProgram(
         _ request: StartRequest
     ) throws(ProcessHostFailure) -> any ProgramTree {
         let values = try request.values.take()
+        if attach != nil, request.launch.mayStartAgain {
+            attachable = (request.launch, values)
+        }
+        return try start(request, values)
+    }
+
+    private func start(
+        _ request: StartRequest, _ values: DeliveredValues
+    ) throws(ProcessHostFailure) -> any ProgramTree {
         switch request.launch.delivery {
         case .splice:
             var start = SplicedStart(request, options: options)
@@ -134,8 +148,10 @@ final class TreeServer {
     /// Everything that waits now, then a wait for more.
     private func turn(_ tree: any ProgramTree) throws(ProcessHostFailure) {
         hub.drain()
-        if hook?.programEnd != nil { endHook() }
-        var served = false
+        // A drain ends with the first end that it sees.
+        var served = hook?.programEnd != nil
+        if served { endHook() }
+        if attach?.reap(hub) == true { served = true }
         for tree in hub.trees where tree.servePending() { served = true }
         guard tree.programEnd == nil, !served else { return }
         var polls = [
@@ -147,7 +163,10 @@ final class TreeServer {
             polls.append(pollfd(fd: tree.listener, events: Int16(POLLIN), revents: 0))
             polls.append(pollfd(fd: tree.keeperDescriptor, events: Int16(POLLIN), revents: 0))
         }
-        let timeout = MonotonicClock.pollMilliseconds(until: killAt)
+        let attachIndex = polls.count
+        if attachable != nil, let attach { polls += attach.polls }
+        let deadline = [killAt, attach?.deadline].compactMap(\.self).min()
+        let timeout = MonotonicClock.pollMilliseconds(until: deadline)
         guard poll(&polls, nfds_t(polls.count), timeout) >= 0 || errno == EINTR else {
             let number = errno
             tree.abandon()
@@ -162,6 +181,11 @@ final class TreeServer {
         if polls[0].revents != 0 { forwardSignals(to: tree) }
         for (index, tree) in trees.enumerated() where polls[3 + 2 * index].revents != 0 {
             tree.hearKeeper()
+        }
+        if polls.count > attachIndex {
+            attach?.serve(polls[attachIndex...]) { words, streams throws(ProcessHostFailure) in
+                try startAttached(words, streams)
+            }
         }
         if let killAt, killAt <= MonotonicClock.now() {
             if tree.programEnd == nil { kill(tree.program, SIGKILL) }
@@ -213,6 +237,7 @@ final class TreeServer {
     private func replace(_ values: DeliveredValues) {
         do throws(ProcessHostFailure) {
             for tree in hub.trees { try tree.replaceValues(values) }
+            attachable?.values = values
             mailbox.answer(.done)
         } catch { mailbox.answer(.failed(error)) }
     }
@@ -223,11 +248,32 @@ final class TreeServer {
             return
         }
         do throws(ProcessHostFailure) {
-            let tree = try start(request)
+            let tree = try start(request, request.values.take())
             hook = tree
             hub.trees.append(tree)
             mailbox.answer(.done)
         } catch { mailbox.answer(.failed(error)) }
+    }
+
+    private func startAttached(
+        _ words: [RawText], _ streams: [Int32]
+    ) throws(ProcessHostFailure) -> any ProgramTree {
+        guard let (template, values) = attachable else {
+            throw .systemCall("attach", errorNumber: ESRCH)
+        }
+        var launch = template
+        launch.arguments = words
+        let path = try ProgramSearch.resolve(launch)
+        let request = StartRequest(
+            launch: launch, path: path, values: HandedValues(values), streams: streams)
+        let tree = try start(request, values)
+        hub.trees.append(tree)
+        return tree
+    }
+
+    private func endOthers() {
+        endHook()
+        attach?.end(hub)
     }
 
     /// The hook has ended, or the program has, and the hook with it.

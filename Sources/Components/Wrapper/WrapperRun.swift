@@ -264,6 +264,7 @@ extension Launch {
         case .restart, .execHook: mayStartAgain = true
         case .none, .signal: break
         }
+        if case .commands = settings.attach { mayStartAgain = true }
     }
 
     /// Without control variables and without entries that a delivered name would shadow.

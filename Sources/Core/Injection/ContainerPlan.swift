@@ -30,12 +30,13 @@ struct ContainerPlan {
         }
         isWrapped = true
         let variables = settings.variables(
-            requests: requests, terminationMessage: container.terminationMessagePath)
+            requests: requests, terminationMessage: container.terminationMessagePath,
+            attach: container.attach)
         try check(settings.parse(variables, of: container), against: requests)
         try checkMounts()
         try checkExpansions()
         if isStarted {
-            try checkWrapped(variables)
+            try checkWrapped(variables, &patch)
         } else {
             try checkUnwrapped()
             try wrap(variables, answer: answer, patch: &patch)
@@ -83,15 +84,20 @@ struct ContainerPlan {
     }
 
     private func checkWrapped(
-        _ variables: [(variable: ControlVariable, text: String)]
+        _ variables: [(variable: ControlVariable, text: String)], _ patch: inout JSONPatch
     ) throws(Refusal) {
         var wanted = Dictionary(
             variables.map { ($0.variable.rawValue, ContainerView.doubled($0.text)) },
             uniquingKeysWith: { $1 })
         for entry in container.environment where ControlVariable.isControl(entry.name) {
-            guard let text = wanted.removeValue(forKey: entry.name), let value = entry.value,
-                value.utf8.elementsEqual(text.utf8)
+            guard let text = wanted.removeValue(forKey: entry.name), let value = entry.value
             else { throw altered(entry.node.path) }
+            guard !value.utf8.elementsEqual(text.utf8) else { continue }
+            // Somebody's webhook may have added a probe since.
+            guard entry.name == ControlVariable.attach.rawValue else {
+                throw altered(entry.node.path)
+            }
+            patch.add(.text(text), at: entry.node.path["value"])
         }
         guard wanted.isEmpty else { throw altered(container.path["env"]) }
         for volume in objects.volumes {
@@ -194,6 +200,19 @@ struct ContainerPlan {
 }
 
 extension ContainerView {
+    /// What probes and hooks run, each once.
+    var attach: AttachPolicy {
+        var commands: [DeclaredCommand] = []
+        for handler in handlers {
+            let isAttached = handler.command.starts(with: InjectedNames.attachCommand)
+            let words = handler.command.dropFirst(
+                isAttached ? InjectedNames.attachCommand.count : 0)
+            let command = DeclaredCommand(words.map { RawText($0) })
+            if !words.isEmpty, !commands.contains(command) { commands.append(command) }
+        }
+        return commands.isEmpty ? .none : .commands(commands)
+    }
+
     /// What the kubelet expands, but for the environment.
     var expandedTexts: [(path: FieldPath, text: String)] {
         var texts: [(FieldPath, String)] = []

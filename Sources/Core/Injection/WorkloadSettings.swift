@@ -174,9 +174,14 @@ struct WorkloadSettings {
     /// Every variable of the wrapper but for what a container adds, in a fixed order. What is not
     /// in use is set to nothing: neither the image nor `envFrom` can set it then.
     func variables(
-        requests: [SecretRequest], terminationMessage: String?
+        requests: [SecretRequest], terminationMessage: String?, attach: AttachPolicy = .none
     ) -> [(variable: ControlVariable, text: String)] {
-        ControlVariable.allCases.map { ($0, text(of: $0, requests, terminationMessage)) }
+        ControlVariable.allCases.map { variable in
+            let isAttach = variable == .attach
+            return (
+                variable, isAttach ? attach.text : text(of: variable, requests, terminationMessage)
+            )
+        }
     }
 
     private func text(
@@ -201,7 +206,7 @@ struct WorkloadSettings {
         case .terminationMessage:
             return terminationMessage ?? LifeSettings.kubernetesTerminationMessageFile
         case .clientCertificate, .clientKey, .token, .tokenFile, .secretID, .secretIDFile,
-            .secretIDWrapped:
+            .secretIDWrapped, .attach:
             return ""
         case .follow, .emptyValues, .undumpable, .readOnlyValues, .readableFiles,
             .dropCapabilities, .restrictSystemCalls, .denySendmmsg, .rotation, .rotationHook,

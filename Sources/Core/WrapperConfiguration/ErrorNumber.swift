@@ -14,9 +14,11 @@ package enum ErrorNumber {
         11: "resource temporarily unavailable", 12: "cannot allocate memory",
         13: "permission denied", 16: "device or resource busy", 20: "not a directory",
         21: "is a directory", 22: "invalid argument", 24: "too many open files",
-        26: "text file busy", 38: "function not implemented", 40: "too many symbolic links",
+        26: "text file busy", 28: "no space left on device", 30: "read-only file system",
+        38: "function not implemented", 40: "too many symbolic links",
         98: "address already in use", 99: "cannot assign the address",
         101: "network is unreachable", 104: "connection reset by peer",
         110: "connection timed out", 111: "connection refused", 113: "no route to host",
+        117: "structure needs cleaning", 122: "disk quota exceeded",
     ]
 }

@@ -66,7 +66,19 @@ package struct SettingsParser {
         settings.agent = try choice(.agent) ?? .preferred
         if let path = try filePath(.agentSocket) { settings.agentSocket = path }
         settings.destinations = try destinations(for: settings)
+        settings.attach = try attach()
         return settings
+    }
+
+    /// Only what `attach` may run: for the program that a probe starts.
+    package func parseAttach() throws(ConfigurationFailure) -> AttachPolicy {
+        try checkLengths()
+        return try attach()
+    }
+
+    private func attach() throws(ConfigurationFailure) -> AttachPolicy {
+        guard let text = text(.attach) else { return .none }
+        return try AttachPolicy(text)
     }
 
     private func vault() throws(ConfigurationFailure) -> VaultSettings {

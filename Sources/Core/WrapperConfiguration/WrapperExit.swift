@@ -44,6 +44,7 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
     case installationFailed = 114
     case agentAbsent = 115
     case agentRefused = 116
+    case attachRefused = 117
     case notExecutable = 126
     case notFound = 127
 
@@ -90,6 +91,7 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
         case .installationFailed: "The wrapper could not be copied into the folder."
         case .agentAbsent: "CLOUDTASER_AGENT=required and no agent answers on this node."
         case .agentRefused: "CLOUDTASER_AGENT=required and the agent does not protect the process."
+        case .attachRefused: "The command was not run beside the program."
         case .internalFailure: "A system call of the wrapper failed unexpectedly."
         case .notExecutable: "The program was found and cannot be executed."
         case .notFound: "The program was not found."
@@ -139,10 +141,14 @@ package enum WrapperExit: Int32, Sendable, CaseIterable {
         case .deliveryFailed: "Read the step in the message; report it if it repeats."
         case .wrappingTokenInvalid:
             "Find out who unwrapped it; issue a new secret id, wrapped anew, for each start."
-        case .installationFailed: "Check that the folder is there, writable, and has 12 MB left."
+        case .installationFailed:
+            "Follow the message: the folder must be there, writable, and have 24 MB left."
         case .agentAbsent:
             "Check that the agent's DaemonSet runs on the node and that its socket is mounted."
         case .agentRefused: "Read the reason in the message and the agent's log."
+        case .attachRefused:
+            "Follow the message: list the probe's or hook's command in CLOUDTASER_ATTACH, and let "
+                + "the wrapper run."
         case .internalFailure: "Report it with the message."
         case .notExecutable: "Check the file's mode, format and architecture."
         case .notFound: "Check the command and PATH."

@@ -75,6 +75,9 @@ package struct WrapperSettings: Sendable, Equatable {
     /// Where values may be sent; anywhere else is a leak to the agent.
     package var destinations: [SecretDestination] = []
 
+    /// What probes and hooks may run.
+    package var attach = AttachPolicy.none
+
     /// Where the agent listens, if nothing else is said.
     package static let agentSocketUsual = "/run/cloudtaser/agent.sock"
 
@@ -167,6 +170,7 @@ package enum ControlVariable: String, Sendable, CaseIterable {
     case agent = "CLOUDTASER_AGENT"
     case agentSocket = "CLOUDTASER_AGENT_SOCKET"
     case destinations = "CLOUDTASER_DESTINATIONS"
+    case attach = "CLOUDTASER_ATTACH"
 
     /// Its bytes are a credential: moved to secret memory and overwritten in place at start.
     package var isCredential: Bool { self == .token || self == .secretID }
@@ -212,6 +216,8 @@ package enum ControlVariable: String, Sendable, CaseIterable {
         case .agentSocket: "the agent's socket (default /run/cloudtaser/agent.sock)"
         case .destinations:
             "where values may be sent: ENV=10.0.0.5:5432,[fd00::/8]:5432;*=:443 (default nowhere)"
+        case .attach:
+            "commands that attach may run: pg_isready -q,/check --all; or plain (default none)"
         case .terminationMessage: "file for the cause of a refusal (default /dev/termination-log)"
         }
     }

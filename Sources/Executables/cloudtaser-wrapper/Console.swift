@@ -34,6 +34,8 @@ enum Invocation: Equatable {
     case run([RawText])
     /// Copy this program into a folder.
     case install(RawText)
+    /// Have the running wrapper run a command beside its program.
+    case attach([RawText])
     case help
     case version
     case refused(String)
@@ -62,6 +64,16 @@ enum Invocation: Equatable {
                 self = .install(folder)
             } else {
                 self = .refused("'install' needs one folder")
+            }
+        case "attach":
+            let rest = arguments.dropFirst()
+            let words = rest.first == "--" ? rest.dropFirst() : rest
+            if rest.first == "--help" || rest.first == "-h" {
+                self = .help
+            } else if words.isEmpty {
+                self = .refused("no command after 'attach'")
+            } else {
+                self = .attach(Array(words))
             }
         case .some(let other): self = .refused("unknown command '\(other)'")
         }
@@ -92,9 +104,11 @@ enum Help {
 
             Usage: cloudtaser-wrapper run -- PROGRAM [ARGUMENT...]
                    cloudtaser-wrapper install FOLDER
+                   cloudtaser-wrapper attach [--] COMMAND [ARGUMENT...]
                    cloudtaser-wrapper help | version
 
-            install copies this program into a folder, for an init container.
+            install copies this program into a folder, for an init container. attach is for
+            probes and hooks: the wrapper that runs in the container runs the command.
 
             Example:
               VAULT_ADDR=https://vault.example.eu:8200 VAULT_TOKEN_FILE=/run/token \\
@@ -104,7 +118,7 @@ enum Help {
             Environment (none of it reaches the program):
             \(variables.joined(separator: "\n"))
 
-            The program's exit code is passed through (128 + n for a signal). Codes 80-116 and 64
+            The program's exit code is passed through (128 + n for a signal). Codes 80-117 and 64
             are the wrapper's own: no program ran. See docs/reference/exit-codes.md.
 
             """

@@ -34,6 +34,8 @@ enum WrapperProgram {
             return report(.refused(.usage, detail: reason))
         case .install(let folder):
             return install(into: folder.description)
+        case .attach(let command):
+            return Attachment.run(command, programLockLimit: limit)
         case .run(let command):
             return report(start(command, credentials: &credentials, programLockLimit: limit))
         }
@@ -65,10 +67,15 @@ enum WrapperProgram {
         for name in ProcessEnvironment.unknownControlNames() {
             Console.note("\(name) is no variable of this version and changes nothing")
         }
+        let attach: AttachListener?
+        do throws(WrapperStop) {
+            attach = try Attachment.listener(for: settings.attach)
+        } catch { return error }
         do throws(ProcessHostFailure) {
             var options = LinuxProcessHost.Options()
             options.report = { Console.note($0) }
             options.programLockLimit = programLockLimit
+            options.attach = attach
             // Before the first secret and the first request, which a signal may break off.
             let host = try LinuxProcessHost(readyWith: options)
             return prepare(command, settings: settings, credentials: &credentials, host: host)
@@ -128,7 +135,7 @@ enum WrapperProgram {
         Console.note("\(tier.name) memory holds \(subject): root can read it")
     }
 
-    private static func report(_ stop: WrapperStop) -> Int32 {
+    static func report(_ stop: WrapperStop) -> Int32 {
         if case .refused(let exit, let detail) = stop {
             Console.error(Help.message(exit, detail: detail))
         }

@@ -152,6 +152,9 @@ static void install_filter(const struct clinux_child_plan *plan) {
 }
 
 static void pass_descriptors(const struct clinux_child_plan *plan) {
+    for (int stream = 0; plan->streams != NULL && stream < 3; stream++)
+        if (dup2(plan->streams[stream], stream) < 0)
+            fail(plan, CLINUX_STEP_PASS_DESCRIPTORS, errno);
     for (int index = 0; index < plan->passed_count; index++)
         if (dup2(plan->passed[index], plan->passed_first + index) < 0)
             fail(plan, CLINUX_STEP_PASS_DESCRIPTORS, errno);

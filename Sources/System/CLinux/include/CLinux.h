@@ -6,6 +6,7 @@
 #include "CLinuxNetwork.h"
 #include "CLinuxProcess.h"
 #include "CLinuxTrace.h"
+#include "CLinuxAttach.h"
 #include "CLinuxAttack.h"
 #include "CLinuxLocal.h"
 #include "CLinuxProbe.h"

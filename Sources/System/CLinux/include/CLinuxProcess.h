@@ -100,6 +100,9 @@ struct clinux_child_plan {
     const int *passed;
     int passed_count;
     int passed_first;
+    /// What the program has as standard input, output and error; their own numbers lie above 2.
+    /// NULL: what this process has.
+    const int *streams;
     /// RLIMIT_MEMLOCK of the program.
     int sets_lock_limit;
     struct rlimit lock_limit;
