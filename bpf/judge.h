@@ -194,7 +194,8 @@ static __noinline int judge(struct attempt *attempt)
     if (action >= CBPF_DENY) {
         count_one(&count->denied);
         verdict = CBPF_DENIED;
-        if (action == CBPF_DENY_AND_KILL && !attempt->spares_caller && bpf_send_signal(SIGNAL_KILL) == 0)
+        if (action == CBPF_DENY_AND_KILL && !attempt->spares_caller &&
+            bpf_send_signal(SIGNAL_KILL) == 0)
             verdict = CBPF_KILLED;
     }
     report(attempt, verdict, count);

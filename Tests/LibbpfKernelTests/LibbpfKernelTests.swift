@@ -103,7 +103,7 @@ import Testing
         var names: Set<String> = []
         // From the first to the last of `enum cbpf_hook`.
         let hooks =
-            Array(CBPF_HOOK_PTRACE_ACCESS_CHECK.rawValue...CBPF_HOOK_SOCKET_SENDMSG.rawValue)
+            Array(CBPF_HOOK_PTRACE_ACCESS_CHECK.rawValue...CBPF_HOOK_FILE_SEND_SIGIOTASK.rawValue)
             + [CBPF_HOOK_SYS_ENTER, CBPF_HOOK_SYS_EXIT, CBPF_HOOK_SYSTEM_CALL].map(\.rawValue)
         for hook in hooks {
             var event = Self.event()
@@ -119,9 +119,9 @@ import Testing
     /// Programs of a newer build that run still: their records are told, not dropped.
     @Test func `names a hook that is not known by its number`() {
         var event = Self.event()
-        event.hook = UInt8(CBPF_HOOK_SOCKET_SENDMSG.rawValue + 1)
+        event.hook = UInt8(CBPF_HOOK_FILE_SEND_SIGIOTASK.rawValue + 1)
         #expect(
-            EnforcementRecord(event)?.hook == "hook \(CBPF_HOOK_SOCKET_SENDMSG.rawValue + 1)")
+            EnforcementRecord(event)?.hook == "hook \(CBPF_HOOK_FILE_SEND_SIGIOTASK.rawValue + 1)")
     }
 
     @Test func `is none with a tier, verdict or vector that is not known`() {

@@ -24,8 +24,8 @@ extension NeighbourSuite {
         report(
             "flood",
             "\(flood.attempts) attempts in \(flood.milliseconds) ms, "
-                + "\(flood.attempts * 1000 / max(flood.milliseconds, 1)) a second, \(flood.through) came "
-                + "through, \(increase("denied_total")) denied; counted "
+                + "\(flood.attempts * 1000 / max(flood.milliseconds, 1)) a second, "
+                + "\(flood.through) came through, \(increase("denied_total")) denied; counted "
                 + "\(increase("attempts_total")) = \(told) events + \(held) held back + "
                 + "\(dropped) dropped; \(lines) lines and \(lost) lost; the agent's memory at "
                 + "most \(resident) KiB",

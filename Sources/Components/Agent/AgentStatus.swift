@@ -79,9 +79,9 @@ package struct RecordTotals: Sendable, Equatable {
 }
 
 extension Array<EnforcementRecord> {
-    /// The numbers of each processor in their order, other records where they are. A program that is
-    /// interrupted between its place in the ring and its number leaves two the wrong way round; the
-    /// ring gives neither before both are finished.
+    /// The numbers of each processor in their order, other records where they are. A program that
+    /// is interrupted between its place in the ring and its number leaves two the wrong way round;
+    /// the ring gives neither before both are finished.
     package func numbersInOrder() -> [EnforcementRecord] {
         var places: [UInt32: [Int]] = [:]
         for (index, record) in enumerated() { places[record.processor, default: []].append(index) }
