@@ -73,7 +73,7 @@ static __always_inline int on_inode_rename(
 }
 
 // Two steps for each mount at most; what has more is not looked through.
-#define TREE_STEPS_MAX 1024
+#define TREE_STEPS_MAX 256
 #define TREE_HOLDS_NONE 0
 #define TREE_HOLDS_PINS 1
 #define TREE_TOO_LARGE 2

@@ -215,19 +215,14 @@ static long scan_block_atomic(__u32 index, struct looking *looking)
 SCAN_RANGE(scan_range_sleeping, scan_block_sleeping)
 SCAN_RANGE(scan_range_atomic, scan_block_atomic)
 
-// Variables of the kernel (arch/x86/kernel/head64.c); 0 where it does not show their names.
-extern const void vmemmap_base __ksym __weak;
-extern const void page_offset_base __ksym __weak;
 #define PAGE_BYTES 4096
 
 // Where a page is in the kernel's own mapping of all memory; 0 for unknown.
 static __always_inline __u64 address_of_page(__u64 page)
 {
     __u64 pages = 0, memory = 0;
-    if (!&vmemmap_base || !&page_offset_base)
-        return 0;
-    bpf_probe_read_kernel(&pages, sizeof pages, &vmemmap_base);
-    bpf_probe_read_kernel(&memory, sizeof memory, &page_offset_base);
+    bpf_probe_read_kernel(&pages, sizeof pages, (const void *)constants.vmemmap_base);
+    bpf_probe_read_kernel(&memory, sizeof memory, (const void *)constants.page_offset_base);
     if (pages == 0 || memory == 0 || page < pages)
         return 0;
     return memory + (page - pages) / bpf_core_type_size(struct page) * PAGE_BYTES;

@@ -108,7 +108,8 @@ def chosen_boots(options):
     if options.demo:
         return [dict(DEMO_BOOT)]
     boots = [dict(boot) for boot in BOOTS
-             if (boot["name"] in options.only if options.only else boot.get("regular", True))]
+             if (boot["name"] in options.only if options.only
+                 else options.only_costs or boot.get("regular", True))]
     if options.only_costs:
         boots = [boot for boot in boots if counts(boot)]
     elif options.suites:
@@ -182,7 +183,7 @@ def main():
     told = enforcement(runs, options)
     for note in notes:
         print(note)
-    cheap = cost_report.conclude(runs, options, not (options.only or options.suites))
+    cheap = cost_report.conclude(runs, options, options.only_costs and not options.only)
     return summary(runs, found, records, options) or (0 if agree and told and cheap else 1)
 
 

@@ -31,11 +31,11 @@ struct AgentReload: ~Copyable {
         "--config", configurationPath, "--events", "stdout", "--events", "syslog:\(syslogPath)",
     ]
 
-    static func configure(_ line: String) {
+    static func configure(_ lines: String) {
         let file = open(configurationPath, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         guard file >= 0 else { return }
         defer { close(file) }
-        let bytes = Array("# the VM test's\n\(line)\n".utf8)
+        let bytes = Array("# the VM test's\n\(lines)\n".utf8)
         _ = write(file, bytes, bytes.count)
     }
 

@@ -6,11 +6,11 @@ import CLinux
 /// A copy of this program in another role, with its standard input and output on pipes.
 struct ChildProcess {
     static let programPath = "/init"
-    private static let lineBytesMax = 4096
 
     let pid: pid_t
     private let input: Int32
     private let output: Int32
+    private let lines = Lines()
 
     /// - Parameters:
     ///   - words: arguments after the program's name.
@@ -63,15 +63,7 @@ struct ChildProcess {
     }
 
     /// The next line of the child's output, or nil at its end.
-    func readLine() -> String? {
-        var bytes: [UInt8] = []
-        var byte: UInt8 = 0
-        while bytes.count < Self.lineBytesMax, read(output, &byte, 1) == 1 {
-            if byte == UInt8(ascii: "\n") { return String(decoding: bytes, as: UTF8.self) }
-            bytes.append(byte)
-        }
-        return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
-    }
+    func readLine() -> String? { lines.next(from: output) }
 
     /// Drops what the child says until its end.
     func discardOutput() {
@@ -92,5 +84,33 @@ struct ChildProcess {
         waitpid(pid, &status, 0)
         close(output)
         return status
+    }
+}
+
+/// What was read from a descriptor, and no line of it taken yet: a read for each byte takes longer in
+/// a guest than what most children do.
+private final class Lines {
+    private static let bytesMax = 4096
+
+    private var block = [UInt8](repeating: 0, count: 64 << 10)
+    private var waiting = 0..<0
+
+    func next(from descriptor: Int32) -> String? {
+        var line: [UInt8] = []
+        while line.count < Self.bytesMax {
+            if waiting.isEmpty {
+                let count = read(descriptor, &block, block.count)
+                guard count > 0 else {
+                    return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
+                }
+                waiting = 0..<count
+            }
+            let most = block[waiting.prefix(Self.bytesMax - line.count)]
+            let end = most.firstIndex(of: UInt8(ascii: "\n"))
+            line += most[..<(end ?? most.endIndex)]
+            waiting = (end.map { $0 + 1 } ?? most.endIndex)..<waiting.upperBound
+            if end != nil { break }
+        }
+        return String(decoding: line, as: UTF8.self)
     }
 }

@@ -14,15 +14,22 @@ struct NeighbourSuite {
     func run() {
         let programs = NeighbourPrograms()
         let control = programs.map(unguarded)
-        guard let agent = RunningAgent(["--pins", "none"] + Flood.sinks) else {
+        AgentReload.configure("mode deny")
+        let flags = ["--pins", "none", "--config", AgentReload.configurationPath] + Flood.sinks
+        guard let agent = RunningAgent(flags) else {
             return report("start", "the agent did not start", false, "", true)
+        }
+        defer {
+            kill(agent.pid, SIGTERM)
+            _ = agent.reap()
         }
         guard let registrant = Self.registrant(registering: true) else {
             return report("start", "no registrant", false, "", true)
         }
         ordinary(registrant.pid)
         if let programs, let control {
-            play(programs, Self.usualMode, control, registrant.pid)
+            let scripts = NeighbourPrograms.scripts
+            play(programs, scripts, Self.usualMode, control, registrant.pid)
         } else {
             report("programs", "the image has no tools", false, "", true)
         }
@@ -32,9 +39,7 @@ struct NeighbourSuite {
         report(
             "SIGTERM to a wrapper, as a runtime stops a container", "wait status \(status)",
             status == SIGTERM, "", true)
-        kill(agent.pid, SIGTERM)
-        _ = agent.reap()
-        if let programs, let control { denyingAll(programs, control) }
+        if let programs, let control { denyingAll(agent, programs, control) }
     }
 
     private static func registrant(registering: Bool) -> ChildProcess? {
@@ -63,24 +68,25 @@ struct NeighbourSuite {
         }
     }
 
-    /// The same agent, and everything that a hook knows is denied, but for the loads that are the
+    /// The same agent, told to deny everything that a hook knows but for the loads that are the
     /// programs' own work.
-    private func denyingAll(_ programs: NeighbourPrograms, _ control: Played) {
+    private func denyingAll(
+        _ agent: RunningAgent, _ programs: NeighbourPrograms, _ control: Played
+    ) {
         let denied = EnforcedVector.all.map(\.number.description).filter {
             !NeighbourPrograms.loads.contains($0)
         }
-        let flags = denied.flatMap { ["--policy", "\($0)=deny"] }
-        guard let agent = RunningAgent(["--pins", "none"] + flags) else {
-            return report("everything denied", "the agent did not start", false, "", true)
-        }
-        defer {
-            kill(agent.pid, SIGTERM)
-            _ = agent.reap()
+        AgentReload.configure(denied.map { "policy \($0)=deny" }.joined(separator: "\n"))
+        kill(agent.pid, SIGHUP)
+        guard agent.line(where: { $0.contains("\"type\":\"POLICY_CHANGE\"") }) != nil else {
+            return report("everything denied", "the policy did not change", false, "", true)
         }
         guard let registrant = Self.registrant(registering: true) else {
             return report("everything denied", "no registrant", false, "", true)
         }
-        play(programs, "everything but loads denied", control, registrant.pid)
+        // A million writes ask the same hook as a few: once is enough.
+        let scripts = NeighbourPrograms.scripts.filter { $0.name != "writes" }
+        play(programs, scripts, "everything but loads denied", control, registrant.pid)
         kill(registrant.pid, SIGKILL)
         registrant.reap()
     }
@@ -89,10 +95,11 @@ struct NeighbourSuite {
     /// aimed at the protected process. Where everything is denied, a script fails that needs what
     /// is.
     private func play(
-        _ programs: NeighbourPrograms, _ mode: String, _ control: Played, _ protected: pid_t
+        _ programs: NeighbourPrograms, _ scripts: [NeighbourPrograms.Script], _ mode: String,
+        _ control: Played, _ protected: pid_t
     ) {
         let isUsual = mode == Self.usualMode
-        for script in NeighbourPrograms.scripts {
+        for script in scripts {
             let before = AgentCounts()
             let result = programs.run(script, protected)
             let after = AgentCounts()

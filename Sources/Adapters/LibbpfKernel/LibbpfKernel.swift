@@ -158,9 +158,17 @@ package struct LibbpfKernel: Enforcement, ~Copyable {
                 numbers[index] = UInt32(max(cbpf_agent_function(agent, name), 0))
             }
         }
+        if chosen.contains(where: \.isHeld) {
+            constants.vmemmap_base = pageVariables[0]
+            constants.page_offset_base = pageVariables[1]
+        }
         try check(cbpf_agent_set_constants(agent, &constants), "bpf_map__set_initial_value")
         return chosen
     }
+
+    /// What the scan needs to find the bytes of a page that the kernel hands on by its number.
+    private static let pageVariables = KernelSymbols.addresses(
+        of: ["vmemmap_base", "page_offset_base"])
 
     /// The kernel's functions for BPF programs of any type that read a process or the kernel
     /// (kernel/bpf/helpers.c, kernel/trace/bpf_trace.c of Linux 6.18); older kernels have fewer.

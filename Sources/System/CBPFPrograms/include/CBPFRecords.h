@@ -207,6 +207,10 @@ struct cbpf_constants {
     unsigned int bpf_hook_arguments;
     /// Numbers of the reading functions in the kernel's BTF; 0: the kernel has none of the name.
     unsigned int reading_functions[CBPF_READING_FUNCTIONS_MAX];
+    /// Where the kernel keeps where its array of pages and its mapping of all memory begin
+    /// (arch/x86/kernel/head64.c); 0: it does not show the names.
+    unsigned long long vmemmap_base;
+    unsigned long long page_offset_base;
 };
 
 /// Counted per vector and processor: attempts = events + suppressed + dropped.
