@@ -42,6 +42,27 @@ struct JSONReader {
         return found
     }
 
+    /// From the `{` of an object: its members, in their order.
+    mutating func members(in bytes: RawSpan) throws(JSONFormatFailure) -> [JSONMember] {
+        try expect(UInt8(ascii: "{"), in: bytes)
+        skipSpace(in: bytes)
+        if take(UInt8(ascii: "}"), in: bytes) { return [] }
+        var found: [JSONMember] = []
+        repeat {
+            skipSpace(in: bytes)
+            let start = offset
+            try string(in: bytes)
+            let name = JSONValue(kind: .string, range: start..<offset)
+            skipSpace(in: bytes)
+            try expect(UInt8(ascii: ":"), in: bytes)
+            skipSpace(in: bytes)
+            found.append(JSONMember(name: name, value: try value(depth: 0, in: bytes)))
+            skipSpace(in: bytes)
+        } while take(UInt8(ascii: ","), in: bytes)
+        try expect(UInt8(ascii: "}"), in: bytes)
+        return found
+    }
+
     /// From the `[` of an array: its elements.
     mutating func elements(in bytes: RawSpan) throws(JSONFormatFailure) -> [JSONValue] {
         try expect(UInt8(ascii: "["), in: bytes)

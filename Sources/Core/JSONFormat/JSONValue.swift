@@ -16,6 +16,13 @@ package struct JSONValue: Sendable, Hashable {
     }
 }
 
+/// A member of an object: where its name and its value stand.
+package struct JSONMember: Sendable, Hashable {
+    /// A string.
+    package let name: JSONValue
+    package let value: JSONValue
+}
+
 /// Why a document or one of its strings was refused. `offset` counts bytes from its start.
 package enum JSONFormatFailure: Error, Sendable, Equatable {
     /// Not RFC 8259: a byte stands where it may not, or the document ends early.
@@ -55,6 +62,17 @@ package enum JSONFormat {
         guard object.kind == .object else { return nil }
         var reader = JSONReader(from: object.range.lowerBound)
         return try reader.member(named: name, in: document)
+    }
+
+    /// The members of `object`, in their order and with repeated names; empty when it is no object.
+    ///
+    /// - Precondition: `object` was located in this checked document.
+    package static func members(
+        of object: JSONValue, in document: RawSpan
+    ) throws(JSONFormatFailure) -> [JSONMember] {
+        guard object.kind == .object else { return [] }
+        var reader = JSONReader(from: object.range.lowerBound)
+        return try reader.members(in: document)
     }
 
     /// Follows member names from `root`. nil when one of them is missing.
