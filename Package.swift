@@ -108,6 +108,8 @@ let components: [Target] = [
     library(
         "EventPipeline", in: "Sources/Components",
         ["Ports", "AgentPorts", "EventPorts", "Enforcement", "EnforcementEvents"]),
+    library(
+        "Operator", in: "Sources/Components", ["Ports", "KubernetesPorts", "KubernetesFormat"]),
 ]
 
 let adapters: [Target] = [
@@ -209,7 +211,8 @@ let simulation: [Target] = [
         dependencies: [
             "SimulationEngine", "Simulation", "Wrapper", "Ports", "Delivery", "LeakIndex",
             "SecretMemory",
-            "WrapperConfiguration",
+            "WrapperConfiguration", "Operator", "SimulatedCluster", "KubernetesPorts",
+            "KubernetesFormat",
         ],
         path: "Simulation/Scenarios", swiftSettings: strict),
     .target(
@@ -325,7 +328,10 @@ let testTargets: [Target] = [
         ["SimulationEngine", "SimulationScenarios", "Ports", "SecretMemory", "TestKit"]),
     tests(
         "SimulationScenariosTests",
-        ["SimulationScenarios", "SimulationEngine", "Simulation", "Ports", "Wrapper"]),
+        [
+            "SimulationScenarios", "SimulationEngine", "Simulation", "Ports", "Wrapper",
+            "KubernetesPorts", "KubernetesFormat",
+        ]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),
     tests("AttackProgramsTests", ["AttackPrograms", "DeliveredValue", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
@@ -403,6 +409,12 @@ let testTargets: [Target] = [
         ]),
     tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
     tests("AsyncClockTests", ["AsyncClock", "KubernetesPorts", "Ports"]),
+    tests(
+        "OperatorTests",
+        [
+            "Operator", "KubernetesPorts", "KubernetesFormat", "Ports", "SimulatedCluster",
+            "SimulationEngine", "SimulationScenarios",
+        ]),
 ]
 
 let package = Package(
