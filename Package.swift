@@ -243,6 +243,14 @@ let testSupport: [Target] = [
         "vault-listener", in: "Tests/Support", ["VaultListener", "LoopbackPKI"]),
     library("OpenBaoServer", in: "Tests/Support", ["LoopbackPKI"]),
     library("KubernetesServer", in: "Tests/Support", ["LoopbackPKI"]),
+    library(
+        "ScriptedServer", in: "Tests/Support",
+        [
+            "LoopbackPKI", .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
     library("HostConformance", in: "Tests/Support", ["Ports", "Delivery", "SecretMemory"]),
     program(
         "host-conformance", in: "Tests/Support",
@@ -316,6 +324,7 @@ let testTargets: [Target] = [
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
             "EnforcementEvents", "EventIntegrity", "KubernetesPorts", "KubernetesFormat",
             "SimulatedCluster", "KubernetesHTTP", "KubernetesServer", "AsyncClock",
+            "ScriptedServer",
         ]),
     tests(
         "SimulationTests",
@@ -401,11 +410,7 @@ let testTargets: [Target] = [
     tests(
         "KubernetesHTTPTests",
         [
-            "KubernetesHTTP", "KubernetesPorts", "LoopbackPKI",
-            .product(name: "NIOCore", package: "swift-nio"),
-            .product(name: "NIOPosix", package: "swift-nio"),
-            .product(name: "NIOHTTP1", package: "swift-nio"),
-            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            "KubernetesHTTP", "KubernetesPorts", "LoopbackPKI", "ScriptedServer",
         ]),
     tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
     tests("AsyncClockTests", ["AsyncClock", "KubernetesPorts", "Ports"]),

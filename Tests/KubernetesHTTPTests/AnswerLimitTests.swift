@@ -2,6 +2,7 @@
 import Foundation
 import KubernetesPorts
 import LoopbackPKI
+import ScriptedServer
 import Synchronization
 import Testing
 

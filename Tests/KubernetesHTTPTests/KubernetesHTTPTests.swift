@@ -3,6 +3,7 @@ import Foundation
 import KubernetesHTTP
 import KubernetesPorts
 import LoopbackPKI
+import ScriptedServer
 import Synchronization
 import Testing
 

@@ -6,6 +6,7 @@ import KubernetesHTTP
 import KubernetesPorts
 import KubernetesServer
 import LoopbackPKI
+import ScriptedServer
 import SimulatedCluster
 import Synchronization
 import Testing
@@ -29,6 +30,21 @@ protocol ClusterBench: Sendable {
     ///
     /// - Returns: a version from before.
     func forget() throws -> String
+    /// How long a new webhook may not be asked yet.
+    var admissionDelay: Duration { get }
+    /// Has AdmissionReviews answered; the endpoint lasts as long as what is returned.
+    func serve(
+        _ answer: @escaping @Sendable (_ review: [UInt8]) -> [UInt8]
+    ) async throws -> AdmissionService
+}
+
+/// Where a webhook is.
+struct AdmissionService {
+    let url: String
+    /// PEM.
+    let authority: String
+    /// Keeps it going.
+    let server: (any Sendable)?
 }
 
 extension ClusterBench {
@@ -74,6 +90,7 @@ enum OperatorRights {
 
 /// The fake.
 struct SimulatedClusterBench: ClusterBench {
+    let admissionDelay = Duration.zero
     private let cluster = SimulatedCluster()
 
     init() {
@@ -96,6 +113,12 @@ struct SimulatedClusterBench: ClusterBench {
             return "1"
         }
     }
+
+    func serve(_ answer: @escaping @Sendable ([UInt8]) -> [UInt8]) -> AdmissionService {
+        let url = "https://127.0.0.1:9443/" + UUID().uuidString
+        cluster.serve(url) { review, _ in .answered(answer(review)) }
+        return AdmissionService(url: url, authority: "", server: nil)
+    }
 }
 
 /// The adapter on a real server.
@@ -104,6 +127,7 @@ final class KubernetesBench: ClusterBench {
     static let shared = Result { try KubernetesBench() }
 
     let server: KubernetesServer
+    let admissionDelay = Duration.seconds(4)
     private let clients: [ClusterUser: KubernetesHTTP]
 
     init() throws {
@@ -131,5 +155,18 @@ final class KubernetesBench: ClusterBench {
     func forget() throws -> String {
         try server.compact()
         return "1"
+    }
+
+    func serve(
+        _ answer: @escaping @Sendable ([UInt8]) -> [UInt8]
+    ) async throws -> AdmissionService {
+        let webhook = try await ScriptedServer(pki: server.pki) { request, _ in
+            ScriptedAnswer(
+                200, String(decoding: answer(request.body), as: UTF8.self),
+                headers: [("Content-Type", "application/json")])
+        }
+        return AdmissionService(
+            url: webhook.address + "/admit", authority: server.pki.authority.certificatePEM,
+            server: webhook)
     }
 }

@@ -14,7 +14,8 @@ struct ClusterCheck: Sendable, CustomTestStringConvertible {
         self.run = run
     }
 
-    static let all = writes + refusals + patches + applies + deletes + reads + watches + rights
+    static let all =
+        writes + refusals + patches + applies + deletes + reads + watches + rights + admission
 }
 
 /// A config map.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import LoopbackPKI
+package import LoopbackPKI
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -7,30 +7,30 @@ import NIOSSL
 import Synchronization
 
 /// A request as it reached the server.
-struct SeenRequest: Sendable {
-    let method: String
+package struct SeenRequest: Sendable {
+    package let method: String
     /// Path and query.
-    let target: String
-    let headers: [(String, String)]
-    let body: [UInt8]
+    package let target: String
+    package let headers: [(String, String)]
+    package let body: [UInt8]
 
-    func header(_ name: String) -> String? {
+    package func header(_ name: String) -> String? {
         headers.first { $0.0.lowercased() == name.lowercased() }?.1
     }
 }
 
 /// What the server is to answer.
-struct ScriptedAnswer: Sendable {
-    var status = 200
-    var headers: [(String, String)] = []
+package struct ScriptedAnswer: Sendable {
+    package var status = 200
+    package var headers: [(String, String)] = []
     /// Sent one after the other.
-    var parts: [String] = []
+    package var parts: [String] = []
     /// Closes the connection in the middle of the body.
-    var breaksOff = false
+    package var breaksOff = false
     /// Never answers.
-    var isSilent = false
+    package var isSilent = false
 
-    init(_ status: Int = 200, _ body: String = "{}", headers: [(String, String)] = []) {
+    package init(_ status: Int = 200, _ body: String = "{}", headers: [(String, String)] = []) {
         self.status = status
         self.headers = headers
         parts = [body]
@@ -38,14 +38,15 @@ struct ScriptedAnswer: Sendable {
 }
 
 /// HTTP/1.1 over TLS on loopback, with answers by a closure. Connections and requests are kept.
-final class ScriptedServer: Sendable {
-    let pki: LoopbackPKI
+package final class ScriptedServer: Sendable {
+    package let pki: LoopbackPKI
     private let channel: any Channel
+    private let recorder: Recorder
 
     /// - Parameters:
     ///   - answer: gets the request's number, from 0.
     ///   - identity: nil: a good one.
-    init(
+    package init(
         pki: LoopbackPKI, identity: Identity? = nil, wantsClientCertificate: Bool = false,
         answer: @escaping @Sendable (SeenRequest, Int) -> ScriptedAnswer
     ) async throws {
@@ -76,13 +77,11 @@ final class ScriptedServer: Sendable {
         self.recorder = recorder
     }
 
-    private let recorder: Recorder
-
     deinit { channel.close(promise: nil) }
 
-    var port: Int { channel.localAddress?.port ?? 0 }
-    var address: String { "https://127.0.0.1:\(port)" }
-    var requests: [SeenRequest] { recorder.requests.withLock { $0 } }
+    package var port: Int { channel.localAddress?.port ?? 0 }
+    package var address: String { "https://127.0.0.1:\(port)" }
+    package var requests: [SeenRequest] { recorder.requests.withLock { $0 } }
 }
 
 private final class Recorder: Sendable {
