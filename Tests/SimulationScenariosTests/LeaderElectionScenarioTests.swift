@@ -3,11 +3,15 @@ import KubernetesFormat
 import KubernetesPorts
 import SimulationEngine
 import SimulationScenarios
+import Synchronization
 import Testing
 
-/// An API client that replaces whatever state there is, as one does that leaves the version out.
-private struct OverwritingAPI: KubernetesAPI {
-    let api: any KubernetesAPI
+/// An API client that reads a cache, one look behind, and replaces whatever state there is.
+private final class OverwritingAPI: KubernetesAPI {
+    private let api: any KubernetesAPI
+    private let cached = Mutex<[UInt8]?>(nil)
+
+    init(api: any KubernetesAPI) { self.api = api }
 
     func replace(
         _ reference: ObjectReference, with object: [UInt8], _ options: WriteOptions
@@ -21,7 +25,11 @@ private struct OverwritingAPI: KubernetesAPI {
     }
 
     func get(_ object: ObjectReference) async throws(KubernetesFailure) -> [UInt8] {
-        try await api.get(object)
+        let now = try await api.get(object)
+        return cached.withLock { cached in
+            defer { cached = now }
+            return cached ?? now
+        }
     }
 
     func list(
@@ -68,7 +76,7 @@ private struct OverwritingAPI: KubernetesAPI {
 /// Elections with one mistake each.
 enum BrokenElection: String, CaseIterable, Sendable {
     case outlivesItsLease = "goes on for longer than others wait"
-    case overwrites = "replaces a state that it has not seen"
+    case overwrites = "reads a cache and replaces what it has not seen"
     case actsBlindly = "does not look whether it still leads"
 
     var tampering: LeaderElectionScenario.Tampering {
