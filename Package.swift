@@ -324,7 +324,7 @@ let testTargets: [Target] = [
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
             "EnforcementEvents", "EventIntegrity", "KubernetesPorts", "KubernetesFormat",
             "SimulatedCluster", "KubernetesHTTP", "KubernetesServer", "AsyncClock",
-            "ScriptedServer",
+            "ScriptedServer", "Kubeconfig", "Operator",
         ]),
     tests(
         "SimulationTests",
