@@ -12,6 +12,8 @@ import Testing
 
 @Suite(
     "RealClusterTests: the adapter on kube-apiserver",
+    // One check makes the server forget what another's pages need.
+    .serialized,
     .enabled(if: KubernetesServer.programs != nil, "CLOUDTASER_KUBERNETES names no directory"))
 struct RealClusterTests {
     @Test(arguments: ClusterCheck.all)
