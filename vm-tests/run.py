@@ -29,9 +29,8 @@ from guest_image import initramfs
 from results import write_evidence, write_profiles
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# Swap comes last, because the machine swaps afterwards. Filters come first: after the suite enforcement
-# with fmod_ret programs the tracepoint that they count does not fire in a new process.
-ALL_SUITES = ("filters,hibernation,images,memory,core,wrapper,vectors,budget,enforcement,paths,agent,guard,"
+# Swap comes last, because the machine swaps afterwards.
+ALL_SUITES = ("hibernation,images,memory,core,wrapper,vectors,budget,enforcement,filters,paths,agent,guard,"
               "calls,signal,leaks,neighbours,swap")
 
 # Each boot: kernel series, what is added to the kernel command line and why, suites to run. The longest
@@ -44,7 +43,7 @@ BOOTS = [
     {"name": "6.12", "series": "6.12", "suites": ALL_SUITES, "parameters": []},
     # LSM programs load and attach there, and never run.
     {"name": "6.12-no-bpf-lsm", "series": "6.12",
-     "suites": "filters,enforcement,paths,agent,guard,calls,signal,leaks",
+     "suites": "enforcement,filters,paths,agent,guard,calls,signal,leaks",
      "parameters": ["lsm=lockdown,yama"]},
     # No bpf in Debian 11's default list of security modules; no memfd_secret in this kernel.
     {"name": "5.10", "series": "5.10", "suites": ALL_SUITES,
@@ -93,7 +92,7 @@ def arguments():
                         "compare it with this file")
     parser.add_argument("--only", action="append", metavar="BOOT", help="run this boot only")
     parser.add_argument("--suites", help="run these suites only (comma-separated)")
-    parser.add_argument("--jobs", type=int, default=2, help="boots at a time")
+    parser.add_argument("--jobs", type=int, default=3, help="boots at a time; a guest waits a third of its time")
     parser.add_argument("--memory", type=int, default=256, help="guest memory (MiB)")
     parser.add_argument("--timeout", type=int, default=300,
                         help="seconds without a word after which a guest counts as hung")

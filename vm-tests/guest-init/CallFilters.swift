@@ -7,8 +7,8 @@ import EnforcementEvents
 @preconcurrency import Glibc
 import LibbpfKernel
 
-/// VM-EBPF-06: a counter of write(2) that counts only where the bytes begin as the filter says. It
-/// samples nothing, and whoever places it guesses what a process writes, letter by letter.
+/// VM-EBPF-06: a counter of write(2) that counts only where the filter's letters are in the bytes.
+/// It samples nothing, and whoever places it guesses what a process writes, letter by letter.
 struct CallFilters {
     private static let needle: UInt64 = 98
     private static let milliseconds: Int32 = 200
@@ -67,8 +67,10 @@ struct CallFilters {
             wrong: ask(String(letters.reversed()) + "!", pid ?? hostage.pid, event))
     }
 
+    /// With a star in front: a pattern that begins with a digit is a number for the kernel's
+    /// filter_parse_regex, and matches no text.
     private func ask(_ letters: String, _ pid: pid_t, _ event: UInt64) -> Int64 {
-        clinux_count_calls(pid, event, "buf.ustring ~ \"\(letters)*\"", Self.milliseconds)
+        clinux_count_calls(pid, event, "buf.ustring ~ \"*\(letters)*\"", Self.milliseconds)
     }
 
     func run() {
