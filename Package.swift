@@ -247,6 +247,9 @@ let testSupport: [Target] = [
     library("OpenBaoServer", in: "Tests/Support", ["LoopbackPKI"]),
     library("KubernetesServer", in: "Tests/Support", ["LoopbackPKI"]),
     library(
+        "ElectionTrial", in: "Tests/Support",
+        ["KubernetesPorts", "Operator", "Ports", "SimulationEngine", "SimulationScenarios"]),
+    library(
         "ScriptedServer", in: "Tests/Support",
         [
             "LoopbackPKI", .product(name: "NIOCore", package: "swift-nio"),
@@ -330,7 +333,7 @@ let testTargets: [Target] = [
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
             "EnforcementEvents", "EventIntegrity", "KubernetesPorts", "KubernetesFormat",
             "SimulatedCluster", "KubernetesHTTP", "KubernetesServer", "AsyncClock",
-            "ScriptedServer", "Kubeconfig", "Operator",
+            "ScriptedServer", "Kubeconfig", "ElectionTrial", "SimulationEngine",
         ]),
     tests(
         "SimulationTests",
@@ -424,7 +427,7 @@ let testTargets: [Target] = [
         "OperatorTests",
         [
             "Operator", "KubernetesPorts", "KubernetesFormat", "Ports", "SimulatedCluster",
-            "SimulationEngine", "SimulationScenarios",
+            "SimulationEngine", "SimulationScenarios", "ElectionTrial",
         ]),
 ]
 

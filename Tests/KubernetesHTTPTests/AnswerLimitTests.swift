@@ -16,6 +16,9 @@ private func client(
 ) throws -> KubernetesHTTP {
     var settings = KubernetesHTTPSettings()
     settings.isRetrying = false
+    settings.requestTime = .seconds(300)
+    settings.connectTime = .seconds(300)
+    settings.watchGrace = .seconds(300)
     return try KubernetesHTTP(
         ClusterEndpoint(
             server: server.address,

@@ -113,7 +113,8 @@ private func answer(
     ]).rendered()
 }
 
-/// Configures a webhook for new config maps in a namespace of its own, and waits until it counts.
+/// Configures a webhook for new config maps in a namespace of its own, and waits until it counts:
+/// until another of the same configuration, which nobody answers, has a marked object refused.
 private func withWebhook(
     _ bench: any ClusterBench, _ service: AdmissionService, policy: String = "Fail",
     _ body: (ClusterCaller, ResourceCollection) async throws -> Void
@@ -142,13 +143,40 @@ private func withWebhook(
                 [
                     "name": "check.example.com", "sideEffects": "None", "clientConfig": client,
                     "admissionReviewVersions": ["v1"], "failurePolicy": .string(policy),
-                    "timeoutSeconds": 5, "rules": [rule],
+                    "timeoutSeconds": 30, "rules": [rule],
                     "namespaceSelector": ["matchLabels": label],
-                ]
+                    "objectSelector": [
+                        "matchExpressions": [["key": "marked", "operator": "DoesNotExist"]]
+                    ],
+                ],
+                [
+                    "name": "marked.example.com", "sideEffects": "None",
+                    "clientConfig": ["url": "https://127.0.0.1:1/"],
+                    "admissionReviewVersions": ["v1"], "failurePolicy": "Fail",
+                    "timeoutSeconds": 30, "rules": [rule],
+                    "namespaceSelector": ["matchLabels": label],
+                    "objectSelector": ["matchLabels": ["marked": "yes"]],
+                ],
             ],
         ], configurations)
-    // A server takes about a second until it asks.
-    try await Task.sleep(for: bench.admissionDelay)
+    try await waitUntilAsked(call, .configMaps(namespace))
     try await body(call, .configMaps(namespace))
     try await call.delete(configurations.object(namespace))
+}
+
+/// A server takes a moment until it follows a new configuration.
+private func waitUntilAsked(
+    _ call: ClusterCaller, _ collection: ResourceCollection
+) async throws {
+    let marked = configMap("marked", labels: ["marked": "yes"])
+    for _ in 0..<1200 {
+        do {
+            try await call.create(marked, collection, isDryRun: true)
+        } catch let failure as KubernetesFailure {
+            guard failure.isDenied("marked.example.com") else { throw failure }
+            return
+        }
+        try await Task.sleep(for: .milliseconds(100))
+    }
+    Issue.record("the webhook is not asked")
 }

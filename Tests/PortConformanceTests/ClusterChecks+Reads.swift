@@ -141,8 +141,7 @@ extension ClusterCheck {
         ClusterCheck("a watch ends when its time is over") { bench in
             let collection = ResourceCollection.configMaps(try await bench.namespace())
             let version = try await ClusterCaller(bench.api).list(collection).resourceVersion
-            let clock = ContinuousClock()
-            let start = clock.now
+            let start = ContinuousClock().now
             let changes = Mutex(0)
             try await bench.api.watch(
                 collection, .init(), since: version, time: .seconds(1)
@@ -150,8 +149,9 @@ extension ClusterCheck {
                 if case .bookmark = event {} else { changes.withLock { $0 += 1 } }
                 return .more
             }
-            #expect(clock.now - start >= .milliseconds(900))
-            #expect(clock.now - start < .seconds(11))
+            // That it ended by itself, and was not given up by the client, is that nothing was
+            // thrown.
+            #expect(ContinuousClock().now - start >= .milliseconds(900))
             #expect(changes.withLock { $0 } == 0)
         },
         ClusterCheck("a watch ends when its task is cancelled") { bench in
@@ -160,14 +160,13 @@ extension ClusterCheck {
             let version = try await ClusterCaller(api).list(collection).resourceVersion
             let watch = Task {
                 try await api.watch(
-                    collection, .init(), since: version, time: .seconds(60)
+                    collection, .init(), since: version, time: KubernetesLimits.watchTimeMax
                 ) { _ in .more }
             }
             try await Task.sleep(for: .milliseconds(300))
-            let start = ContinuousClock().now
             watch.cancel()
+            // One that went on would end with its time, and without a failure.
             await expectFailure("cancelled", { $0 == .cancelled }) { try await watch.value }
-            #expect(ContinuousClock().now - start < .seconds(10))
         },
     ]
 
@@ -266,7 +265,7 @@ private func seen(
     since version: String, count: Int
 ) async throws -> [SeenChange] {
     let changes = Mutex<[SeenChange]>([])
-    try await api.watch(collection, selection, since: version, time: .seconds(20)) { event in
+    try await api.watch(collection, selection, since: version, time: .seconds(300)) { event in
         guard let change = SeenChange(event) else { return .more }
         let total = changes.withLock { changes in
             changes.append(change)

@@ -246,7 +246,7 @@ enum CustomKind {
         try await ClusterCaller(bench.api).create(definition, definitions)
         let collection = ResourceCollection(
             group: group, version: "v1", resource: "things", namespace: namespace)
-        for _ in 0..<100 {
+        for _ in 0..<1200 {
             do {
                 _ = try await ClusterCaller(bench.api).list(collection)
                 return collection

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import AsyncClock
+import ElectionTrial
 import Kubeconfig
 import KubernetesFormat
 import KubernetesHTTP
 import KubernetesPorts
 import KubernetesServer
 import LoopbackPKI
-import Operator
-import Ports
-import Synchronization
+import SimulationEngine
 import Testing
 
 /// What only a real API server can show.
@@ -27,7 +25,7 @@ struct RealClusterAccessTests {
         let server = try KubernetesBench.shared.get().server
         let (endpoint, credentials) = try Kubeconfig.load(
             path: server.kubeconfigFile, environment: [:])
-        let api = try KubernetesHTTP(endpoint, credentials: credentials)
+        let api = try KubernetesHTTP(endpoint, credentials: credentials, settings: .patient)
         let page = try await api.list(.namespaces, .init(), limit: 500, continuation: nil)
         #expect(page.items.contains { (try? JSONTree($0))?.meta("name") == "default" })
     }
@@ -49,7 +47,7 @@ struct RealClusterAccessTests {
                 current-context: x
                 """)
             let (endpoint, credentials) = try Kubeconfig.load(path: path, environment: [:])
-            var settings = KubernetesHTTPSettings()
+            var settings = KubernetesHTTPSettings.patient
             settings.isRetrying = false
             let api = try KubernetesHTTP(endpoint, credentials: credentials, settings: settings)
             do {
@@ -68,69 +66,22 @@ struct RealClusterAccessTests {
     }
 
     @Test("when the leader is killed another leads after its lease, when it retires at once")
-    func election() async throws {
-        let lease = name("lock")
-        let log = EventList()
-        let signals = EventList()
-        let clock = AsyncClock()
-        let times = try #require(
-            LeaderElectionTimes(
-                checked: 4, renewWithin: .seconds(3), retryAfter: .milliseconds(500)))
-        let api = try KubernetesBench.shared.get().api
-        @Sendable func candidate(
-            _ identity: String, _ stop: @escaping @Sendable () async -> Void
-        ) async {
-            let election = LeaderElection(
-                api: api, clock: clock, name: lease, namespace: "default", identity: identity,
-                times: times)
-            await election.run(until: stop) { leadership in
-                log.add("+" + identity)
-                while leadership.isCurrent, !Task.isCancelled {
-                    await clock.sleep(for: .milliseconds(50))
-                }
-                log.add("-" + identity)
-            }
+    func election() throws {
+        let api = BlockingKubernetesAPI(try KubernetesBench.shared.get().api)
+        let trial = ElectionTrial.outcome(lease: name("lock"), { _, _ in api }) { election, run in
+            election.spawn("one", after: 0)
+            election.spawn("two", after: 5, retires: 95)
+            // Its calls are cut off with it: nothing is given back.
+            run.after(.seconds(60)) { run.crash("one") }
+            election.spawn("three", after: 90)
         }
-        @Sendable func forever() async {
-            while !Task.isCancelled { await clock.sleep(for: .seconds(60)) }
-        }
-        func wait(for event: String) async -> MonotonicTime {
-            for _ in 0..<1200 where !log.events.contains(event) {
-                await clock.sleep(for: .milliseconds(50))
-            }
-            return clock.monotonic()
-        }
-        let one = Task { await candidate("one") { await forever() } }
-        _ = await wait(for: "+one")
-        let two = Task {
-            await candidate("two") {
-                while !signals.events.contains("retire"), !Task.isCancelled {
-                    await clock.sleep(for: .milliseconds(50))
-                }
-            }
-        }
-        await clock.sleep(for: .seconds(2))
-        // Its calls are cut off with it: nothing is given back.
-        one.cancel()
-        let killed = await wait(for: "-one")
-        let taken = await wait(for: "+two")
-        #expect(killed.duration(to: taken) > .seconds(2))
-        #expect(killed.duration(to: taken) < .seconds(20), "on a busy machine")
-        let three = Task { await candidate("three") { await forever() } }
-        await clock.sleep(for: .seconds(1))
-        signals.add("retire")
-        let retired = await wait(for: "-two")
-        #expect(retired.duration(to: await wait(for: "+three")) < .seconds(4))
-        #expect(log.events == ["+one", "-one", "+two", "-two", "+three"])
-        await two.value
-        three.cancel()
+        #expect(trial.findings == [])
+        #expect(trial.names == ["+one", "+two", "-two", "+three"])
+        let seconds = try #require(trial.seconds.count == 4 ? trial.seconds : nil)
+        // The last renewal was up to 2 s before the crash, and the others look every 2 s.
+        #expect((73...80).contains(seconds[1]), "\(seconds)")
+        #expect((100...100.5).contains(seconds[2]), "\(seconds)")
+        #expect(seconds[3] < 103, "\(seconds)")
+        #expect(trial.failures.allSatisfy { $0.isConflict }, "\(trial.failures)")
     }
-}
-
-/// What happened, in order.
-private final class EventList: Sendable {
-    private let list = Mutex<[String]>([])
-
-    var events: [String] { list.withLock { $0 } }
-    func add(_ event: String) { list.withLock { $0.append(event) } }
 }

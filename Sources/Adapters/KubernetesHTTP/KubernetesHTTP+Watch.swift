@@ -6,9 +6,6 @@ internal import NIOCore
 internal import NIOHTTP1
 
 extension KubernetesHTTP {
-    /// How much longer than the server's own time a watch may take to end.
-    static let watchGrace = Duration.seconds(10)
-
     package func watch(
         _ collection: ResourceCollection, _ selection: ObjectSelection,
         since resourceVersion: String, time: Duration,
@@ -22,7 +19,7 @@ extension KubernetesHTTP {
                 ("timeoutSeconds", String(time.components.seconds)),
             ]
         let call = Call(.GET, try path(collection), query: query)
-        let deadline = NIODeadline.now() + .init(time + Self.watchGrace)
+        let deadline = NIODeadline.now() + .init(time + settings.watchGrace)
         let response = try await open(call, deadline)
         var lines = WatchLineSplitter(limit: KubernetesLimits.watchLineBytesMax)
         do {

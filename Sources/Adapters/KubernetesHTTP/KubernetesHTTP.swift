@@ -11,6 +11,8 @@ package struct KubernetesHTTPSettings: Sendable, Equatable {
     package var requestTime = KubernetesLimits.requestTime
     /// Of connecting, TLS included.
     package var connectTime = Duration.seconds(10)
+    /// How much longer than the server's own time a watch may take to end.
+    package var watchGrace = Duration.seconds(10)
     /// Whether failures that pass are tried again.
     package var isRetrying = true
     /// The first pause; it doubles.
