@@ -426,8 +426,7 @@ let testTargets: [Target] = [
     tests(
         "OperatorTests",
         [
-            "Operator", "KubernetesPorts", "KubernetesFormat", "Ports", "SimulatedCluster",
-            "SimulationEngine", "SimulationScenarios", "ElectionTrial",
+            "KubernetesPorts", "SimulatedCluster", "SimulationEngine", "ElectionTrial",
         ]),
 ]
 
