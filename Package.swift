@@ -85,6 +85,7 @@ let core: [Target] = [
     library(
         "EnforcementEvents", in: "Sources/Core", ["Enforcement", "JSONFormat", "SecretMemory"]),
     library("KubernetesFormat", in: "Sources/Core", ["JSONFormat"]),
+    library("AdmissionTrust", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
 ]
 
 let ports: [Target] = [
@@ -97,7 +98,8 @@ let ports: [Target] = [
         "AgentPorts", in: "Sources/Ports",
         ["Ports", "Enforcement", "EnforcementEvents", "AgentProtocol"]),
     library("EventPorts", in: "Sources/Ports", ["EnforcementEvents"]),
-    library("KubernetesPorts", in: "Sources/Ports", ["Ports", "KubernetesFormat"]),
+    library(
+        "KubernetesPorts", in: "Sources/Ports", ["Ports", "KubernetesFormat", "AdmissionTrust"]),
 ]
 
 let components: [Target] = [
@@ -111,7 +113,8 @@ let components: [Target] = [
         "EventPipeline", in: "Sources/Components",
         ["Ports", "AgentPorts", "EventPorts", "Enforcement", "EnforcementEvents"]),
     library(
-        "Operator", in: "Sources/Components", ["Ports", "KubernetesPorts", "KubernetesFormat"]),
+        "Operator", in: "Sources/Components",
+        ["Ports", "KubernetesPorts", "KubernetesFormat", "AdmissionTrust"]),
 ]
 
 let adapters: [Target] = [
@@ -165,6 +168,14 @@ let adapters: [Target] = [
         "Kubeconfig", in: "Sources/Adapters",
         ["KubernetesPorts", .product(name: "Yams", package: "Yams")]),
     library("AsyncClock", in: "Sources/Adapters", ["Ports", "KubernetesPorts"]),
+    library(
+        "X509Issuer", in: "Sources/Adapters",
+        [
+            "KubernetesPorts", "AdmissionTrust",
+            .product(name: "X509", package: "swift-certificates"),
+            .product(name: "SwiftASN1", package: "swift-asn1"),
+            .product(name: "Crypto", package: "swift-crypto"),
+        ]),
 ]
 
 let executables: [Target] = [
@@ -202,7 +213,8 @@ let simulation: [Target] = [
         path: "Simulation/World", swiftSettings: strict),
     // Apart from the world that the VM guest links: it has no tasks.
     .target(
-        name: "SimulatedCluster", dependencies: ["Ports", "KubernetesPorts", "KubernetesFormat"],
+        name: "SimulatedCluster",
+        dependencies: ["Ports", "KubernetesPorts", "KubernetesFormat", "AdmissionTrust"],
         path: "Simulation/Cluster", swiftSettings: strict),
     .target(
         name: "SimulationEngine",
@@ -333,7 +345,8 @@ let testTargets: [Target] = [
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
             "EnforcementEvents", "EventIntegrity", "KubernetesPorts", "KubernetesFormat",
             "SimulatedCluster", "KubernetesHTTP", "KubernetesServer", "AsyncClock",
-            "ScriptedServer", "Kubeconfig", "ElectionTrial", "SimulationEngine",
+            "ScriptedServer", "Kubeconfig", "ElectionTrial", "SimulationEngine", "Operator",
+            "AdmissionTrust", "X509Issuer", "Injection",
         ]),
     tests(
         "SimulationTests",
@@ -426,8 +439,13 @@ let testTargets: [Target] = [
     tests(
         "OperatorTests",
         [
-            "KubernetesPorts", "SimulatedCluster", "SimulationEngine", "ElectionTrial",
+            "Operator", "KubernetesPorts", "KubernetesFormat", "Ports", "AdmissionTrust",
+            "SimulatedCluster", "SimulationEngine", "SimulationScenarios", "ElectionTrial",
         ]),
+    tests("AdmissionTrustTests", ["AdmissionTrust", "Injection", "KubernetesFormat"]),
+    tests(
+        "X509IssuerTests",
+        ["X509Issuer", "AdmissionTrust", "KubernetesPorts", "SimulatedCluster"]),
 ]
 
 let package = Package(
@@ -442,6 +460,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.81.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
     targets: system + core + ports + components + adapters + executables + simulation
         + virtualMachine + testSupport + heapScanSupport + testPrograms

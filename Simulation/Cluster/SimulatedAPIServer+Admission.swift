@@ -122,7 +122,7 @@ extension SimulatedAPIServer {
                     + (message.map { ": " + $0 } ?? " without explanation"))
         }
         guard webhook.mayChange, let encoded = response["patch"]?.text else { return }
-        guard response["patchType"]?.text == "JSONPatch", let bytes = Base64.decode(encoded),
+        guard response["patchType"]?.text == "JSONPatch", let bytes = Base64.decoded(encoded),
             let patch = try? JSONTree(bytes),
             let object = try? JSONPatch.apply(patch, to: pending.object)
         else { throw Self.noAnswer(webhook, "the patch cannot be applied") }
@@ -138,39 +138,5 @@ extension SimulatedAPIServer {
         Refusal(
             500, "InternalError",
             "Internal error occurred: failed calling webhook \"\(webhook.name)\": \(detail)")
-    }
-}
-
-/// RFC 4648, section 4.
-enum Base64 {
-    static func decode(_ text: String) -> [UInt8]? {
-        var bytes: [UInt8] = []
-        var bits: UInt32 = 0
-        var count = 0
-        let characters = Array(text.utf8)
-        guard characters.count.isMultiple(of: 4) else { return nil }
-        let end = characters.lastIndex { $0 != UInt8(ascii: "=") }.map { $0 + 1 } ?? 0
-        guard characters.count - end <= 2 else { return nil }
-        for character in characters[..<end] {
-            guard let value = value(character) else { return nil }
-            bits = bits << 6 | value
-            count += 6
-            if count >= 8 {
-                count -= 8
-                bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
-            }
-        }
-        return bytes
-    }
-
-    private static func value(_ character: UInt8) -> UInt32? {
-        switch character {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(character - UInt8(ascii: "A"))
-        case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(character - UInt8(ascii: "a")) + 26
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(character - UInt8(ascii: "0")) + 52
-        case UInt8(ascii: "+"): 62
-        case UInt8(ascii: "/"): 63
-        default: nil
-        }
     }
 }

@@ -164,11 +164,12 @@ private func withWebhook(
     try await call.delete(configurations.object(namespace))
 }
 
-/// A server takes a moment until it follows a new configuration.
-private func waitUntilAsked(
-    _ call: ClusterCaller, _ collection: ResourceCollection
+/// A server takes a moment until it follows a new configuration: one that refuses config maps with
+/// this value of the label `marked`, by asking nobody.
+func waitUntilAsked(
+    _ call: ClusterCaller, _ collection: ResourceCollection, marked value: String = "yes"
 ) async throws {
-    let marked = configMap("marked", labels: ["marked": "yes"])
+    let marked = configMap("marked", labels: ["marked": value])
     for _ in 0..<1200 {
         do {
             try await call.create(marked, collection, isDryRun: true)

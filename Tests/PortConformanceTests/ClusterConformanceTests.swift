@@ -25,7 +25,8 @@ struct RealClusterTests {
 /// Says how much was left out, in the run's last line.
 @Suite("Real API server") struct RealClusterCountTests {
     /// The checks, and what only a real server shows.
-    static let count = ClusterCheck.all.count + RealClusterAccessTests.count
+    static let count =
+        ClusterCheck.all.count + RealClusterAccessTests.count + RealWebhookTrustTests.count
 
     @Test func `what was not run is counted`() {
         guard KubernetesServer.programs == nil else { return }

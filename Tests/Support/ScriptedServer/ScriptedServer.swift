@@ -42,6 +42,7 @@ package final class ScriptedServer: Sendable {
     package let pki: LoopbackPKI
     private let channel: any Channel
     private let recorder: Recorder
+    private let current: CurrentContext
 
     /// - Parameters:
     ///   - answer: gets the request's number, from 0.
@@ -51,24 +52,16 @@ package final class ScriptedServer: Sendable {
         answer: @escaping @Sendable (SeenRequest, Int) -> ScriptedAnswer
     ) async throws {
         self.pki = pki
-        let own = try identity ?? pki.server()
-        var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: try NIOSSLCertificate.fromPEMBytes(Array(own.certificatePEM.utf8))
-                .map { .certificate($0) },
-            privateKey: .privateKey(
-                try NIOSSLPrivateKey(bytes: Array(own.keyPEM.utf8), format: .pem)))
-        if wantsClientCertificate {
-            configuration.certificateVerification = .noHostnameVerification
-            configuration.trustRoots = .certificates(
-                try NIOSSLCertificate.fromPEMBytes(Array(pki.authority.certificatePEM.utf8)))
-        }
-        let context = try NIOSSLContext(configuration: configuration)
+        let current = CurrentContext(
+            try Self.context(
+                try identity ?? pki.server(), trusting: wantsClientCertificate ? pki : nil))
+        self.current = current
         let recorder = Recorder()
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
-                    try pipeline.addHandler(NIOSSLServerHandler(context: context))
+                    try pipeline.addHandler(NIOSSLServerHandler(context: current.value))
                     try pipeline.configureHTTPServerPipeline()
                     try pipeline.addHandler(ScriptHandler(recorder: recorder, answer: answer))
                 }
@@ -79,9 +72,43 @@ package final class ScriptedServer: Sendable {
 
     deinit { channel.close(promise: nil) }
 
+    /// New connections are served with this certificate; nobody is asked for one any more.
+    package func use(_ identity: Identity) throws {
+        current.value = try Self.context(identity, trusting: nil)
+    }
+
+    /// - Parameter pki: of client certificates; nil: nobody is asked for one.
+    private static func context(
+        _ identity: Identity, trusting pki: LoopbackPKI?
+    ) throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMBytes(
+                Array(identity.certificatePEM.utf8)
+            ).map { .certificate($0) },
+            privateKey: .privateKey(
+                try NIOSSLPrivateKey(bytes: Array(identity.keyPEM.utf8), format: .pem)))
+        if let pki {
+            configuration.certificateVerification = .noHostnameVerification
+            configuration.trustRoots = .certificates(
+                try NIOSSLCertificate.fromPEMBytes(Array(pki.authority.certificatePEM.utf8)))
+        }
+        return try NIOSSLContext(configuration: configuration)
+    }
+
     package var port: Int { channel.localAddress?.port ?? 0 }
     package var address: String { "https://127.0.0.1:\(port)" }
     package var requests: [SeenRequest] { recorder.requests.withLock { $0 } }
+}
+
+private final class CurrentContext: Sendable {
+    private let context: Mutex<NIOSSLContext>
+
+    init(_ context: NIOSSLContext) { self.context = Mutex(context) }
+
+    var value: NIOSSLContext {
+        get { context.withLock { $0 } }
+        set { context.withLock { $0 = newValue } }
+    }
 }
 
 private final class Recorder: Sendable {
