@@ -8,6 +8,7 @@ SHELL := /bin/bash
 CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/cloudtaser
 OPENBAO := $(CACHE)/openbao/bao
 KUBERNETES_VALIDATE := $(CACHE)/kubernetes-validate
+KUBERNETES := $(CACHE)/kubernetes
 KERNELS := $(CACHE)/kernels
 STATIC := .build/static
 # Small before fast: the wrapper is part of every injected container. LLD, because it can fold equal
@@ -76,8 +77,10 @@ demo: setup $(OPENBAO) ## The main job: a secret from a real vault, then attacke
 .PHONY: test
 test: setup $(OPENBAO) $(KUBERNETES_VALIDATE) ## All tests that need no virtual machine, with the real servers
 	@.ci/setup test
+	@.ci/fetch-kubernetes $(KUBERNETES)
 	@mkdir -p $(EVIDENCE)
 	CLOUDTASER_OPENBAO=$(OPENBAO) CLOUDTASER_KUBERNETES_VALIDATE=$(KUBERNETES_VALIDATE) \
+		CLOUDTASER_KUBERNETES=$(KUBERNETES) \
 		CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE)) swift test
 
 $(OPENBAO):
@@ -97,6 +100,7 @@ simulate: setup build/cloudtaser ## Soak the simulator with SEEDS=10000 seeds of
 .PHONY: simulation
 simulation: setup build/cloudtaser ## The simulator's canaries and 500 fixed seeds
 	build/cloudtaser simulate --first-seed 1 --seeds 500
+	build/cloudtaser simulate --scenario leader-election --first-seed 1 --seeds 200
 
 # .ci/run makes a warning of a failure: docs/adr/0007-seeds-of-a-commit-warn.md.
 .PHONY: simulation-of-commit

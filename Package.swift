@@ -84,17 +84,22 @@ let core: [Target] = [
     library("LeakIndex", in: "Sources/Core", ["Delivery", "SecretMemory"]),
     library(
         "EnforcementEvents", in: "Sources/Core", ["Enforcement", "JSONFormat", "SecretMemory"]),
+    library("KubernetesFormat", in: "Sources/Core", ["JSONFormat"]),
+    library("AdmissionTrust", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
 ]
 
 let ports: [Target] = [
     .target(
         name: "Ports", dependencies: ["Delivery", "Destinations", "SecretMemory"],
-        path: "Sources/Ports", exclude: ["AgentPorts", "EventPorts"], swiftSettings: strict),
+        path: "Sources/Ports", exclude: ["AgentPorts", "EventPorts", "KubernetesPorts"],
+        swiftSettings: strict),
     // Modules of their own: whatever the wrapper's ports import is linked into the wrapper.
     library(
         "AgentPorts", in: "Sources/Ports",
         ["Ports", "Enforcement", "EnforcementEvents", "AgentProtocol"]),
     library("EventPorts", in: "Sources/Ports", ["EnforcementEvents"]),
+    library(
+        "KubernetesPorts", in: "Sources/Ports", ["Ports", "KubernetesFormat", "AdmissionTrust"]),
 ]
 
 let components: [Target] = [
@@ -107,6 +112,9 @@ let components: [Target] = [
     library(
         "EventPipeline", in: "Sources/Components",
         ["Ports", "AgentPorts", "EventPorts", "Enforcement", "EnforcementEvents"]),
+    library(
+        "Operator", in: "Sources/Components",
+        ["Ports", "KubernetesPorts", "KubernetesFormat", "AdmissionTrust"]),
 ]
 
 let adapters: [Target] = [
@@ -146,6 +154,28 @@ let adapters: [Target] = [
             "Ports", "EventPorts", "EnforcementEvents", "HTTPFormat", "JSONFormat",
             "SocketAddresses",
         ]),
+    library(
+        "KubernetesHTTP", in: "Sources/Adapters",
+        [
+            "KubernetesPorts", "KubernetesFormat",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
+    library(
+        "Kubeconfig", in: "Sources/Adapters",
+        ["KubernetesPorts", .product(name: "Yams", package: "Yams")]),
+    library("AsyncClock", in: "Sources/Adapters", ["Ports", "KubernetesPorts"]),
+    library(
+        "X509Issuer", in: "Sources/Adapters",
+        [
+            "KubernetesPorts", "AdmissionTrust",
+            .product(name: "X509", package: "swift-certificates"),
+            .product(name: "SwiftASN1", package: "swift-asn1"),
+            .product(name: "Crypto", package: "swift-crypto"),
+        ]),
 ]
 
 let executables: [Target] = [
@@ -181,6 +211,11 @@ let simulation: [Target] = [
             "Ports", "Delivery", "JSONFormat", "LeakIndex", "SecretMemory", "WrapperConfiguration",
         ],
         path: "Simulation/World", swiftSettings: strict),
+    // Apart from the world that the VM guest links: it has no tasks.
+    .target(
+        name: "SimulatedCluster",
+        dependencies: ["Ports", "KubernetesPorts", "KubernetesFormat", "AdmissionTrust"],
+        path: "Simulation/Cluster", swiftSettings: strict),
     .target(
         name: "SimulationEngine",
         dependencies: ["Ports", "SecretMemory", "CSimulationHooks"],
@@ -190,7 +225,8 @@ let simulation: [Target] = [
         dependencies: [
             "SimulationEngine", "Simulation", "Wrapper", "Ports", "Delivery", "LeakIndex",
             "SecretMemory",
-            "WrapperConfiguration",
+            "WrapperConfiguration", "Operator", "SimulatedCluster", "KubernetesPorts",
+            "KubernetesFormat",
         ],
         path: "Simulation/Scenarios", swiftSettings: strict),
     .target(
@@ -221,6 +257,18 @@ let testSupport: [Target] = [
     program(
         "vault-listener", in: "Tests/Support", ["VaultListener", "LoopbackPKI"]),
     library("OpenBaoServer", in: "Tests/Support", ["LoopbackPKI"]),
+    library("KubernetesServer", in: "Tests/Support", ["LoopbackPKI"]),
+    library(
+        "ElectionTrial", in: "Tests/Support",
+        ["KubernetesPorts", "Operator", "Ports", "SimulationEngine", "SimulationScenarios"]),
+    library(
+        "ScriptedServer", in: "Tests/Support",
+        [
+            "LoopbackPKI", .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
     library("HostConformance", in: "Tests/Support", ["Ports", "Delivery", "SecretMemory"]),
     program(
         "host-conformance", in: "Tests/Support",
@@ -295,7 +343,10 @@ let testTargets: [Target] = [
             "Ports", "Delivery", "SecretMemory", "WrapperConfiguration", "Simulation",
             "HostConformance", "host-conformance", "TestKit",
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
-            "EnforcementEvents", "EventIntegrity",
+            "EnforcementEvents", "EventIntegrity", "KubernetesPorts", "KubernetesFormat",
+            "SimulatedCluster", "KubernetesHTTP", "KubernetesServer", "AsyncClock",
+            "ScriptedServer", "Kubeconfig", "ElectionTrial", "SimulationEngine", "Operator",
+            "AdmissionTrust", "X509Issuer", "Injection",
         ]),
     tests(
         "SimulationTests",
@@ -308,7 +359,10 @@ let testTargets: [Target] = [
         ["SimulationEngine", "SimulationScenarios", "Ports", "SecretMemory", "TestKit"]),
     tests(
         "SimulationScenariosTests",
-        ["SimulationScenarios", "SimulationEngine", "Simulation", "Ports", "Wrapper"]),
+        [
+            "SimulationScenarios", "SimulationEngine", "Simulation", "Ports", "Wrapper",
+            "KubernetesPorts", "KubernetesFormat",
+        ]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),
     tests("AttackProgramsTests", ["AttackPrograms", "DeliveredValue", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
@@ -374,6 +428,24 @@ let testTargets: [Target] = [
             "Enforcement", "EnforcementEvents", "LeakIndex", "Ports",
         ]),
     tests("AgentProgramTests", ["cloudtaser-agent", "TestKit"]),
+    tests("KubernetesFormatTests", ["KubernetesFormat"]),
+    tests(
+        "KubernetesHTTPTests",
+        [
+            "KubernetesHTTP", "KubernetesPorts", "LoopbackPKI", "ScriptedServer",
+        ]),
+    tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
+    tests("AsyncClockTests", ["AsyncClock", "KubernetesPorts", "Ports"]),
+    tests(
+        "OperatorTests",
+        [
+            "Operator", "KubernetesPorts", "KubernetesFormat", "Ports", "AdmissionTrust",
+            "SimulatedCluster", "SimulationEngine", "SimulationScenarios", "ElectionTrial",
+        ]),
+    tests("AdmissionTrustTests", ["AdmissionTrust", "Injection", "KubernetesFormat"]),
+    tests(
+        "X509IssuerTests",
+        ["X509Issuer", "AdmissionTrust", "KubernetesPorts", "SimulatedCluster"]),
 ]
 
 let package = Package(
@@ -383,7 +455,14 @@ let package = Package(
         .executable(name: "cloudtaser", targets: ["cloudtaser"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.81.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
     targets: system + core + ports + components + adapters + executables + simulation
         + virtualMachine + testSupport + heapScanSupport + testPrograms

@@ -4,7 +4,8 @@ package import SimulationEngine
 /// Every scenario that `cloudtaser simulate` knows, the default first.
 package enum ScenarioCatalogue {
     package static let all: [any SimulatedScenario.Type] = [
-        WrapperScenario.self, LeaseClientScenario.self, SelfTestScenario.self,
+        WrapperScenario.self, LeaseClientScenario.self, LeaderElectionScenario.self,
+        SelfTestScenario.self,
     ]
 
     /// nil when there is none of that name.

@@ -55,7 +55,7 @@ let importRules = [
             "Sources/Core/Pages/A.swift": "import Rules\n// import Work\n",
             "Sources/Components/Work/A.swift":
                 "import OtherWork\n@preconcurrency import VaultStore\npackage import Rules\n",
-            "Sources/Adapters/VaultStore/A.swift": "import Glibc\nimport NIOCore\n",
+            "Sources/Adapters/VaultStore/A.swift": "import Glibc\nimport SQLite\n",
             "Sources/Executables/cloudtaser/A.swift": "import Simulation\nimport Work\n",
             "Sources/Executables/cloudtaser-wrapper/A.swift": "import Simulation\nimport Work\n",
             "Simulation/A.swift":

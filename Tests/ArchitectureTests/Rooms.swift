@@ -40,9 +40,10 @@ enum Room: String, CaseIterable, Sendable {
     var mayImportFromOutside: Set<String> {
         switch self {
         case .executables: ["Foundation", "Glibc", "ArgumentParser"]
-        case .adapters: ["Foundation", "Glibc"]
+        case .adapters:
+            House.network.union(House.certificates).union(["Foundation", "Glibc", "Yams"])
         case .system, .machines: ["Glibc"]
-        case .tests: ["Foundation", "Glibc", "Testing"]
+        case .tests: House.network.union(["Foundation", "Glibc", "Testing"])
         case .core, .components, .ports, .simulation: []
         }
     }
@@ -73,12 +74,24 @@ enum House {
         "cloudtaser-wrapper", "cloudtaser-agent", "guest-init", "attack",
     ]
     /// What small programs may not link. A prefix, so that NIOCore and NIOPosix are meant too.
-    static let largeModules = ["Foundation", "NIO", "Dispatch"]
-    /// Which third party a system module belongs to. CLinux belongs to none: it is the kernel's
+    static let largeModules = [
+        "Foundation", "NIO", "AsyncHTTPClient", "Yams", "Dispatch", "X509", "SwiftASN1", "Crypto",
+    ]
+    /// HTTP and TLS for programs that are not small: see `largeModules`.
+    static let network: Set<String> = [
+        "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL",
+    ]
+    /// Makes and reads certificates, likewise.
+    static let certificates: Set<String> = ["X509", "SwiftASN1", "Crypto"]
+    /// Which third party a module belongs to. CLinux belongs to none: it is the kernel's
     /// own calls.
     static let thirdParties = [
         "COpenSSL": "OpenSSL", "COpenSSLShims": "OpenSSL",
         "CSeccomp": "the kernel's filter libraries", "CCapability": "the kernel's filter libraries",
         "CBPF": "libbpf", "CBPFPrograms": "libbpf",
+        "AsyncHTTPClient": "SwiftNIO", "NIOCore": "SwiftNIO", "NIOPosix": "SwiftNIO",
+        "NIOHTTP1": "SwiftNIO", "NIOSSL": "SwiftNIO", "Yams": "libyaml",
+        "X509": "Swift's certificates", "SwiftASN1": "Swift's certificates",
+        "Crypto": "Swift's certificates",
     ]
 }

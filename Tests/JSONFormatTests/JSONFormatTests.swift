@@ -153,4 +153,16 @@ enum Document {
         }
         #expect(try Document.text("{\"v\":\(written)}", ["v"]) == text)
     }
+
+    @Test(arguments: ["", "plain", "a\"b\\c\u{1}\n\u{1F} \u{7F}é😀", "/\u{2028}"])
+    func `text is written alike into secret memory and into ordinary bytes`(
+        _ text: String
+    ) throws {
+        var buffer = try SecretBuffer(capacity: 200, minimumTier: .ordinary)
+        try JSONWriter.append(Array(text.utf8).span.bytes, to: &buffer)
+        let secret = buffer.withBytes { span in span.withUnsafeBytes { Array($0) } }
+        var bytes = Array("before:".utf8)
+        JSONWriter.append(text, to: &bytes)
+        #expect(bytes == Array("before:".utf8) + secret)
+    }
 }

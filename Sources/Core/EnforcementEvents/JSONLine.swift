@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import JSONFormat
 
 /// A value of an event as JSON has it.
 package indirect enum EventValue: Sendable, Equatable {
@@ -29,7 +30,7 @@ package indirect enum EventValue: Sendable, Equatable {
             bytes += Array(String(value).utf8)
             bytes.append(UInt8(ascii: "\""))
         case .boolean(let value): bytes += Array((value ? "true" : "false").utf8)
-        case .text(let value): Self.append(value, to: &bytes)
+        case .text(let value): JSONWriter.append(value, to: &bytes)
         case .list(let values):
             bytes.append(UInt8(ascii: "["))
             for (index, value) in values.enumerated() {
@@ -41,29 +42,11 @@ package indirect enum EventValue: Sendable, Equatable {
             bytes.append(UInt8(ascii: "{"))
             for (index, member) in members.enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                Self.append(member.name, to: &bytes)
+                JSONWriter.append(member.name, to: &bytes)
                 bytes.append(UInt8(ascii: ":"))
                 member.value.append(to: &bytes)
             }
             bytes.append(UInt8(ascii: "}"))
         }
-    }
-
-    /// RFC 8259, section 7: what must be escaped is, and nothing else.
-    private static func append(_ text: String, to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case ..<0x20:
-                bytes += Array("\\u00".utf8)
-                bytes.append(Hexadecimal.digit(byte >> 4))
-                bytes.append(Hexadecimal.digit(byte & 15))
-            default: bytes.append(byte)
-            }
-        }
-        bytes.append(UInt8(ascii: "\""))
     }
 }

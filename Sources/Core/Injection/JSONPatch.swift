@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import JSONFormat
 
 /// A JSON value that is written.
 package indirect enum JSONOutput: Sendable, Equatable {
@@ -21,7 +22,7 @@ package indirect enum JSONOutput: Sendable, Equatable {
 
     func append(to bytes: inout [UInt8]) {
         switch self {
-        case .text(let text): Self.append(text, to: &bytes)
+        case .text(let text): JSONWriter.append(text, to: &bytes)
         case .number(let number): bytes.append(contentsOf: String(number).utf8)
         case .flag(let flag): bytes.append(contentsOf: (flag ? "true" : "false").utf8)
         case .list(let values):
@@ -35,38 +36,12 @@ package indirect enum JSONOutput: Sendable, Equatable {
             bytes.append(UInt8(ascii: "{"))
             for (index, member) in members.enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                Self.append(member.name, to: &bytes)
+                JSONWriter.append(member.name, to: &bytes)
                 bytes.append(UInt8(ascii: ":"))
                 member.value.append(to: &bytes)
             }
             bytes.append(UInt8(ascii: "}"))
         }
-    }
-
-    private static func append(_ text: String, to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "\""))
-        if text.utf8.allSatisfy({ !needsEscape($0) }) {
-            bytes.append(contentsOf: text.utf8)
-        } else {
-            for byte in text.utf8 { append(escaping: byte, to: &bytes) }
-        }
-        bytes.append(UInt8(ascii: "\""))
-    }
-
-    private static func needsEscape(_ byte: UInt8) -> Bool {
-        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
-    }
-
-    private static func append(escaping byte: UInt8, to bytes: inout [UInt8]) {
-        guard needsEscape(byte) else { return bytes.append(byte) }
-        bytes.append(UInt8(ascii: "\\"))
-        guard byte < 0x20 else { return bytes.append(byte) }
-        let digit: (UInt8) -> UInt8 = {
-            $0 < 10 ? UInt8(ascii: "0") + $0 : UInt8(ascii: "a") + $0 - 10
-        }
-        bytes.append(contentsOf: "u00".utf8)
-        bytes.append(digit(byte >> 4))
-        bytes.append(digit(byte & 15))
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import SecretMemory
 
-/// Writes the strings of a small JSON object into secret memory.
+/// Writes the strings of JSON, those of secrets into secret memory.
 package enum JSONWriter {
     /// Bytes that `append` will write for `text`, quotes included.
     package static func byteCount(of text: RawSpan) -> Int {
@@ -31,7 +31,7 @@ package enum JSONWriter {
         try buffer.append(byte: UInt8(ascii: "\""))
     }
 
-    private static func width(_ byte: UInt8) -> Int {
+    static func width(_ byte: UInt8) -> Int {
         switch byte {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"): 2
         case ..<0x20: 6
@@ -39,7 +39,7 @@ package enum JSONWriter {
         }
     }
 
-    private static func hexadecimal(_ value: UInt8) -> UInt8 {
+    static func hexadecimal(_ value: UInt8) -> UInt8 {
         value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 }

@@ -11,6 +11,11 @@ package struct LoopbackPKIFailure: Error {
 package struct Identity: Sendable {
     package let certificatePEM: String
     package let keyPEM: String
+
+    package init(certificatePEM: String, keyPEM: String) {
+        self.certificatePEM = certificatePEM
+        self.keyPEM = keyPEM
+    }
 }
 
 /// A throw-away certificate authority and the certificates that TLS tests need, made in memory

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+package import AdmissionTrust
+internal import KubernetesFormat
+package import KubernetesPorts
+internal import Ports
+internal import Synchronization
+
+/// What the webhook is and how its certificates live.
+package struct WebhookTrustSettings: Sendable {
+    package var namespace: String
+    /// The Secret with the certificates, in that namespace.
+    package var secretName: String
+    /// DNS names and addresses by which API servers call the webhook.
+    package var names: [String]
+    package var webhook: WebhookSettings
+    package var times = CertificateTimes.usual
+    /// A look at everything even when nothing has told of a change.
+    package var lookEvery = Duration.seconds(60)
+    /// Between a change and the look at it: many changes are one.
+    package var quietTime = Duration.milliseconds(200)
+    /// After a failure; doubles up to `lookEvery`.
+    package var firstPause = Duration.seconds(1)
+
+    package init(
+        namespace: String, secretName: String, names: [String], webhook: WebhookSettings
+    ) {
+        self.namespace = namespace
+        self.secretName = secretName
+        self.names = names
+        self.webhook = webhook
+    }
+}
+
+/// Keeps the webhook's certificate and the API server's trust in it.
+///
+/// Replicas share one Secret, and each of them does all of this: a write says which state it
+/// replaces, and who loses a race reads what the other wrote. A round reads the configuration
+/// before the Secret and writes the configuration only in the state it read: so whoever read an
+/// older Secret cannot take back what a newer one has brought.
+///
+/// A certificate is only handed out when the configuration that was read believes its authority.
+package final class WebhookTrust: Sendable {
+    /// What happened, for logs and metrics.
+    package enum Report: Sendable, Equatable {
+        /// The Secret was there and of no use, or was gone.
+        case secretReplaced(CertificateFault?)
+        case authorityAdded
+        case authoritiesDropped
+        case leafRenewed
+        /// Somebody had changed or deleted it, or it was not there yet.
+        case configurationWritten(wasMissing: Bool)
+        case served
+        case failed(KubernetesFailure)
+        case notIssued(CertificateFailure)
+    }
+
+    struct State {
+        /// The last that was read or written, and is of use.
+        var held: HeldCertificates?
+        /// What is handed out, and until when it is valid.
+        var served: (leaf: CertificateIdentity, signer: [UInt8], until: Int64)?
+        /// Whom the configuration believed when it was read or written last.
+        var believed: Set<[UInt8]> = []
+        /// Since when the newest authority is believed.
+        var newestSince: (authority: [UInt8], time: MonotonicTime)?
+        /// What the server made of the configuration that was wanted: a field that a later version
+        /// fills in is no reason to write for ever.
+        var normalized: (wanted: [UInt8], stored: WebhookConfiguration)?
+    }
+
+    let api: any KubernetesAPI
+    let clock: any AsyncTimeSource
+    let works: CertificateWorks
+    let settings: WebhookTrustSettings
+    let report: @Sendable (Report) -> Void
+    let state = Mutex(State())
+    private let serve: @Sendable (CertificateIdentity) -> Void
+    private let wakeUp = WakeUp()
+
+    /// - Parameter serve: has new connections served with this certificate.
+    package init(
+        api: any KubernetesAPI, clock: any AsyncTimeSource, issuer: any CertificateIssuer,
+        settings: WebhookTrustSettings, report: @escaping @Sendable (Report) -> Void = { _ in },
+        serve: @escaping @Sendable (CertificateIdentity) -> Void
+    ) {
+        self.api = api
+        self.clock = clock
+        works = CertificateWorks(issuer: issuer, times: settings.times, names: settings.names)
+        self.settings = settings
+        self.report = report
+        self.serve = serve
+    }
+
+    /// Whether a certificate is held and the API server's configuration believes it.
+    package var isReady: Bool {
+        let now = clock.secondsSince1970()
+        return state.withLock { state in
+            guard let served = state.served else { return false }
+            return now < served.until && state.believed.contains(served.signer)
+        }
+    }
+
+    /// Until the task is cancelled.
+    package func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            for object in [secret, configuration] {
+                group.addTask { [self] in
+                    let watch = ObjectWatch(
+                        api: api, clock: clock, object: object, pause: settings.firstPause)
+                    await watch.run(failed: { self.report(.failed($0)) }) { self.wakeUp.ring() }
+                }
+            }
+            group.addTask { await self.rounds() }
+        }
+    }
+
+    private func rounds() async {
+        var pause = settings.firstPause
+        while !Task.isCancelled {
+            let next: MonotonicTime
+            do throws(RoundFailure) {
+                let due = try await round()
+                next = min(
+                    clock.monotonic().advanced(by: settings.lookEvery),
+                    clock.monotonic().advanced(by: .seconds(due)))
+                pause = settings.firstPause
+            } catch {
+                switch error {
+                case .api(let failure): report(.failed(failure))
+                case .certificates(let failure): report(.notIssued(failure))
+                }
+                next = clock.monotonic().advanced(by: pause)
+                pause = min(pause * 2, settings.lookEvery)
+            }
+            await wakeUp.wait(until: next, clock: clock)
+            await clock.sleep(for: settings.quietTime)
+        }
+    }
+
+    // MARK: - Results of a round
+
+    func accept(_ held: HeldCertificates, believed: Set<[UInt8]>) {
+        let now = clock.monotonic()
+        let toServe = state.withLock { state -> CertificateIdentity? in
+            state.held = held
+            state.believed = believed
+            if !believed.contains(held.newest) {
+                state.newestSince = nil
+            } else if state.newestSince?.authority != held.newest {
+                state.newestSince = (held.newest, now)
+            }
+            let leaf = held.holdings.leaf
+            guard believed.contains(held.signer), state.served?.leaf != leaf else { return nil }
+            state.served = (leaf, held.signer, held.view.leaf.validUntil)
+            return leaf
+        }
+        guard let toServe else { return }
+        serve(toServe)
+        report(.served)
+    }
+
+    var secret: ObjectReference {
+        ResourceCollection(
+            group: "", version: "v1", resource: "secrets", namespace: settings.namespace
+        ).object(settings.secretName)
+    }
+
+    var configuration: ObjectReference {
+        ResourceCollection(
+            group: "admissionregistration.k8s.io", version: "v1",
+            resource: "mutatingwebhookconfigurations"
+        ).object(settings.webhook.name)
+    }
+}
+
+/// Why a round came to no end.
+enum RoundFailure: Error {
+    case api(KubernetesFailure)
+    case certificates(CertificateFailure)
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import JSONFormat
+
+/// A JSON document as a value, for the few objects that are changed and not only handed on.
+/// Never for secrets: it copies.
+///
+/// Members keep their order and numbers their literal text, so that what is not touched comes out
+/// as it came in, but for white space and escapes.
+package indirect enum JSONTree: Sendable {
+    case object([Member])
+    case array([JSONTree])
+    case string(String)
+    /// The number's literal text.
+    case number(String)
+    case bool(Bool)
+    case null
+
+    package struct Member: Sendable {
+        package var name: String
+        package var value: JSONTree
+
+        package init(_ name: String, _ value: JSONTree) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// Why bytes are no tree.
+    package enum Failure: Error, Sendable, Equatable {
+        case malformed(offset: Int)
+        case tooDeep
+        /// Which of two members counts is not decided by RFC 8259.
+        case duplicateName(String)
+    }
+
+    package init(_ document: [UInt8]) throws(Failure) {
+        let bytes = document.span.bytes
+        do throws(JSONFormatFailure) {
+            let root = try JSONFormat.check(bytes)
+            let found = try Self.tree(root, in: bytes)
+            self = found
+        } catch {
+            switch error {
+            case .syntax(let offset), .encoding(let offset), .loneSurrogate(let offset):
+                throw .malformed(offset: offset)
+            case .duplicateName(let offset):
+                throw .malformed(offset: offset)
+            case .tooDeep: throw .tooDeep
+            }
+        }
+        if let name = firstDuplicate { throw .duplicateName(name) }
+    }
+
+    private static func tree(
+        _ value: JSONValue, in bytes: RawSpan
+    ) throws(JSONFormatFailure) -> JSONTree {
+        switch value.kind {
+        case .object:
+            var members: [Member] = []
+            for member in try JSONFormat.members(of: value, in: bytes) {
+                let name = try JSONText.publicText(member.name, in: bytes) ?? ""
+                members.append(Member(name, try tree(member.value, in: bytes)))
+            }
+            return .object(members)
+        case .array:
+            var elements: [JSONTree] = []
+            for element in try JSONFormat.elements(of: value, in: bytes) {
+                elements.append(try tree(element, in: bytes))
+            }
+            return .array(elements)
+        case .string: return .string(try JSONText.publicText(value, in: bytes) ?? "")
+        case .number: return .number(text(value.range, in: bytes))
+        case .bool: return .bool(text(value.range, in: bytes) == "true")
+        case .null: return .null
+        }
+    }
+
+    private static func text(_ range: Range<Int>, in bytes: RawSpan) -> String {
+        bytes.extracting(range).withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private var firstDuplicate: String? {
+        switch self {
+        case .object(let members):
+            var names: Set<String> = []
+            for member in members {
+                guard names.insert(member.name).inserted else { return member.name }
+                if let name = member.value.firstDuplicate { return name }
+            }
+            return nil
+        case .array(let elements):
+            for element in elements {
+                if let name = element.firstDuplicate { return name }
+            }
+            return nil
+        default: return nil
+        }
+    }
+}
+
+extension JSONTree: Equatable {
+    /// As JSON means it: the order of members does not count. Numbers are equal when they are
+    /// written alike.
+    package static func == (left: JSONTree, right: JSONTree) -> Bool {
+        switch (left, right) {
+        case (.object(let left), .object(let right)):
+            guard left.count == right.count else { return false }
+            let others = Dictionary(
+                right.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
+            return left.allSatisfy { others[$0.name] == $0.value }
+        case (.array(let left), .array(let right)): return left == right
+        case (.string(let left), .string(let right)): return left == right
+        case (.number(let left), .number(let right)): return left == right
+        case (.bool(let left), .bool(let right)): return left == right
+        case (.null, .null): return true
+        default: return false
+        }
+    }
+}
+
+extension JSONTree: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
+    ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+{
+    package init(stringLiteral value: String) { self = .string(value) }
+    package init(integerLiteral value: Int) { self = .number(String(value)) }
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
+    package init(arrayLiteral elements: JSONTree...) { self = .array(elements) }
+    package init(dictionaryLiteral elements: (String, JSONTree)...) {
+        self = .object(elements.map { Member($0.0, $0.1) })
+    }
+}
+
+extension JSONTree {
+    /// The member of an object; nil when there is none, or no object. Setting nil removes it;
+    /// setting a member of what is no object makes it one.
+    package subscript(name: String) -> JSONTree? {
+        get {
+            guard case .object(let members) = self else { return nil }
+            return members.first { $0.name == name }?.value
+        }
+        set {
+            var members: [Member] = []
+            if case .object(let own) = self { members = own }
+            let index = members.firstIndex { $0.name == name }
+            switch (index, newValue) {
+            case (let index?, let value?): members[index].value = value
+            case (nil, let value?): members.append(Member(name, value))
+            case (let index?, nil): members.remove(at: index)
+            case (nil, nil): break
+            }
+            self = .object(members)
+        }
+    }
+
+    /// Follows member names; nil when one is missing.
+    package func value(at path: String...) -> JSONTree? {
+        var current = self
+        for name in path {
+            guard let next = current[name] else { return nil }
+            current = next
+        }
+        return current
+    }
+
+    package var text: String? {
+        guard case .string(let text) = self else { return nil }
+        return text
+    }
+
+    /// A number that is whole; nil for anything else.
+    package var wholeNumber: Int? {
+        guard case .number(let text) = self else { return nil }
+        return Int(text)
+    }
+
+    package var elements: [JSONTree]? {
+        guard case .array(let elements) = self else { return nil }
+        return elements
+    }
+
+    package var members: [Member]? {
+        guard case .object(let members) = self else { return nil }
+        return members
+    }
+}
