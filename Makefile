@@ -114,6 +114,11 @@ test-manifests: ## The chart, its CRDs and every manifest of deploy/, with a rea
 	@.ci/fetch-kubernetes $(KUBERNETES)
 	@CLOUDTASER_KUBERNETES=$(KUBERNETES) $(MANIFEST_TOOLS)/bin/python3 deploy/tests/run.py
 
+.PHONY: generate-manifests
+generate-manifests: ## Write deploy/kustomize/base anew from the chart
+	@.ci/fetch-manifest-tools $(MANIFEST_TOOLS)
+	$(MANIFEST_TOOLS)/bin/python3 deploy/kustomize/render.py
+
 .PHONY: vm-test
 vm-test: ## Boot real kernels in QEMU; run the wrapper and attacks there
 	@.ci/setup vm

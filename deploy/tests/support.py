@@ -120,9 +120,9 @@ def cel(expression, **values):
     return result
 
 
-def denials(policy, *, object, namespace=None, request=None, params=None):
+def denials(policy, *, object, namespace=None, params=None):
     """Messages of a ValidatingAdmissionPolicy's validations that are false."""
-    given = {"object": object, "namespaceObject": namespace, "request": request, "params": params}
+    given = {"object": object, "namespaceObject": namespace, "params": params}
     variables = celpy.celtypes.MapType()
     for variable in policy["spec"].get("variables", []):
         value = cel(variable["expression"], variables=variables, **given)
