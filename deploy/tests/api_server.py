@@ -102,6 +102,10 @@ current-context: x
             time.sleep(0.2)
         raise RuntimeError("kube-apiserver is not ready")
 
+    @property
+    def kubeconfig(self):
+        return os.path.join(self._folder.name, "kubeconfig")
+
     def kubectl(self, *arguments, text=""):
         """(succeeded, output)"""
         run = subprocess.run(

@@ -126,8 +126,10 @@ class RealServer(unittest.TestCase):
                 ("no", "list", "secrets", own), ("no", "get", f"secrets/{tls}", "shop"),
                 ("yes", "update", "leases.coordination.k8s.io/cloudtaser-operator", own),
                 ("no", "update", "leases.coordination.k8s.io/other", own),
-                ("yes", "patch", "mutatingwebhookconfigurations/cloudtaser", own),
-                ("no", "patch", "mutatingwebhookconfigurations/other", own),
+                ("yes", "delete", f"secrets/{tls}", own), ("no", "delete", "secrets/other", own),
+                ("yes", "update", "mutatingwebhookconfigurations/cloudtaser", own),
+                ("no", "update", "mutatingwebhookconfigurations/other", own),
+                ("no", "delete", "mutatingwebhookconfigurations/cloudtaser", own),
                 ("yes", "watch", "cloudtaserpolicies", own), ("no", "update", "cloudtaserpolicies", own),
                 ("yes", "list", "namespaces", own), ("no", "get", "pods", "shop")]:
             with self.subTest(verb=verb, what=what, namespace=namespace):

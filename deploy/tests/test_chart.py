@@ -34,7 +34,8 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
 CHANGES = {
     "image.registry": "other.example.eu", "image.tag": "2", "image.pullPolicy": "Always",
     "image.pullSecrets": ["secret"], "kubernetesVersion": "1.20",
-    "operator.digest": DIGEST, "operator.replicas": 3, "operator.priorityClassName": "",
+    "operator.digest": DIGEST, "operator.certificateSecret": "tls", "operator.replicas": 3,
+    "operator.priorityClassName": "",
     "operator.resources": {"requests": {"cpu": 1}},
     "operator.nodeSelector": {"a": "b"}, "operator.tolerations": [{"operator": "Exists"}],
     "agent.enabled": False, "agent.digest": DIGEST, "agent.mode": "detect",
@@ -55,7 +56,9 @@ VARIANTS = {
     "standard": {}, "everything": support.EVERYTHING,
     "changed": {
         "image": {"tag": "2", "pullSecrets": ["secret"]},
-        "operator": {"digest": DIGEST, "tolerations": [{"operator": "Exists"}], "priorityClassName": ""},
+        "operator": {
+            "digest": DIGEST, "certificateSecret": "tls", "tolerations": [{"operator": "Exists"}],
+            "priorityClassName": ""},
         "agent": {"extraArgs": ["--lock-modules"], "tolerations": []},
         "serviceMonitor": {"enabled": True, "labels": {"a": "b"}}},
     "nothing": {

@@ -25,6 +25,22 @@ def complaints(spec, definition=DEFINITION):
     return wrong or support.denials(UNKNOWN_FIELDS, object=policy(spec))
 
 
+def put(spec, place, value):
+    """A copy with another value, or without one, at a place like vaults.0.name."""
+    spec = copy.deepcopy(spec)
+    *way, last = [int(part) if part.isdigit() else part for part in place.split(".")]
+    node = spec
+    for part in way:
+        node = node[part]
+    if value is None:
+        node.pop(last, None)
+    elif last == len(node) and isinstance(node, list):
+        node.append(value)
+    else:
+        node[last] = value
+    return spec
+
+
 def needs_server_of_today(name):
     """What only CEL can refuse; before 1.25 the operator does alone."""
     return name.startswith("grants[0].vault:")
@@ -86,6 +102,42 @@ class PolicySchema(unittest.TestCase):
                     spec = copy.deepcopy(standard)
                     spec["grants"][0][field] = [text]
                     self.assertEqual(not complaints(spec), text in self.PATTERNS[0])
+
+    VAULT = {"name": "v", "address": "https://v", "audience": "a"}
+    # What of the standard policy is put in whose place; None takes it out.
+    PLACES = {
+        "wrapper": ([], [None, {}]), "wrapper.image": ([], ["", 1]),
+        "wrapper.pullPolicy": (["Never"], ["Sometimes"]),
+        "vaults.2": ([VAULT, VAULT | {"name": "n" * 63}],
+                     [VAULT | {"name": "main"}, VAULT | {"name": ""}, VAULT | {"name": "n" * 64}]),
+        "vaults.0.address": (["https://v/" + "a" * 1014], ["https://v/" + "a" * 1015, None]),
+        "vaults.0.namespace": (["a" * 1024], ["a" * 1025]),
+        "vaults.0.mount": (["a" * 1024], ["a" * 1025]),
+        "vaults.0.method": (["jwt"], ["token"]),
+        "vaults.0.audience": ([], ["", None]),
+        "vaults.0.trustAnchors": ([], [{}, {"key": "k"}, {"configMap": "c"}]),
+        "vaults.0.trustAnchors.configMap": ([], [""]), "vaults.0.trustAnchors.key": ([], [""]),
+        "grants.0.vault": ([], [None, "", "n" * 64]),
+        "grants.0.namespaces": ([["n"] * 256], [["n"] * 257, None, [1]]),
+        "grants.0.namespaceLabels": ([{"a": "b"}], [{"a": 1}]),
+        "grants.0.roles": ([None, ["r"] * 256], [["r"] * 257]),
+        "grants.0.paths": ([None, ["p"] * 256], [["p"] * 257]),
+        "agentSocket": ([{"csiDriver": "d"}, {"hostPath": "/"}], [{"csiDriver": ""}]),
+        "architectures": ([[], ["arm64"]], ["arm64", [1]]),
+        "entrypoints": (["registry"], ["image"]),
+        "ephemeralContainers": (["refuse"], ["allow"]),
+    }
+
+    def test_refuses_what_is_missing_or_too_large_also_without_cel(self):
+        standard = swift_cases.accepted()[0]["standard"]
+        for place, (right, wrong) in self.PLACES.items():
+            for value in right + wrong:
+                with self.subTest(place=place, value=str(value)[:80]):
+                    spec = put(standard, place, value)
+                    self.assertEqual(not crd.complaints(OLD, policy(spec)), value in right)
+        nothing = policy(standard)
+        nothing.pop("spec")
+        self.assertNotEqual(crd.complaints(OLD, nothing), [])
 
     def test_names_the_values_of_the_sources(self):
         """An enumeration that Swift has grown and the schema has not would refuse a good policy."""

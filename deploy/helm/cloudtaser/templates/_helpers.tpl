@@ -31,7 +31,8 @@ app.kubernetes.io/managed-by: {{ (index . 0).Release.Service }}
 {{- /* (list . NAME DIGEST) */ -}}
 {{- define "cloudtaser.image" -}}
 {{- $root := index . 0 -}}
-{{- $registry := required "set image.registry to where your images are: none are published" $root.Values.image.registry -}}
+{{- $problem := "set image.registry to where your images are: none are published" -}}
+{{- $registry := required $problem $root.Values.image.registry -}}
 {{- if index . 2 -}}
 {{ $registry }}/{{ index . 1 }}@{{ index . 2 }}
 {{- else -}}
