@@ -9,6 +9,7 @@ CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/cloudtaser
 OPENBAO := $(CACHE)/openbao/bao
 KUBERNETES_VALIDATE := $(CACHE)/kubernetes-validate
 KUBERNETES := $(CACHE)/kubernetes
+MANIFEST_TOOLS := $(CACHE)/manifest-tools
 KERNELS := $(CACHE)/kernels
 STATIC := .build/static
 # Small before fast: the wrapper is part of every injected container. LLD, because it can fold equal
@@ -106,6 +107,17 @@ simulation: setup build/cloudtaser ## The simulator's canaries and 500 fixed see
 .PHONY: simulation-of-commit
 simulation-of-commit: setup build/cloudtaser ## 500 seeds that the commit's name decides
 	build/cloudtaser simulate --seeds 500 --commit $$(git rev-parse HEAD)
+
+.PHONY: test-manifests
+test-manifests: ## The chart, its CRDs and every manifest of deploy/, with a real API server
+	@.ci/fetch-manifest-tools $(MANIFEST_TOOLS)
+	@.ci/fetch-kubernetes $(KUBERNETES)
+	@CLOUDTASER_KUBERNETES=$(KUBERNETES) $(MANIFEST_TOOLS)/bin/python3 deploy/tests/run.py
+
+.PHONY: generate-manifests
+generate-manifests: ## Write deploy/kustomize/base anew from the chart
+	@.ci/fetch-manifest-tools $(MANIFEST_TOOLS)
+	$(MANIFEST_TOOLS)/bin/python3 deploy/kustomize/render.py
 
 .PHONY: vm-test
 vm-test: ## Boot real kernels in QEMU; run the wrapper and attacks there

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The chart by Helm's own code, and what it renders by the schemas of Kubernetes."""
+import copy
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+import helm_python
+import kubernetes_validate
+
+import support
+
+DEFAULTS = support.load_all(support.read("deploy", "helm", "cloudtaser", "values.yaml"))[0]
+SCHEMA = json.loads(support.read("deploy", "helm", "cloudtaser", "values.schema.json"))
+# No schema of Kubernetes has these.
+FOREIGN = {"ServiceMonitor"}
+
+
+def leaves(values, path=""):
+    for name, value in values.items():
+        here = f"{path}.{name}" if path else name
+        if isinstance(value, dict) and here in CHANGES:
+            yield here
+        elif isinstance(value, dict) and value:
+            yield from leaves(value, here)
+        else:
+            yield here
+
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+# Another value for each: something must change with it.
+CHANGES = {
+    "image.registry": "other.example.eu", "image.tag": "2", "image.pullPolicy": "Always",
+    "image.pullSecrets": ["secret"], "kubernetesVersion": "1.20",
+    "operator.digest": DIGEST, "operator.certificateSecret": "tls", "operator.replicas": 3,
+    "operator.priorityClassName": "",
+    "operator.resources": {"requests": {"cpu": 1}},
+    "operator.nodeSelector": {"a": "b"}, "operator.tolerations": [{"operator": "Exists"}],
+    "agent.enabled": False, "agent.digest": DIGEST, "agent.mode": "detect",
+    "agent.extraArgs": ["--policy=AV-026=detect"], "agent.priorityClassName": "x",
+    "agent.resources": {"requests": {"cpu": 1}},
+    "agent.nodeSelector": {"a": "b"}, "agent.tolerations": [],
+    "csi.enabled": False, "csi.driverImage": "d", "csi.registrarImage": "r",
+    "csi.kubeletFolder": "/k", "csi.resources": {"requests": {"cpu": 1}},
+    "admissionPolicies.enabled": False,
+    "networkPolicy.enabled": False, "networkPolicy.metricsFrom": [],
+    "serviceMonitor.enabled": False, "serviceMonitor.interval": "1m",
+    "serviceMonitor.labels": {"a": "b"},
+    "s3Proxy.enabled": False, "s3Proxy.digest": DIGEST, "s3Proxy.replicas": 3,
+    "s3Proxy.resources": {"requests": {"cpu": 1}},
+}
+# What is rendered for all of these is held to the schemas.
+VARIANTS = {
+    "standard": {}, "everything": support.EVERYTHING,
+    "changed": {
+        "image": {"tag": "2", "pullSecrets": ["secret"]},
+        "operator": {
+            "digest": DIGEST, "certificateSecret": "tls", "tolerations": [{"operator": "Exists"}],
+            "priorityClassName": ""},
+        "agent": {"extraArgs": ["--lock-modules"], "tolerations": []},
+        "serviceMonitor": {"enabled": True, "labels": {"a": "b"}}},
+    "nothing": {
+        "agent": {"enabled": False}, "csi": {"enabled": False}, "admissionPolicies": {"enabled": False}},
+}
+
+
+def complaint(document, version):
+    try:
+        kubernetes_validate.validate(document, version, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return f"{document['kind']} {document['metadata']['name']}: {error.message}"
+    return None
+
+
+class Chart(unittest.TestCase):
+    def test_lints(self):
+        for name, values in VARIANTS.items():
+            with self.subTest(name):
+                report = helm_python.lint(
+                    support.CHART, support.merged({"image": {"registry": "r"}}, values),
+                    strict=True, namespace=support.NAMESPACE)
+                wrong = [one for one in report["messages"] if one["severity"] > 1]
+                self.assertEqual(wrong + report["errors"], [])
+
+    def test_a_broken_chart_does_not_lint(self):
+        report = helm_python.lint(support.CHART, {"image": {"registry": 1}}, strict=True)
+        self.assertNotEqual(report["errors"], [])
+
+    def test_is_of_the_schemas_of_kubernetes(self):
+        for version in support.VERSIONS:
+            for name, values in VARIANTS.items():
+                with self.subTest(version=version, variant=name):
+                    rendered = support.objects(values, version)
+                    self.assertEqual(
+                        [complaint(one, version) for one in rendered if one["kind"] not in FOREIGN],
+                        [None] * len([one for one in rendered if one["kind"] not in FOREIGN]))
+
+    def test_the_schemas_of_kubernetes_see_a_misspelt_field_of_each_kind(self):
+        for version in support.VERSIONS:
+            for document in support.objects(support.EVERYTHING, version):
+                # A CustomResourceDefinition's schema is looked at one level down.
+                place = document if document["kind"] in (
+                    "ServiceAccount", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding",
+                ) else document.get("spec")
+                if document["kind"] in FOREIGN:
+                    continue
+                with self.subTest(version=version, kind=document["kind"]):
+                    place["misspelt"] = {}
+                    self.assertIsNotNone(complaint(document, version))
+
+    def test_renders_the_same_twice(self):
+        once = support.templates(support.EVERYTHING)
+        self.assertEqual(once, support.templates(support.EVERYTHING))
+        # Another process has another order of Go's maps.
+        code = ("import json, support; "
+                "print(json.dumps(support.templates(support.EVERYTHING)))")
+        again = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, check=True, text=True,
+            env={**os.environ, "PYTHONPATH": os.path.dirname(os.path.abspath(__file__))})
+        self.assertEqual(once, json.loads(again.stdout))
+
+    def test_renders_no_certificate_and_no_webhook(self):
+        for version in [support.OLD_VERSION, "1.36"]:
+            rendered = support.objects(support.EVERYTHING, version)
+            kinds = {one["kind"] for one in rendered}
+            self.assertEqual(
+                kinds & {"Secret", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"},
+                set())
+            text = support.dump(rendered)
+            for word in "caBundle", "BEGIN CERTIFICATE", "helm.sh/hook":
+                self.assertNotIn(word, text)
+
+    def test_the_notes_name_the_webhook_that_the_operator_may_keep(self):
+        role = support.named(support.objects(), "ClusterRole", "cloudtaser-operator")
+        names = [
+            rule["resourceNames"] for rule in role["rules"]
+            if rule["resources"] == ["mutatingwebhookconfigurations"] and "resourceNames" in rule]
+        notes = next(text for path, text in support.templates().items() if path.endswith("NOTES.txt"))
+        for text in notes, support.read("docs", "how-to", "install.md"):
+            self.assertIn(f"kubectl delete mutatingwebhookconfiguration {names[0][0]}", text)
+
+    def test_renders_for_each_version_what_it_knows(self):
+        for version, has_rules, has_policies in [
+                ("1.20", False, False), ("1.24.9", False, False), ("1.25.0", True, False),
+                ("v1.29.3-eks-1", True, False), ("1.30.0", True, True), ("1.36", True, True)]:
+            with self.subTest(version):
+                rendered = support.objects(version=version)
+                self.assertEqual("x-kubernetes-validations" in support.dump(rendered), has_rules)
+                policies = support.of_kind(rendered, "ValidatingAdmissionPolicy")
+                self.assertEqual(bool(policies), has_policies)
+
+    def test_names_images_by_digest_where_one_is_given(self):
+        pods = support.pod_templates(support.objects({"operator": {"digest": DIGEST}}))
+        images = {name: pod["spec"]["containers"][0]["image"] for name, pod in pods.items()}
+        registry = "registry.example.eu/cloudtaser"
+        self.assertEqual(images["cloudtaser-operator"], f"{registry}/cloudtaser-operator@{DIGEST}")
+        self.assertEqual(images["cloudtaser-agent"], f"{registry}/cloudtaser-agent:0.1.0")
+
+    def test_selectors_select_something(self):
+        rendered = support.objects(support.EVERYTHING)
+        labels = [pod["metadata"]["labels"] for pod in support.pod_templates(rendered).values()]
+        kinds = ("Service", "PodDisruptionBudget", "NetworkPolicy", "Deployment", "DaemonSet")
+        for one in support.of_kind(rendered, *kinds):
+            with self.subTest(kind=one["kind"], name=one["metadata"]["name"]):
+                selector = one["spec"].get("selector", one["spec"].get("podSelector"))
+                wanted = selector.get("matchLabels", selector)
+                selected = [1 for found in labels if wanted.items() <= found.items()]
+                self.assertEqual(len(selected), 1)
+
+    def test_the_operator_is_there_twice_and_for_good(self):
+        rendered = support.objects()
+        spec = support.named(rendered, "Deployment", "cloudtaser-operator")["spec"]
+        container = spec["template"]["spec"]["containers"][0]
+        self.assertEqual(spec["replicas"], 2)
+        self.assertEqual(
+            [one["topologyKey"] for one in spec["template"]["spec"]["topologySpreadConstraints"]],
+            ["kubernetes.io/hostname", "topology.kubernetes.io/zone"])
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        self.assertEqual(ports, {"webhook": 10250, "metrics": 8081})
+        # What the program is told is what the pod says.
+        self.assertIn(f"--port={ports['webhook']}", container["args"])
+        self.assertIn(f"--health-port={ports['metrics']}", container["args"])
+        for probe in "livenessProbe", "readinessProbe":
+            self.assertEqual(container[probe]["httpGet"]["port"], "metrics")
+        budget = support.named(rendered, "PodDisruptionBudget", "cloudtaser-operator")
+        self.assertEqual(budget["spec"]["maxUnavailable"], 1)
+
+
+class Values(unittest.TestCase):
+    def test_each_changes_something(self):
+        base = support.merged(support.EVERYTHING, {"csi": {"enabled": True}})
+        standard = support.templates(base)
+        self.assertEqual(sorted(leaves(DEFAULTS)), sorted(CHANGES))
+        for path, value in CHANGES.items():
+            with self.subTest(path):
+                changed = support.merged(base, support.nested(path, value))
+                version = changed.pop("kubernetesVersion", "1.36")
+                self.assertNotEqual(support.templates(changed, version), standard)
+
+    def test_a_registry_is_needed(self):
+        with self.assertRaisesRegex(helm_python.HelmError, "set image.registry"):
+            support.templates({"image": {"registry": ""}})
+
+    def test_an_unknown_name_is_refused_wherever_it_stands(self):
+        places = [""] + [path for path in self._objects(DEFAULTS)]
+        self.assertGreater(len(places), 8)
+        for path in places:
+            with self.subTest(path):
+                typo = {"misspelt": 1}
+                with self.assertRaises(helm_python.HelmError) as refusal:
+                    support.templates(support.nested(path, typo) if path else typo)
+                self.assertIn("misspelt", str(refusal.exception))
+
+    def _objects(self, values, path=""):
+        for name, value in values.items():
+            here = f"{path}.{name}" if path else name
+            # What their keys are is the user's.
+            if isinstance(value, dict) and name not in ("nodeSelector", "labels"):
+                yield here
+                yield from self._objects(value, here)
+
+    def test_a_value_of_another_type_is_refused(self):
+        for path, value in CHANGES.items():
+            wrong = 1 if isinstance(value, (str, bool, dict, list)) else "x"
+            with self.subTest(path):
+                with self.assertRaises(helm_python.HelmError):
+                    support.templates(support.nested(path, wrong))
+
+    def test_a_value_out_of_range_is_refused(self):
+        for path, value in [
+                ("operator.digest", "sha256:1"), ("operator.replicas", 0), ("agent.mode", "kill"),
+                ("agent.extraArgs", ["run"]), ("image.registry", "r/"), ("image.tag", "a b"),
+                ("csi.kubeletFolder", "var"), ("csi.driverImage", ""), ("kubernetesVersion", "2"),
+                ("serviceMonitor.interval", "30"), ("agent.tolerations", [{"operators": "Exists"}]),
+                ("operator.resources", {"requests": {"gpu": 1}})]:
+            with self.subTest(path):
+                with self.assertRaises(helm_python.HelmError):
+                    support.templates(support.nested(path, value))
+
+    def test_the_schema_knows_what_there_is(self):
+        """Beside `global`, which is Helm's."""
+        known = copy.deepcopy(SCHEMA["properties"])
+        known.pop("global")
+        self.assertEqual(set(known), set(DEFAULTS))
+        for name, value in DEFAULTS.items():
+            if isinstance(value, dict):
+                self.assertEqual(set(known[name]["properties"]), set(value), name)
