@@ -6,6 +6,8 @@ static __always_inline int on_task_alloc(
     struct task_struct *task, unsigned long clone_flags, __u8 tier)
 {
     struct cbpf_task_mark *own = mark_of(current());
+    // Of a thread that had this place before, where nobody was asked at its end: see forget_task.
+    unmark(task);
     if (!own)
         return 0;
     struct cbpf_task_mark mark = *own;
@@ -23,9 +25,17 @@ static __always_inline int on_task_alloc(
     return 0;
 }
 
-// The end of the address as a name for this thread.
+// The end of the address as a name for this thread. Where the kernel preempts itself it passes over
+// a tracing program that is interrupted on the same processor (__bpf_prog_enter_recur), and no LSM
+// program: what keeps the books is one wherever the LSM's programs run.
 SEC("fentry/security_task_free")
 int BPF_PROG(forget_task, struct task_struct *task)
+{
+    unmark(task);
+    return 0;
+}
+SEC("lsm/task_free")
+int BPF_PROG(book_task_free, struct task_struct *task)
 {
     unmark(task);
     return 0;

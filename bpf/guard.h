@@ -257,8 +257,7 @@ static __always_inline void recognise_wrapper(
 // The mark is there before the new memory is: who asks for that memory by then waits for the exec
 // to end (exec_update_lock), and finds it. No exec fails from here on without ending the process,
 // but by a refusal of its credentials.
-SEC("fentry/security_bprm_creds_from_file")
-int BPF_PROG(recognise_agent, struct linux_binprm *binary)
+static __always_inline void recognise(struct linux_binprm *binary)
 {
     struct task_struct *task = current();
     __u64 key = (__u64)task;
@@ -269,9 +268,22 @@ int BPF_PROG(recognise_agent, struct linux_binprm *binary)
     if (!own && !is_own_file)
         recognise_wrapper(task, binary);
     if (own || !is_own_file)
-        return 0;
+        return;
     struct cbpf_task_mark mark = {.enrolment = CBPF_AGENT_ENROLMENT, .flags = CBPF_TASK_AGENT};
     if (bpf_map_update_elem(&tasks, &key, &mark, BPF_NOEXIST) == 0)
         count_task(mark.enrolment, 1);
+}
+
+SEC("fentry/security_bprm_creds_from_file")
+int BPF_PROG(recognise_agent, struct linux_binprm *binary)
+{
+    recognise(binary);
     return 0;
+}
+SEC("lsm/bprm_creds_from_file")
+int BPF_PROG(book_exec, struct linux_binprm *binary, struct file *file, int earlier)
+{
+    if (earlier == 0)
+        recognise(binary);
+    return earlier;
 }

@@ -93,8 +93,7 @@ static __always_inline bool program_reads(struct bpf_prog *program)
     return true;
 }
 
-SEC("fentry/bpf_prog_calc_tag")
-int BPF_PROG(look_at_program, struct bpf_prog *program)
+static __always_inline void look_at(struct bpf_prog *program)
 {
     __u64 key = (__u64)BPF_CORE_READ(program, aux);
     // Another program may have had the address.
@@ -102,10 +101,33 @@ int BPF_PROG(look_at_program, struct bpf_prog *program)
     __u32 type = BPF_CORE_READ(program, type);
     // Types that read anyway were judged by their type.
     if (type > 63 || READING_TYPES >> type & 1 || is_agent() || is_open(CBPF_SUCCESSOR_UPGRADE))
-        return 0;
+        return;
     if (program_reads(program))
         bpf_map_update_elem(&readers, &key, &type, BPF_ANY);
+}
+
+// Before Linux 6.9 no hook sees the instructions as they were handed in.
+SEC("fentry/bpf_prog_calc_tag")
+int BPF_PROG(look_at_program, struct bpf_prog *program)
+{
+    look_at(program);
     return 0;
+}
+SEC("lsm/bpf_prog_load")
+int book_program(unsigned long long *ctx)
+{
+    int earlier;
+    // The barriers keep the two reads apart: the verifier wants constant offsets.
+    if (constants.load_hook_arguments == 3) {
+        earlier = (int)ctx[3];
+        asm volatile("" : "+r"(earlier));
+    } else {
+        earlier = (int)ctx[4];
+        asm volatile("" : "+r"(earlier));
+    }
+    if (earlier == 0)
+        look_at((struct bpf_prog *)ctx[0]);
+    return earlier;
 }
 
 // Who loads such a program, or asks for one that was loaded, gets no descriptor of it.

@@ -39,11 +39,15 @@ BOOTS = [
     # memfd_secret is compiled in and off by default before Linux 6.5.
     {"name": "6.1", "series": "6.1", "suites": ALL_SUITES.replace(",swap", ",module,swap"),
      "parameters": ["secretmem.enable=1"]},
-    {"name": "7.2", "series": "7.2", "suites": ALL_SUITES, "parameters": []},
+    {"name": "7.2", "series": "7.2", "suites": ALL_SUITES.replace(",swap", ",interruption,swap"),
+     "parameters": []},
     {"name": "6.12", "series": "6.12", "suites": ALL_SUITES, "parameters": []},
     # LSM programs load and attach there, and never run.
     {"name": "6.12-no-bpf-lsm", "series": "6.12",
      "suites": "enforcement,filters,paths,agent,guard,calls,signal,leaks",
+     "parameters": ["lsm=lockdown,yama"]},
+    # This kernel preempts itself, which tracing programs are no match for.
+    {"name": "7.2-no-bpf-lsm", "series": "7.2", "suites": "interruption",
      "parameters": ["lsm=lockdown,yama"]},
     # No bpf in Debian 11's default list of security modules; no memfd_secret in this kernel.
     {"name": "5.10", "series": "5.10", "suites": ALL_SUITES,

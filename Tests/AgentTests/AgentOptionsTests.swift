@@ -58,9 +58,9 @@ private func refusal(_ words: String...) -> String {
         for tier in EnforcementTier.forms {
             let options = try read("--tier", tier.word).get()
             #expect(options.tier == tier)
-            #expect(options.settings.enrolsUnderSignal == (tier == .signal))
+            #expect(options.settings.acceptedTier == tier)
         }
-        #expect(try !read("--tier", "signal", "--tier", "auto").get().settings.enrolsUnderSignal)
+        #expect(try read("--tier", "signal", "--tier", "auto").get().settings.acceptedTier == nil)
     }
 
     @Test func `name wrappers' files, what a bad start means and where tiers are kept`() throws {

@@ -292,6 +292,10 @@ extension VectorFinding {
         VectorFinding(vector: .named(id), result: .killed, control: 0)
     }
 
+    static func interrupted(_ id: String) -> VectorFinding {
+        VectorFinding(vector: .named(id), result: .interrupted, control: 0)
+    }
+
     static func untested(_ id: String) -> VectorFinding {
         VectorFinding(vector: .named(id), result: .untested, control: 38)
     }

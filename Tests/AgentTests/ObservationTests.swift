@@ -163,6 +163,12 @@ struct MetricsGrammar {
                 "Nothing is denied on this node. Tier signal: the attackers of 2 vectors were "
                     + "killed after their call had begun."
             ),
+            (
+                [.interrupted("AV-008"), .interrupted("AV-044"), .open("AV-013")],
+                "HTTP/1.1 503 Service Unavailable",
+                "2 vectors come through while the kernel interrupts those who are judged. Put bpf "
+                    + "into lsm="
+            ),
         ]
         for (findings, status, words) in cases {
             let bench = Bench()

@@ -32,6 +32,14 @@ private struct FakeProbe: AttackProbe {
         return kernel.enrolled.isEmpty ? answers.before : answers.after
     }
 
+    var racing = ProbeOutcome.denied
+    var races = 0
+
+    mutating func race() -> ProbeOutcome {
+        races += 1
+        return racing
+    }
+
     mutating func end() { ends += 1 }
 }
 
@@ -54,6 +62,31 @@ private struct FakeProbe: AttackProbe {
             #expect(try Self.find(before, .denied).result == .untested)
             #expect(try Self.find(before, .through).result == .untested)
         }
+    }
+
+    @Test(arguments: [true, false])
+    func `calls nothing denied that comes through while another is judged`(isRunning: Bool) throws {
+        func findings(_ racing: ProbeOutcome, isRacing: Bool) throws -> [VectorFinding.Result] {
+            var kernel = FakeKernel()
+            var probe = FakeProbe(
+                kernel: kernel,
+                script: [
+                    .named("AV-008"): (.through, .denied), .named("AV-044"): (.through, .through),
+                    // Of the machine.
+                    .named("AV-031"): (.through, .denied),
+                ])
+            probe.racing = racing
+            let found =
+                isRunning
+                ? try SelfTest.runOnRunning(&kernel, &probe, isRacing: isRacing)
+                : try SelfTest.run(&kernel, &probe, isRacing: isRacing)
+            #expect(probe.races == (isRacing ? 1 : 0), "on the enrolled victim alone")
+            return found.map(\.result)
+        }
+        // In the order of the numbers: 8, 31, 44.
+        #expect(try findings(.through, isRacing: true) == [.interrupted, .interrupted, .notDenied])
+        #expect(try findings(.denied, isRacing: true) == [.denied, .denied, .notDenied])
+        #expect(try findings(.through, isRacing: false) == [.denied, .denied, .notDenied])
     }
 
     @Test func `keeps what the attempt without protection gave`() throws {

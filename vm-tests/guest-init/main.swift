@@ -75,6 +75,8 @@ enum Guest {
                 ).run()
             case "filters": CallFilters(host: host, seed: seed).run()
             case "guard": GuardSuite(host: host, seed: seed).run()
+            case "interruption":
+                InterruptionSuite(host: host, hasBPFLSM: profile.hasBPFLSM).run()
             case "module": ModuleSuite(host: host, seed: seed).run()
             case CrashSuite.name: CrashSuite(host: host, seed: seed).run()
             case "costs": CostSuite(host: host).run()

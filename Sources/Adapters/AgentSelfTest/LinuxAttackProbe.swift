@@ -38,11 +38,48 @@ package struct LinuxAttackProbe: AttackProbe, ~Copyable {
             ? -clinux_ask_victim(victim, channel, number)
             : clinux_in_attacker(
                 { number, target in LinuxAttackProbe.make(number, target) }, number, victim)
+        return Self.outcome(answer)
+    }
+
+    /// Of a race. A scheduler's tick is 1 to 10 ms, and each may interrupt an attacker.
+    package static let raceMilliseconds: Int64 = 500
+    /// The read of environ.
+    private static let raced: Int32 = 44
+    /// Between two looks at the clock.
+    private static let raceStep = 64
+
+    package mutating func race() -> ProbeOutcome {
+        Self.outcome(
+            clinux_in_attackers(
+                { number, target in LinuxAttackProbe.makeOften(number, target) },
+                Self.raced, victim))
+    }
+
+    /// In an attacker: 0 as soon as an attempt gives it, what the last one gave otherwise.
+    private static func makeOften(_ number: Int32, _ target: ProcessID) -> Int32 {
+        let end = milliseconds() + raceMilliseconds
+        var answer: Int32 = 0
+        repeat {
+            for _ in 0..<raceStep {
+                answer = make(number, target)
+                if answer == 0 { return 0 }
+            }
+        } while milliseconds() < end
+        return answer
+    }
+
+    private static func milliseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    private static func outcome(_ answer: Int32) -> ProbeOutcome {
         switch answer {
-        case 0: return .through
-        case -1: return .killed
-        case EPERM, EACCES: return .denied
-        default: return .failed(errorNumber: abs(answer))
+        case 0: .through
+        case -1: .killed
+        case EPERM, EACCES: .denied
+        default: .failed(errorNumber: abs(answer))
         }
     }
 
@@ -120,7 +157,13 @@ package struct LinuxAttackProbe: AttackProbe, ~Copyable {
         47: { open($0, "syscall", O_RDONLY) },
         54: { _ in open("/proc/sys/kernel/core_pattern", O_WRONLY) },
         56: { -clinux_probe_core_limit($0) },
-        58: { _ in open("/proc/kcore", O_RDONLY) },
+        58: { _ in
+            // A container's run-time puts /dev/null there (masked paths of the OCI runtime spec).
+            var found = stat()
+            guard stat("/proc/kcore", &found) == 0 else { return errno }
+            guard found.st_mode & S_IFMT == S_IFREG else { return ENODEV }
+            return open("/proc/kcore", O_RDONLY)
+        },
         // Neither is a module or a kernel: the hooks are asked first.
         64: { _ in
             let answer = -clinux_probe_module_file()

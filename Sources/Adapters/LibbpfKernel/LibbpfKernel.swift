@@ -152,6 +152,8 @@ package struct LibbpfKernel: Enforcement, ~Copyable {
         }
         var constants = cbpf_constants()
         constants.bpf_hook_arguments = UInt32(arguments)
+        let loadArguments = cbpf_agent_function_arguments(agent, "bpf_lsm_bpf_prog_load")
+        constants.load_hook_arguments = UInt32(max(loadArguments, 0))
         withUnsafeMutableBytes(of: &constants.reading_functions) { room in
             let numbers = room.bindMemory(to: UInt32.self)
             for (index, name) in readingFunctions.prefix(numbers.count).enumerated() {
@@ -212,6 +214,11 @@ package struct LibbpfKernel: Enforcement, ~Copyable {
     }
 }
 
+extension LibbpfKernel {
+    /// Where programs keep the books and judge nothing.
+    fileprivate static let bookHooks: Set = ["task_free", "bprm_creds_from_file", "bpf_prog_load"]
+}
+
 extension LibbpfKernel.Program {
     /// Nil when it is of the other form, or the kernel has no such hook.
     fileprivate init?(
@@ -239,7 +246,8 @@ extension LibbpfKernel.Program {
         // Some of them sleep.
         case ("lsm", .lsm), ("lsm.s", .lsm):
             guard cbpf_agent_function_arguments(agent, "bpf_lsm_" + place) >= 0 else { return nil }
-            self.init(index: index, hook: place, isIterator: false)
+            let isBook = LibbpfKernel.bookHooks.contains(place)
+            self.init(index: index, hook: isBook ? nil : place, isIterator: false)
         case ("fmod_ret", .modifyReturn):
             guard cbpf_agent_function_arguments(agent, place) >= 0 else { return nil }
             self.init(index: index, hook: hook, isIterator: false)
@@ -248,6 +256,11 @@ extension LibbpfKernel.Program {
             let isBook = place.hasPrefix("sched_")
             self.init(index: index, hook: isBook ? nil : place, isIterator: false)
         case ("raw_tp", _), ("fentry", .signal): return nil
+        case ("fentry", .lsm):
+            // The same as an LSM program, where the kernel has the hook for it.
+            let other = place == "bpf_prog_calc_tag" ? "bpf_prog_load" : hook
+            guard cbpf_agent_function_arguments(agent, "bpf_lsm_" + other) < 0 else { return nil }
+            self.init(index: index, hook: nil, isIterator: false)
         case ("iter", _): self.init(index: index, hook: nil, isIterator: true)
         case ("fentry", _): self.init(index: index, hook: nil, isIterator: false)
         default: return nil

@@ -65,7 +65,7 @@ package struct Agent<
         if isAdopted { takeOver() }
         recorder.started(
             tier: tier, denied: findings.count { $0.result == .denied },
-            open: findings.filter { $0.result == .notDenied }.map(\.vector),
+            open: findings.filter(\.result.isOpen).map(\.vector),
             generation: generation)
         compareTiers()
         while true {
@@ -211,7 +211,10 @@ package struct Agent<
 
     private var guards: Bool {
         findings.contains { $0.result == .denied }
-            || settings.enrolsUnderSignal && findings.contains { $0.result == .killed }
+            || findings.contains { finding in
+                finding.result == .killed && settings.acceptedTier == .signal
+                    || finding.result == .interrupted && settings.acceptedTier == .modifyReturn
+            }
     }
 
     private mutating func enrol(

@@ -106,7 +106,7 @@ extension AgentOptions {
             successor = found
         case "--tier":
             tier = try Self.tier(value)
-            settings.enrolsUnderSignal = tier == .signal
+            settings.acceptedTier = tier
         case "--pins":
             guard value.hasPrefix("/") || value == "none" else {
                 throw ArgumentFailure(text: "--pins is an absolute path or none, not '\(value)'")

@@ -10,9 +10,10 @@ package struct AgentSettings: Sendable, Equatable {
     package var heartbeatSeconds: UInt32
     /// Between two checkpoints, and between two tries to sign one (seconds).
     package var checkpointSeconds = checkpointSecondsUsual
-    /// Workloads are enrolled, too, where attackers are only killed and nothing is denied: whoever
-    /// registers is told the tier.
-    package var enrolsUnderSignal: Bool
+    /// The tier that the operator named, nil for the best. Where it leaves something open (attackers
+    /// are only killed, or come through while others are judged), workloads are enrolled only if it
+    /// was named: whoever registers is told the tier.
+    package var acceptedTier: EnforcementTier?
     /// What is done about a process that somebody has in hand already when it registers.
     package var badStart = BadStart.refuse
 
@@ -27,11 +28,11 @@ package struct AgentSettings: Sendable, Equatable {
 
     package init(
         policy: PolicySettings = PolicySettings(), rate: EnforcementRate = rateUsual,
-        heartbeatSeconds: UInt32 = heartbeatSecondsUsual, enrolsUnderSignal: Bool = false
+        heartbeatSeconds: UInt32 = heartbeatSecondsUsual, acceptedTier: EnforcementTier? = nil
     ) {
         self.policy = policy
         self.rate = rate
         self.heartbeatSeconds = heartbeatSeconds
-        self.enrolsUnderSignal = enrolsUnderSignal
+        self.acceptedTier = acceptedTier
     }
 }

@@ -24,7 +24,7 @@ package struct AgentStatus: Sendable, Equatable {
 
     /// Vectors that the self-test got through on a protected process.
     package var open: [VectorNumber] {
-        findings.filter { $0.result == .notDenied }.map(\.vector)
+        findings.filter(\.result.isOpen).map(\.vector)
     }
 
     /// Vectors that the policy promises to deny and that come through.

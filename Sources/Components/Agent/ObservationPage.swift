@@ -33,6 +33,13 @@ enum ObservationPage {
     private static func notReady(_ status: AgentStatus) -> String {
         guard status.findings.contains(where: { $0.result == .denied }) else {
             let killed = status.findings.count { $0.result == .killed }
+            let interrupted = status.findings.count { $0.result == .interrupted }
+            if interrupted > 0 {
+                return
+                    "Nothing is denied on this node whatever happens: \(interrupted) vectors come "
+                    + "through while the kernel interrupts those who are judged. Put bpf into lsm= on "
+                    + "the kernel's command line. See /status.\n"
+            }
             return killed == 0
                 ? "The self-test saw nothing denied on this node. See /status.\n"
                 : "Nothing is denied on this node. Tier signal: the attackers of \(killed) vectors "

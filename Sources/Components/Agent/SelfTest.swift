@@ -13,8 +13,15 @@ package struct VectorFinding: Sendable, Equatable {
         case killed
         /// It works on a protected process.
         case notDenied = "not denied"
+        /// It is denied, and not when the kernel interrupts whoever is being judged: it passes over
+        /// a tracing program then that is asked again on the same processor
+        /// (`__bpf_prog_enter_recur` in kernel/bpf/trampoline.c).
+        case interrupted = "denied unless interrupted"
         /// It did not work before either: nothing is known.
         case untested
+
+        /// Something can come through.
+        package var isOpen: Bool { self == .notDenied || self == .interrupted }
     }
 
     package let vector: VectorNumber
@@ -36,15 +43,16 @@ package enum SelfTest {
     /// Index of the policy that the self-test sets and clears again.
     package static let policy: UInt32 = 1
 
+    /// - Parameter isRacing: also attacks by several at once; for programs other than the LSM's.
     package static func run<Kernel: Enforcement & ~Copyable, Probe: AttackProbe & ~Copyable>(
-        _ kernel: inout Kernel, _ probe: inout Probe
+        _ kernel: inout Kernel, _ probe: inout Probe, isRacing: Bool = false
     ) throws(EnforcementFailure) -> [VectorFinding] {
         try kernel.setPolicy(.silent, at: 0)
         try kernel.setPolicy(.silent, at: policy)
         let controls = try attempt(&probe, on: nil, &kernel)
         try kernel.setPolicy(.denyingAll, at: 0)
         try kernel.setPolicy(.denyingAll, at: policy)
-        let answers = try attempt(&probe, on: enrolment, &kernel)
+        let answers = try attempt(&probe, on: enrolment, &kernel, isRacing: isRacing)
         try kernel.setPolicy(.silent, at: 0)
         try kernel.setPolicy(.silent, at: policy)
         return zip(controls, answers).map { finding($0, $1) }
@@ -55,25 +63,32 @@ package enum SelfTest {
     package static func runOnRunning<
         Kernel: Enforcement & ~Copyable, Probe: AttackProbe & ~Copyable
     >(
-        _ kernel: inout Kernel, _ probe: inout Probe
+        _ kernel: inout Kernel, _ probe: inout Probe, isRacing: Bool = false
     ) throws(EnforcementFailure) -> [VectorFinding] {
         try kernel.setPolicy(.denyingAll, at: policy)
         let controls = try attempt(&probe, on: nil, &kernel)
-        let answers = try attempt(&probe, on: enrolment, &kernel)
+        let answers = try attempt(&probe, on: enrolment, &kernel, isRacing: isRacing)
         try kernel.setPolicy(.silent, at: policy)
         return zip(controls, answers).map { control, answer in
             let isOnMachine = EnforcedVector.of(control.vector)?.isOnMachine ?? false
             guard isOnMachine else { return finding(control, answer) }
             return VectorFinding(
-                vector: control.vector, result: answer.outcome == .denied ? .denied : .untested,
+                vector: control.vector,
+                result: answer.outcome != .denied
+                    ? .untested : answer.isInterrupted ? .interrupted : .denied,
                 control: 0)
         }
     }
 
-    private typealias Answer = (vector: VectorNumber, outcome: ProbeOutcome)
+    private struct Answer {
+        let vector: VectorNumber
+        let outcome: ProbeOutcome
+        /// Others came through while attackers interrupted each other.
+        let isInterrupted: Bool
+    }
 
     private static func attempt<Kernel: Enforcement & ~Copyable, Probe: AttackProbe & ~Copyable>(
-        _ probe: inout Probe, on id: EnrolmentID?, _ kernel: inout Kernel
+        _ probe: inout Probe, on id: EnrolmentID?, _ kernel: inout Kernel, isRacing: Bool = false
     ) throws(EnforcementFailure) -> [Answer] {
         let victim: ProcessID
         do throws(AttackProbeFailure) { victim = try probe.begin() } catch {
@@ -91,7 +106,12 @@ package enum SelfTest {
         let vectors = probe.vectors.filter {
             kernel.canScan || !VectorNumber.victimsLeaks.contains($0)
         }
-        return vectors.map { ($0, probe.attempt($0)) }
+        let outcomes = vectors.map { ($0, probe.attempt($0)) }
+        // All of them are programs of one kind: what holds for one holds for each.
+        let isInterrupted = isRacing && probe.race() == .through
+        return outcomes.map {
+            Answer(vector: $0.0, outcome: $0.1, isInterrupted: isInterrupted)
+        }
     }
 
     private static func finding(_ control: Answer, _ answer: Answer) -> VectorFinding {
@@ -104,7 +124,7 @@ package enum SelfTest {
             }
         let result: VectorFinding.Result =
             switch (control.outcome, answer.outcome) {
-            case (.through, .denied): .denied
+            case (.through, .denied): answer.isInterrupted ? .interrupted : .denied
             case (.through, .killed): .killed
             case (.through, _): .notDenied
             default: .untested

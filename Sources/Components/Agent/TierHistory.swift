@@ -20,7 +20,7 @@ package enum TierHistory {
             switch finding.result {
             case .denied: measured[finding.vector] = tier == .lsm ? .lsm : .modifyReturn
             case .killed: measured[finding.vector] = .signal
-            case .notDenied: measured[finding.vector] = EventTier.none
+            case .notDenied, .interrupted: measured[finding.vector] = EventTier.none
             case .untested: break
             }
         }

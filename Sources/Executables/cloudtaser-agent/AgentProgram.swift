@@ -41,7 +41,8 @@ enum AgentProgram {
             if wanted == nil, kernel.tier == .signal { fitting = try best().tier }
             guard kernel.tier == fitting else { throw .otherTier(kernel.tier) }
             var probe = LinuxAttackProbe()
-            let findings = try SelfTest.runOnRunning(&kernel, &probe)
+            let findings = try SelfTest.runOnRunning(
+                &kernel, &probe, isRacing: kernel.tier == .modifyReturn)
             return Loaded(kernel: kernel, findings: findings, hasHistory: true, isPinned: true)
         }
         let (tier, findings) = try best(wanted)
@@ -61,14 +62,17 @@ enum AgentProgram {
         for tier in EnforcementTier.denying {
             do throws(EnforcementFailure) {
                 let findings = try test(tier)
-                if denied(findings) > denied(best?.findings ?? []) || best == nil {
+                if best == nil || isBetter(findings, than: best?.findings ?? []) {
                     best = (tier, findings)
                 }
                 // Nothing can be better than everything.
-                if findings.allSatisfy({ $0.result != .notDenied }) { break }
+                if !findings.contains(where: \.result.isOpen) { break }
             } catch { failure = error }
         }
-        if let best, denied(best.findings) > 0 { return best }
+        // What is denied most times is more than a signal afterwards.
+        if let best, count(.denied, best.findings) + count(.interrupted, best.findings) > 0 {
+            return best
+        }
         // Nothing denies here. What is left is to see, and to end whoever attacks.
         do throws(EnforcementFailure) {
             let findings = try test(.signal)
@@ -78,8 +82,18 @@ enum AgentProgram {
         return best
     }
 
-    private static func denied(_ findings: [VectorFinding]) -> Int {
-        findings.count { $0.result == .denied }
+    private static func count(
+        _ result: VectorFinding.Result, _ findings: [VectorFinding]
+    ) -> Int {
+        findings.count { $0.result == result }
+    }
+
+    private static func isBetter(
+        _ findings: [VectorFinding], than others: [VectorFinding]
+    ) -> Bool {
+        let (denied, earlier) = (count(.denied, findings), count(.denied, others))
+        return denied > earlier
+            || denied == earlier && count(.interrupted, findings) > count(.interrupted, others)
     }
 
     private static func test(
@@ -89,14 +103,15 @@ enum AgentProgram {
         var probe = LinuxAttackProbe()
         // A bystander who loads a program meanwhile would be killed, and not only refused.
         return tier == .signal
-            ? try SelfTest.runOnRunning(&kernel, &probe) : try SelfTest.run(&kernel, &probe)
+            ? try SelfTest.runOnRunning(&kernel, &probe)
+            : try SelfTest.run(&kernel, &probe, isRacing: tier == .modifyReturn)
     }
 
     static func selfTest(json: Bool, _ wanted: EnforcementTier?) -> Int32 {
         do throws(EnforcementFailure) {
             let (tier, findings) = try best(wanted)
             out(json ? SelfTestText.json(tier, findings) : SelfTestText.table(tier, findings))
-            return findings.contains { [.notDenied, .killed].contains($0.result) } ? 1 : 0
+            return findings.contains { $0.result.isOpen || $0.result == .killed } ? 1 : 0
         } catch {
             self.error(explain(error))
             return 1

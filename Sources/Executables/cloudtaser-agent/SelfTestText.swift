@@ -16,9 +16,11 @@ enum SelfTestText {
         let denied = findings.count { $0.result == .denied }
         let killed = findings.count { $0.result == .killed }
         let open = findings.count { $0.result == .notDenied }
-        let rest = findings.count - denied - killed - open
+        let interrupted = findings.count { $0.result == .interrupted }
+        let rest = findings.count - denied - killed - open - interrupted
         return text + "\(denied) denied, "
             + (killed > 0 ? "\(killed) not denied with the attacker killed, " : "")
+            + (interrupted > 0 ? "\(interrupted) denied unless interrupted, " : "")
             + "\(open) not denied, \(rest) untested\n"
     }
 

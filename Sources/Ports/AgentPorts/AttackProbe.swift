@@ -24,11 +24,14 @@ package enum ProbeOutcome: Sendable, Equatable {
 package protocol AttackProbe: ~Copyable {
     /// Vectors that it can try.
     var vectors: [VectorNumber] { get }
-    /// Starts a victim; throws the error number.
     /// What the victim lets out when it is asked to, to be scanned for; nil: it has nothing.
     var scan: ScanRequest? { get }
+    /// Starts a victim; throws the error number.
     mutating func begin() throws(AttackProbeFailure) -> ProcessID
     mutating func attempt(_ vector: VectorNumber) -> ProbeOutcome
+    /// Many attempts by several attackers on one processor, who interrupt each other while they are
+    /// judged: through as soon as one is, denied when none was until the time was over.
+    mutating func race() -> ProbeOutcome
     mutating func end()
 }
 

@@ -90,6 +90,32 @@ int clinux_in_attacker(int (*probe)(int number, pid_t target), int number, pid_t
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+static pid_t start_attacker(
+    int (*probe)(int number, pid_t target), int number, pid_t target, const cpu_set_t *processor) {
+    pid_t child = fork();
+    if (child != 0) return child;
+    if (sched_setaffinity(0, sizeof *processor, processor) != 0) _exit(errno & 0xff);
+    _exit(probe(number, target) & 0xff);
+}
+
+int clinux_in_attackers(int (*probe)(int number, pid_t target), int number, pid_t target) {
+    pid_t attackers[CLINUX_ATTACKERS];
+    cpu_set_t processor;
+    int own = sched_getcpu(), least = -1;
+    CPU_ZERO(&processor);
+    CPU_SET((size_t)(own < 0 ? 0 : own), &processor);
+    for (int index = 0; index < CLINUX_ATTACKERS; index++)
+        attackers[index] = start_attacker(probe, number, target, &processor);
+    for (int index = 0; index < CLINUX_ATTACKERS; index++) {
+        int status = 0;
+        if (attackers[index] < 0) continue;
+        while (waitpid(attackers[index], &status, __WALL) < 0 && errno == EINTR) continue;
+        if (WIFEXITED(status) && (least < 0 || WEXITSTATUS(status) < least))
+            least = WEXITSTATUS(status);
+    }
+    return least;
+}
+
 static int result(long value) { return value < 0 ? -errno : 0; }
 
 static int closed(long descriptor) {

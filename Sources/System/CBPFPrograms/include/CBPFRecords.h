@@ -205,6 +205,8 @@ struct cbpf_settings {
 struct cbpf_constants {
     /// Arguments of the bpf hook: Linux gave it a fourth.
     unsigned int bpf_hook_arguments;
+    /// Of the bpf_prog_load hook (Linux 6.9): it was given a fourth as well.
+    unsigned int load_hook_arguments;
     /// Numbers of the reading functions in the kernel's BTF; 0: the kernel has none of the name.
     unsigned int reading_functions[CBPF_READING_FUNCTIONS_MAX];
     /// Where the kernel keeps where its array of pages and its mapping of all memory begin

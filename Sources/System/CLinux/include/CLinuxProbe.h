@@ -21,6 +21,13 @@ void clinux_end_victim(pid_t victim);
 /// error number. -1 when the process was killed, -errno when it could not be started.
 int clinux_in_attacker(int (*probe)(int number, pid_t target), int number, pid_t target);
 
+/// Attackers that `clinux_in_attackers` starts.
+#define CLINUX_ATTACKERS 3
+
+/// The same in several processes at once, all on the processor that this one is on. The least that
+/// one of them returned; -1 when none could be started or all were killed.
+int clinux_in_attackers(int (*probe)(int number, pid_t target), int number, pid_t target);
+
 /// PTRACE_TRACEME. 0 or -errno.
 int clinux_ptrace_traceme(void);
 
