@@ -226,7 +226,7 @@ let simulation: [Target] = [
             "SimulationEngine", "Simulation", "Wrapper", "Ports", "Delivery", "LeakIndex",
             "SecretMemory",
             "WrapperConfiguration", "Operator", "SimulatedCluster", "KubernetesPorts",
-            "KubernetesFormat",
+            "KubernetesFormat", "AdmissionTrust",
         ],
         path: "Simulation/Scenarios", swiftSettings: strict),
     .target(

@@ -131,9 +131,6 @@ private struct Candidate: @unchecked Sendable {
     static let lease = ResourceCollection(
         group: "coordination.k8s.io", version: "v1", resource: "leases", namespace: "default"
     ).object("operator")
-    /// How long a call to nobody takes before it is given up.
-    static let callTimeMax = Duration.seconds(2)
-
     let name: String
     let run: SimulationRun
     let cluster: SimulatedCluster
@@ -144,7 +141,7 @@ private struct Candidate: @unchecked Sendable {
         let identity = "\(name)-\(context.incarnation)"
         let clock = context.clock
         let plain = SimulatedKubernetesAPI(cluster, token: "token", clock: clock) { call in
-            await meet(call, clock)
+            await run.meet(call, of: name, clock, lost: "election.answer-lost")
         }
         let election = LeaderElection(
             api: tampering.wrap(plain), clock: clock, name: "operator", namespace: "default",
@@ -170,31 +167,5 @@ private struct Candidate: @unchecked Sendable {
         guard tampering.actsBlindly || leadership.isCurrent else { return }
         run.report(LeaderActed(name, until: until))
         watcher.acted(name, until: until)
-    }
-
-    /// What the network does to a call.
-    private func meet(
-        _ call: KubernetesCall, _ clock: SimulatedClock
-    ) async -> SimulatedKubernetesFault? {
-        let host = "server"
-        switch run.network.route(from: name, to: host) {
-        case .reached(_, let latency):
-            if latency > Self.callTimeMax {
-                await clock.sleep(for: Self.callTimeMax)
-                run.marks.hit("election.answer-lost")
-                return .answerLost(.timedOut(host: host))
-            }
-            await clock.sleep(for: latency)
-            guard run.faults.fires("api.conflict") else { return nil }
-            return .before(.conflict(path: call.name, fields: []))
-        case .lost:
-            await clock.sleep(for: Self.callTimeMax)
-            return .before(.timedOut(host: host))
-        case .refused: return .before(.unreachable(host: host, detail: "refused"))
-        case .reset(_, let latency):
-            await clock.sleep(for: min(latency, Self.callTimeMax))
-            run.marks.hit("election.answer-lost")
-            return .answerLost(.unreachable(host: host, detail: "reset"))
-        }
     }
 }

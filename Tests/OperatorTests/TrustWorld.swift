@@ -9,8 +9,9 @@ import SimulationEngine
 import SimulationScenarios
 import Testing
 
-/// Replicas of the operator on one fake API server, in virtual time, and a client that calls them
-/// each second as an API server would: believing what the configuration said some time ago.
+/// Replicas of the operator on one fake API server, in virtual time, and a client that calls those
+/// that are ready each second as an API server would: believing what the configuration said some
+/// time ago.
 final class TrustWorld: @unchecked Sendable {
     static let namespace = "security"
     static let secret = ResourceCollection(
@@ -27,8 +28,10 @@ final class TrustWorld: @unchecked Sendable {
     static let watchPause = Duration.seconds(1)
 
     /// 6,000 s for an authority, 900 s for a leaf.
-    static let times = CertificateTimes(
-        checked: 6000, leafLife: 900, backdate: 60, settle: 30, overlap: 200)
+    static func times(settle: Int64 = 30) -> CertificateTimes? {
+        CertificateTimes(
+            checked: 6000, leafLife: 900, backdate: 60, settle: settle, overlap: 200)
+    }
 
     let run: SimulationRun
     let cluster = SimulatedCluster()
@@ -37,7 +40,7 @@ final class TrustWorld: @unchecked Sendable {
     private(set) var served: [String: CertificateIdentity] = [:]
     private(set) var reports: [WebhookTrust.Report] = []
     private(set) var trusts: [String: WebhookTrust] = [:]
-    /// Calls of the client that no replica could have answered, by second.
+    /// Seconds at which a replica was ready and the client did not believe it.
     private(set) var refusedAt: [Int] = []
     private(set) var acceptedCount = 0
     /// Authorities that the configuration believed, each second; the last is now.
@@ -46,6 +49,7 @@ final class TrustWorld: @unchecked Sendable {
     /// What becomes of a call, with its number.
     var fault: @Sendable (KubernetesCall, Int) -> SimulatedKubernetesFault? = { _, _ in nil }
     private var callCount = 0
+    var times = times()
     var wrap: @Sendable (any KubernetesAPI) -> any KubernetesAPI = { $0 }
 
     init(_ run: SimulationRun) {
@@ -80,7 +84,7 @@ final class TrustWorld: @unchecked Sendable {
             callCount += 1
             return fault(call, callCount)
         }
-        guard let webhook = Self.webhook, let times = Self.times else { return }
+        guard let webhook = Self.webhook, let times else { return }
         var settings = WebhookTrustSettings(
             namespace: Self.namespace, secretName: Self.secret.name, names: Self.names,
             webhook: webhook)
@@ -101,7 +105,8 @@ final class TrustWorld: @unchecked Sendable {
     private func look() {
         history.append(believed)
         let trusted = history[max(0, history.count - 1 - Self.lag)]
-        for (_, leaf) in served.sorted(by: { $0.key < $1.key }) {
+        for (name, leaf) in served.sorted(by: { $0.key < $1.key }) {
+            guard trusts[name]?.isReady == true else { continue }
             let isGood = trusted.contains { issuer.isSigned(leaf.certificate, by: $0) }
             let facts = try? issuer.facts(of: leaf.certificate)
             let now = SimulatedClock.startSecondsSince1970 + Int64(history.count - 1)

@@ -70,17 +70,50 @@ extension [WebhookTrust.Report] {
 
     @Test("control: without settling, API servers that are behind refuse the new certificate")
     func control() throws {
-        // The same client, of a program that changes everything at once.
         let world = try world(seconds: 200) { world in
+            world.times = TrustWorld.times(settle: 0)
             world.spawn("one")
-            world.run.after(.seconds(100)) {
-                world.run.crash("one")
-                world.delete(TrustWorld.secret)
-                world.run.restart("one")
-            }
+            world.run.after(.seconds(100)) { world.delete(TrustWorld.secret) }
         }
         #expect(world.refusedAt.contains { $0 > 100 })
         #expect(world.refusedAt.allSatisfy { $0 <= 100 + TrustWorld.lag + 2 }, "\(world.refusedAt)")
+    }
+
+    @Test("a replica that begins without a Secret is in nobody's way")
+    func restarted() throws {
+        var readyAt: [Int] = []
+        let world = try world(seconds: 400) { world in
+            world.spawn("one")
+            world.spawn("two", after: .seconds(3))
+            world.run.after(.seconds(100)) {
+                // Two writes before one looks: it holds nothing of the Secret that one had.
+                world.run.pause("one")
+                world.run.crash("two")
+                world.delete(TrustWorld.secret)
+                world.run.restart("two")
+            }
+            world.run.after(.seconds(105)) { world.run.resume("one") }
+            for second in [99, 110, 125, 140] {
+                world.run.after(.seconds(second)) {
+                    if world.trusts["two"]?.isReady == true { readyAt.append(second) }
+                }
+            }
+        }
+        #expect(readyAt == [99, 140], "it waits until API servers have its authority")
+        #expect(Set(world.served.values).count == 1)
+        #expect(world.reports.count(of: .authoritiesDropped) == 1)
+        #expect(world.refusedAt.allSatisfy { $0 <= TrustWorld.lag + 1 }, "\(world.refusedAt)")
+    }
+
+    @Test("one that begins when everything is long there, is ready at once")
+    func joined() throws {
+        var isReady: Bool?
+        _ = try world(seconds: 200) { world in
+            world.spawn("one")
+            world.spawn("two", after: .seconds(100))
+            world.run.after(.seconds(102)) { isReady = world.trusts["two"]?.isReady }
+        }
+        #expect(isReady == true)
     }
 
     @Test("a Secret that is deleted is made again, and nobody is refused for it")
@@ -155,7 +188,7 @@ extension [WebhookTrust.Report] {
     @Test("leaf and authority of strangers are not taken over")
     func foreign() throws {
         let world = try world(seconds: 60) { world in
-            guard let times = TrustWorld.times else { return }
+            guard let times = TrustWorld.times() else { return }
             let now: Int64 = 1_767_225_600
             guard let one = try? world.issuer.authority(times.authorityRequest(at: now)),
                 let two = try? world.issuer.authority(times.authorityRequest(at: now)),

@@ -61,12 +61,24 @@ struct CertificateWorks: Sendable {
     }
 
     /// The first of all, or after nothing was left.
-    func fresh(at now: Int64) throws(CertificateFailure) -> CertificateHoldings {
+    ///
+    /// - Parameter found: whom the API server believes. Other replicas may serve certificates of
+    ///   them; who may write the configuration could believe anybody in any case. They go with the
+    ///   overlap, as every authority.
+    func fresh(
+        at now: Int64, beside found: Set<[UInt8]>
+    ) throws(CertificateFailure) -> CertificateHoldings {
         let authority = try issuer.authority(times.authorityRequest(at: now))
         let leaf = try issuer.leaf(
             times.leafRequest(for: names, at: now, until: now + times.authorityLife), by: authority)
+        let others = found.filter { other in
+            guard let facts = try? issuer.facts(of: other) else { return false }
+            return facts.isAuthority && now < facts.validUntil
+        }.sorted { $0.lexicographicallyPrecedes($1) }
         return CertificateHoldings(
-            authorities: [authority.certificate], authorityKey: authority.privateKey, leaf: leaf)
+            authorities: Array(
+                ([authority.certificate] + others).prefix(CertificateHoldings.authoritiesMax)),
+            authorityKey: authority.privateKey, leaf: leaf)
     }
 
     /// With another authority that is believed beside the others. The leaf stays what it is, so

@@ -16,12 +16,16 @@ extension WebhookTrust {
     func round() async throws(RoundFailure) -> Int64 {
         for _ in 0..<Self.attemptsMax {
             let stored = try await readConfiguration()
-            guard let held = try await certificates() else { continue }
+            let found = stored?.authorities ?? []
+            guard let held = try await certificates(found) else { continue }
             guard let believed = try await believed(stored, held.holdings.bundle) else { continue }
-            accept(held, believed: believed)
-            let plan = plan(held)
-            guard case .keep(let until) = plan else { continue }
-            return max(1, until - clock.secondsSince1970())
+            let servedAt = accept(held, found: found, believed: believed)
+            guard case .keep(let until) = plan(held) else { continue }
+            let seconds = max(1, until - clock.secondsSince1970())
+            guard let servedAt else { return seconds }
+            // Rounded up: it is not to be looked for too early.
+            let wait = clock.monotonic().duration(to: servedAt).components.seconds + 1
+            return min(seconds, wait)
         }
         // Others write all the time; it goes on after a pause.
         throw .api(.conflict(path: configuration.path, fields: []))
@@ -29,10 +33,7 @@ extension WebhookTrust {
 
     private func plan(_ held: HeldCertificates) -> CertificatePlan {
         let now = clock.monotonic()
-        let trustedFor = state.withLock { state -> Int64? in
-            guard let since = state.newestSince, since.authority == held.newest else { return nil }
-            return since.time.duration(to: now).components.seconds
-        }
+        let trustedFor = state.withLock { $0.belief.seconds(held.newest, at: now) }
         return CertificatePlan(
             held.view, at: clock.secondsSince1970(), trustedFor: trustedFor, names: works.names,
             times: works.times)
@@ -41,18 +42,22 @@ extension WebhookTrust {
     // MARK: - The Secret
 
     /// The Secret's certificates after what had to be done about them; nil: look again.
-    private func certificates() async throws(RoundFailure) -> HeldCertificates? {
+    ///
+    /// - Parameter found: whom the configuration believes.
+    private func certificates(
+        _ found: Set<[UInt8]>
+    ) async throws(RoundFailure) -> HeldCertificates? {
         guard let stored = try await readSecret() else {
             let new = CertificateSecret(name: secret.name, namespace: settings.namespace)
-            return try await replace(new, isNew: true, because: nil)
+            return try await replace(new, isNew: true, because: nil, found)
         }
         let held: HeldCertificates
         do throws(CertificateFault) {
             held = try works.check(stored.holdings)
-        } catch { return try await replace(stored, isNew: false, because: error) }
+        } catch { return try await replace(stored, isNew: false, because: error, found) }
         guard let (next, done) = try changed(held) else {
             if case .startAnew = plan(held) {
-                return try await replace(stored, isNew: false, because: .expired)
+                return try await replace(stored, isNew: false, because: .expired, found)
             }
             return held
         }
@@ -81,7 +86,8 @@ extension WebhookTrust {
     /// beside a new authority: what it serves is believed until the new one is. So deleting the
     /// Secret rotates everything, and fails no admission.
     private func replace(
-        _ stored: CertificateSecret, isNew: Bool, because fault: CertificateFault?
+        _ stored: CertificateSecret, isNew: Bool, because fault: CertificateFault?,
+        _ found: Set<[UInt8]>
     ) async throws(RoundFailure) -> HeldCertificates? {
         guard isNew || stored.isReplaceable else {
             try await delete(stored)
@@ -94,7 +100,7 @@ extension WebhookTrust {
             if let held, isAlive(held, at: now) {
                 next = try works.withNewAuthority(held, at: now)
             } else {
-                next = try works.fresh(at: now)
+                next = try works.fresh(at: now, beside: found)
             }
         } catch { throw .certificates(error) }
         let written = try await write(next, to: stored, isNew: isNew, .secretReplaced(fault))

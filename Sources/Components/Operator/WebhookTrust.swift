@@ -57,15 +57,22 @@ package final class WebhookTrust: Sendable {
     struct State {
         /// The last that was read or written, and is of use.
         var held: HeldCertificates?
-        /// What is handed out, and until when it is valid.
-        var served: (leaf: CertificateIdentity, signer: [UInt8], until: Int64)?
+        /// What is handed out.
+        var served: Served?
         /// Whom the configuration believed when it was read or written last.
-        var believed: Set<[UInt8]> = []
-        /// Since when the newest authority is believed.
-        var newestSince: (authority: [UInt8], time: MonotonicTime)?
+        var belief = Belief()
         /// What the server made of the configuration that was wanted: a field that a later version
         /// fills in is no reason to write for ever.
         var normalized: (wanted: [UInt8], stored: WebhookConfiguration)?
+    }
+
+    struct Served {
+        let leaf: CertificateIdentity
+        let signer: [UInt8]
+        /// Seconds since 1970.
+        let validUntil: Int64
+        /// Nobody is to be told of it before.
+        let readyAt: MonotonicTime
     }
 
     let api: any KubernetesAPI
@@ -93,10 +100,11 @@ package final class WebhookTrust: Sendable {
 
     /// Whether a certificate is held and the API server's configuration believes it.
     package var isReady: Bool {
-        let now = clock.secondsSince1970()
+        let (now, seconds) = (clock.monotonic(), clock.secondsSince1970())
         return state.withLock { state in
             guard let served = state.served else { return false }
-            return now < served.until && state.believed.contains(served.signer)
+            return seconds < served.validUntil && now >= served.readyAt
+                && state.belief.believes(served.signer)
         }
     }
 
@@ -139,24 +147,41 @@ package final class WebhookTrust: Sendable {
 
     // MARK: - Results of a round
 
-    func accept(_ held: HeldCertificates, believed: Set<[UInt8]>) {
-        let now = clock.monotonic()
-        let toServe = state.withLock { state -> CertificateIdentity? in
+    /// - Parameters:
+    ///   - found: whom the configuration believed before this replica wrote it.
+    ///   - believed: whom it believes now.
+    /// - Returns: when the certificate that is held may be served; nil: it is.
+    func accept(
+        _ held: HeldCertificates, found: Set<[UInt8]>, believed: Set<[UInt8]>
+    ) -> MonotonicTime? {
+        let (now, seconds) = (clock.monotonic(), clock.secondsSince1970())
+        let settle = Duration.seconds(settings.times.settle)
+        let (toServe, wait) = state.withLock { state -> (CertificateIdentity?, MonotonicTime?) in
+            let isFirst = state.held == nil
             state.held = held
-            state.believed = believed
-            if !believed.contains(held.newest) {
-                state.newestSince = nil
-            } else if state.newestSince?.authority != held.newest {
-                state.newestSince = (held.newest, now)
-            }
+            state.belief.update(believed, at: now)
+            if isFirst { state.belief.credit(held, found: found, at: seconds, works.times) }
             let leaf = held.holdings.leaf
-            guard believed.contains(held.signer), state.served?.leaf != leaf else { return nil }
-            state.served = (leaf, held.signer, held.view.leaf.validUntil)
-            return leaf
+            guard state.served?.leaf != leaf else { return (nil, nil) }
+            guard let readyAt = state.belief.settled(held.signer, after: settle) else {
+                return (nil, now.advanced(by: settle))
+            }
+            if let served = state.served, seconds < served.validUntil,
+                state.belief.believes(served.signer), now < readyAt
+            {
+                return (nil, readyAt)
+            }
+            // One that has served already, stays ready: there is nothing better to be had.
+            state.served = Served(
+                leaf: leaf, signer: held.signer, validUntil: held.view.leaf.validUntil,
+                readyAt: state.served == nil ? readyAt : now)
+            return (leaf, nil)
         }
-        guard let toServe else { return }
-        serve(toServe)
-        report(.served)
+        if let toServe {
+            serve(toServe)
+            report(.served)
+        }
+        return wait
     }
 
     var secret: ObjectReference {
