@@ -85,6 +85,7 @@ let core: [Target] = [
     library(
         "EnforcementEvents", in: "Sources/Core", ["Enforcement", "JSONFormat", "SecretMemory"]),
     library("KubernetesFormat", in: "Sources/Core", ["JSONFormat"]),
+    library("Admission", in: "Sources/Core", ["JSONFormat", "KubernetesFormat"]),
 ]
 
 let ports: [Target] = [
@@ -413,6 +414,7 @@ let testTargets: [Target] = [
         ]),
     tests("AgentProgramTests", ["cloudtaser-agent", "TestKit"]),
     tests("KubernetesFormatTests", ["KubernetesFormat"]),
+    tests("AdmissionTests", ["Admission"]),
     tests(
         "KubernetesHTTPTests",
         [
