@@ -91,7 +91,8 @@ let core: [Target] = [
 let ports: [Target] = [
     .target(
         name: "Ports", dependencies: ["Delivery", "Destinations", "SecretMemory"],
-        path: "Sources/Ports", exclude: ["AgentPorts", "EventPorts", "KubernetesPorts"],
+        path: "Sources/Ports",
+        exclude: ["AgentPorts", "EventPorts", "ImagePorts", "KubernetesPorts"],
         swiftSettings: strict),
     // Modules of their own: whatever the wrapper's ports import is linked into the wrapper.
     library(
@@ -99,6 +100,7 @@ let ports: [Target] = [
         ["Ports", "Enforcement", "EnforcementEvents", "AgentProtocol"]),
     library("EventPorts", in: "Sources/Ports", ["EnforcementEvents"]),
     library("KubernetesPorts", in: "Sources/Ports", ["Ports", "KubernetesFormat"]),
+    library("ImagePorts", in: "Sources/Ports", ["Injection"]),
 ]
 
 let components: [Target] = [
@@ -112,7 +114,8 @@ let components: [Target] = [
         "EventPipeline", in: "Sources/Components",
         ["Ports", "AgentPorts", "EventPorts", "Enforcement", "EnforcementEvents"]),
     library(
-        "Operator", in: "Sources/Components", ["Ports", "KubernetesPorts", "KubernetesFormat"]),
+        "Operator", in: "Sources/Components",
+        ["Ports", "ImagePorts", "KubernetesPorts", "KubernetesFormat", "Admission", "Injection"]),
 ]
 
 let adapters: [Target] = [
@@ -166,6 +169,14 @@ let adapters: [Target] = [
         "Kubeconfig", in: "Sources/Adapters",
         ["KubernetesPorts", .product(name: "Yams", package: "Yams")]),
     library("AsyncClock", in: "Sources/Adapters", ["Ports", "KubernetesPorts"]),
+    library(
+        "AdmissionServer", in: "Sources/Adapters",
+        [
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
 ]
 
 let executables: [Target] = [
@@ -184,6 +195,13 @@ let executables: [Target] = [
             "Enforcement",
             "EnforcementEvents", "EventIntegrity", "EventPipeline", "EventSinks", "LibbpfKernel",
             "LinuxSystem", "Ports", "VaultSecretStore", "WrapperConfiguration", "Delivery",
+        ]),
+    program(
+        "cloudtaser-operator", in: "Sources/Executables",
+        [
+            "Operator", "Admission", "AdmissionServer", "AsyncClock", "Injection", "Kubeconfig",
+            "KubernetesFormat", "KubernetesHTTP", "KubernetesPorts", "Ports",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     program(
         "cloudtaser", in: "Sources/Executables",
@@ -420,13 +438,32 @@ let testTargets: [Target] = [
         [
             "KubernetesHTTP", "KubernetesPorts", "LoopbackPKI", "ScriptedServer",
         ]),
+    tests(
+        "OperatorProgramTests",
+        [
+            "cloudtaser-operator", "KubernetesFormat", "KubernetesServer", "LoopbackPKI", "TestKit",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
+    tests(
+        "AdmissionServerTests",
+        [
+            "AdmissionServer", "LoopbackPKI", "TestKit",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
     tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
     tests("AsyncClockTests", ["AsyncClock", "KubernetesPorts", "Ports"]),
     tests(
         "OperatorTests",
         [
             "Operator", "KubernetesPorts", "KubernetesFormat", "Ports", "SimulatedCluster",
-            "SimulationEngine", "SimulationScenarios",
+            "SimulationEngine", "SimulationScenarios", "Admission", "AsyncClock", "ImagePorts",
+            "Injection",
         ]),
 ]
 
