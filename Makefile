@@ -21,10 +21,11 @@ STATIC_FLAGS := -c release --scratch-path $(STATIC) -Xswiftc -static-executable 
 STATIC_FLAGS_cloudtaser-wrapper := -Xlinker -T \
 	-Xlinker $(CURDIR)/Sources/System/without-unwind-tables.lds
 STATIC_PROGRAMS := cloudtaser-wrapper cloudtaser-agent attack demo-application guest-init
-PROGRAMS := cloudtaser-wrapper cloudtaser-agent cloudtaser
+PROGRAMS := cloudtaser-wrapper cloudtaser-agent cloudtaser-operator cloudtaser
 # What each program is built from: an edited test builds no wrapper.
 BUILT_FROM_cloudtaser-wrapper := Sources
 BUILT_FROM_cloudtaser-agent := Sources
+BUILT_FROM_cloudtaser-operator := Sources
 BUILT_FROM_cloudtaser := Sources Simulation
 BUILT_FROM_attack := Sources vm-tests
 BUILT_FROM_demo-application := Sources vm-tests
@@ -49,6 +50,12 @@ build: $(addprefix build/,$(PROGRAMS)) ## Build every release program into build
 build/cloudtaser: $(call sources,cloudtaser)
 	swift build -c release --product cloudtaser
 	@mkdir -p build && cp "$$(swift build -c release --show-bin-path)/cloudtaser" $@.new && mv $@.new $@
+
+# With Swift's run-time inside: its image needs the C library and nothing else.
+build/cloudtaser-operator: $(call sources,cloudtaser-operator)
+	swift build -c release --static-swift-stdlib --product cloudtaser-operator
+	@mkdir -p build && cp "$$(swift build -c release --show-bin-path)/cloudtaser-operator" $@.new && \
+		mv $@.new $@
 
 # Goes into every injected container: its size is a promise.
 WRAPPER_BYTES_MAX := 12000000

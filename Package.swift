@@ -86,12 +86,14 @@ let core: [Target] = [
         "EnforcementEvents", in: "Sources/Core", ["Enforcement", "JSONFormat", "SecretMemory"]),
     library("KubernetesFormat", in: "Sources/Core", ["JSONFormat"]),
     library("AdmissionTrust", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
+    library("Admission", in: "Sources/Core", ["JSONFormat", "KubernetesFormat"]),
 ]
 
 let ports: [Target] = [
     .target(
         name: "Ports", dependencies: ["Delivery", "Destinations", "SecretMemory"],
-        path: "Sources/Ports", exclude: ["AgentPorts", "EventPorts", "KubernetesPorts"],
+        path: "Sources/Ports",
+        exclude: ["AgentPorts", "EventPorts", "ImagePorts", "KubernetesPorts"],
         swiftSettings: strict),
     // Modules of their own: whatever the wrapper's ports import is linked into the wrapper.
     library(
@@ -100,6 +102,7 @@ let ports: [Target] = [
     library("EventPorts", in: "Sources/Ports", ["EnforcementEvents"]),
     library(
         "KubernetesPorts", in: "Sources/Ports", ["Ports", "KubernetesFormat", "AdmissionTrust"]),
+    library("ImagePorts", in: "Sources/Ports", ["Injection"]),
 ]
 
 let components: [Target] = [
@@ -114,7 +117,10 @@ let components: [Target] = [
         ["Ports", "AgentPorts", "EventPorts", "Enforcement", "EnforcementEvents"]),
     library(
         "Operator", in: "Sources/Components",
-        ["Ports", "KubernetesPorts", "KubernetesFormat", "AdmissionTrust"]),
+        [
+            "Ports", "ImagePorts", "KubernetesPorts", "KubernetesFormat", "Admission",
+            "AdmissionTrust", "Injection",
+        ]),
 ]
 
 let adapters: [Target] = [
@@ -176,6 +182,14 @@ let adapters: [Target] = [
             .product(name: "SwiftASN1", package: "swift-asn1"),
             .product(name: "Crypto", package: "swift-crypto"),
         ]),
+    library(
+        "AdmissionServer", in: "Sources/Adapters",
+        [
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
 ]
 
 let executables: [Target] = [
@@ -194,6 +208,13 @@ let executables: [Target] = [
             "Enforcement",
             "EnforcementEvents", "EventIntegrity", "EventPipeline", "EventSinks", "LibbpfKernel",
             "LinuxSystem", "Ports", "VaultSecretStore", "WrapperConfiguration", "Delivery",
+        ]),
+    program(
+        "cloudtaser-operator", in: "Sources/Executables",
+        [
+            "Operator", "Admission", "AdmissionServer", "AsyncClock", "Injection", "Kubeconfig",
+            "KubernetesFormat", "KubernetesHTTP", "KubernetesPorts", "Ports",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     program(
         "cloudtaser", in: "Sources/Executables",
@@ -429,10 +450,29 @@ let testTargets: [Target] = [
         ]),
     tests("AgentProgramTests", ["cloudtaser-agent", "TestKit"]),
     tests("KubernetesFormatTests", ["KubernetesFormat"]),
+    tests("AdmissionTests", ["Admission"]),
     tests(
         "KubernetesHTTPTests",
         [
             "KubernetesHTTP", "KubernetesPorts", "LoopbackPKI", "ScriptedServer",
+        ]),
+    tests(
+        "OperatorProgramTests",
+        [
+            "cloudtaser-operator", "KubernetesFormat", "KubernetesServer", "LoopbackPKI", "TestKit",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
+    tests(
+        "AdmissionServerTests",
+        [
+            "AdmissionServer", "LoopbackPKI", "TestKit",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
         ]),
     tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
     tests("AsyncClockTests", ["AsyncClock", "KubernetesPorts", "Ports"]),
@@ -441,6 +481,7 @@ let testTargets: [Target] = [
         [
             "Operator", "KubernetesPorts", "KubernetesFormat", "Ports", "AdmissionTrust",
             "SimulatedCluster", "SimulationEngine", "SimulationScenarios", "ElectionTrial",
+            "Admission", "AsyncClock", "ImagePorts", "Injection",
         ]),
     tests("AdmissionTrustTests", ["AdmissionTrust", "Injection", "KubernetesFormat"]),
     tests(

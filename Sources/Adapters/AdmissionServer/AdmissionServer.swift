@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import NIOSSL
+internal import Synchronization
+
+/// Why a server cannot serve.
+package enum ServerFailure: Error, Sendable, Equatable {
+    case cannotListen(address: String, port: Int, detail: String)
+    /// The PEM texts are no certificate chain and its key.
+    case identityInvalid(detail: String)
+}
+
+/// The certificate that a server shows. Replaced while it runs: each connection has the one that
+/// was there when it began.
+package final class ServerIdentity: Sendable {
+    private let context: Mutex<NIOSSLContext>
+
+    /// - Parameters:
+    ///   - certificates: PEM, the server's first.
+    ///   - key: PEM.
+    package init(certificates: [UInt8], key: [UInt8]) throws(ServerFailure) {
+        context = Mutex(try Self.context(certificates, key))
+    }
+
+    /// From the next connection on. What was there stays when this throws.
+    package func replace(certificates: [UInt8], key: [UInt8]) throws(ServerFailure) {
+        let new = try Self.context(certificates, key)
+        context.withLock { $0 = new }
+    }
+
+    var current: NIOSSLContext { context.withLock { $0 } }
+
+    private static func context(
+        _ certificates: [UInt8], _ key: [UInt8]
+    ) throws(ServerFailure) -> NIOSSLContext {
+        do {
+            var configuration = TLSConfiguration.makeServerConfiguration(
+                certificateChain: try NIOSSLCertificate.fromPEMBytes(certificates).map {
+                    .certificate($0)
+                },
+                privateKey: .privateKey(try NIOSSLPrivateKey(bytes: key, format: .pem)))
+            configuration.minimumTLSVersion = .tlsv12
+            configuration.applicationProtocols = ["http/1.1"]
+            return try NIOSSLContext(configuration: configuration)
+        } catch { throw .identityInvalid(detail: "\(error)") }
+    }
+}
+
+/// HTTP/1.1 for a few paths, with bounds on everything (`ServerLimits`).
+package final class AdmissionServer: Sendable {
+    private let listener: any Channel
+    private let connections: Connections
+
+    /// Listens at once.
+    ///
+    /// - Parameters:
+    ///   - port: 0: any; see `port`.
+    ///   - identity: nil: without TLS.
+    ///   - routes: by path.
+    ///   - observe: each request that a route did not answer: its path, empty where it is none of
+    ///     `routes`, and the status of its refusal.
+    package init(
+        address: String, port: Int, identity: ServerIdentity?, routes: [String: ServedRoute],
+        limits: ServerLimits,
+        observe: @escaping @Sendable (_ path: String, _ status: Int) -> Void = { _, _ in }
+    ) async throws(ServerFailure) {
+        let connections = Connections(limits: limits)
+        self.connections = connections
+        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.backlog, value: limits.backlog)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: false)
+            .childChannelInitializer { channel in
+                switch connections.add(channel, at: .now()) {
+                case .accepted: break
+                case .acceptedInsteadOf(let other): other.close(promise: nil)
+                case .full: return channel.close()
+                }
+                channel.closeFuture.whenComplete { _ in connections.remove(channel) }
+                return channel.eventLoop.makeCompletedFuture {
+                    try Self.configure(
+                        channel, identity,
+                        ConnectionHandler(
+                            routes: routes, limits: limits, connections: connections,
+                            observe: observe), limits)
+                }
+            }
+        do {
+            listener = try await bootstrap.bind(host: address, port: port).get()
+        } catch {
+            throw .cannotListen(address: address, port: port, detail: "\(error)")
+        }
+    }
+
+    private static func configure(
+        _ channel: any Channel, _ identity: ServerIdentity?, _ handler: ConnectionHandler,
+        _ limits: ServerLimits
+    ) throws {
+        let pipeline = channel.pipeline.syncOperations
+        if let identity {
+            try pipeline.addHandler(NIOSSLServerHandler(context: identity.current))
+        }
+        var decoder = NIOHTTPDecoderLimitConfiguration()
+        decoder.maxHeaderFieldSize = limits.headerFieldBytesMax
+        decoder.maxHeaderListSize = limits.headerBytesMax
+        decoder.maxHeaderFieldCount = limits.headerFieldCountMax
+        try pipeline.configureHTTPServerPipeline(
+            withErrorHandling: false, withEncoderConfiguration: .init(),
+            withDecoderLimitConfiguration: decoder)
+        try pipeline.addHandler(handler)
+    }
+
+    deinit { listener.close(promise: nil) }
+
+    package var port: Int { listener.localAddress?.port ?? 0 }
+    package var connectionCount: Int { connections.count }
+    /// Of bodies that are being received or answered.
+    package var bufferedBytes: Int { connections.bufferedBytes }
+
+    /// Accepts nobody any more, ends idle connections at once and others after their answer.
+    ///
+    /// - Parameter time: what is left then is cut off.
+    package func drain(within time: Duration) async {
+        // It only fails when it is closed.
+        try? await listener.close()
+        for channel in connections.beginDraining() {
+            channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        }
+        let end = ContinuousClock.now + time
+        while connections.count > 0, ContinuousClock.now < end {
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        for channel in connections.channels { channel.close(promise: nil) }
+    }
+}
+
+extension TimeAmount {
+    init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        self = .nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+    }
+}

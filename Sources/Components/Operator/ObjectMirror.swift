@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+package import KubernetesFormat
+package import KubernetesPorts
+internal import Ports
+internal import Synchronization
+
+/// Keeps what is read of each object of a collection, by list and watch, as it is now.
+package final class ObjectMirror<Value: Sendable>: Sendable {
+    /// After a failure; it doubles.
+    static var firstPause: Duration { .seconds(1) }
+    static var pauseMax: Duration { .seconds(30) }
+
+    private struct State {
+        var values: [String: Value] = [:]
+        /// Whether the collection has been read as a whole at least once.
+        var isKnown = false
+        var failureCount = 0
+        var listCount = 0
+    }
+
+    private let api: any KubernetesAPI
+    private let clock: any AsyncTimeSource
+    private let collection: ResourceCollection
+    private let read: @Sendable (JSONTree) -> Value?
+    private let report: @Sendable (KubernetesFailure) -> Void
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - collection: without namespaces, so that a name means one object.
+    ///   - read: nil: the object does not count.
+    package init(
+        api: any KubernetesAPI, clock: any AsyncTimeSource, collection: ResourceCollection,
+        report: @escaping @Sendable (KubernetesFailure) -> Void = { _ in },
+        read: @escaping @Sendable (JSONTree) -> Value?
+    ) {
+        self.api = api
+        self.clock = clock
+        self.collection = collection
+        self.report = report
+        self.read = read
+    }
+
+    /// nil until the collection has been read once.
+    package var values: [String: Value]? {
+        state.withLock { $0.isKnown ? $0.values : nil }
+    }
+
+    package var isKnown: Bool { state.withLock { $0.isKnown } }
+    package var failureCount: Int { state.withLock { $0.failureCount } }
+    package var listCount: Int { state.withLock { $0.listCount } }
+
+    package subscript(name: String) -> Value? { state.withLock { $0.values[name] } }
+
+    /// Until the task is cancelled. What was known stays when the server cannot be reached.
+    package func run() async {
+        var version: String?
+        var pause = Self.firstPause
+        while !Task.isCancelled {
+            do throws(KubernetesFailure) {
+                if let from = version {
+                    version = try await follow(from)
+                } else {
+                    version = try await list()
+                }
+                pause = Self.firstPause
+                continue
+            } catch {
+                guard error != .cancelled else { return }
+                // Forgotten by the server: that is no failure.
+                if error == .gone, version != nil {
+                    version = nil
+                    continue
+                }
+                report(error)
+                state.withLock { $0.failureCount += 1 }
+                // A version in which something was not understood is not gone on from.
+                if !error.isTransient { version = nil }
+            }
+            await clock.sleep(for: pause)
+            pause = min(pause * 2, Self.pauseMax)
+        }
+    }
+
+    /// - Returns: from where to go on.
+    private func list() async throws(KubernetesFailure) -> String {
+        var found: [String: Value] = [:]
+        var continuation: String?
+        var version: String
+        repeat {
+            let page = try await api.list(
+                collection, ObjectSelection(), limit: KubernetesLimits.pageItemsMax,
+                continuation: continuation)
+            for item in page.items {
+                let (name, tree) = try parsed(item)
+                found[name] = read(tree)
+            }
+            version = page.resourceVersion
+            continuation = page.continuation
+        } while continuation != nil
+        state.withLock { state in
+            state.values = found
+            state.isKnown = true
+            state.listCount += 1
+        }
+        return version
+    }
+
+    private func follow(_ version: String) async throws(KubernetesFailure) -> String {
+        let progress = Mutex((version: version, failure: KubernetesFailure?.none))
+        do throws(KubernetesFailure) {
+            try await api.watch(
+                collection, ObjectSelection(), since: version, time: KubernetesLimits.watchTimeMax
+            ) { event in
+                do throws(KubernetesFailure) {
+                    let version = try take(event)
+                    progress.withLock { $0.version = version }
+                    return .more
+                } catch {
+                    progress.withLock { $0.failure = error }
+                    return .stop
+                }
+            }
+        } catch {
+            // What came before it broke off counts.
+            guard error.isTransient, progress.withLock({ $0.version }) != version else {
+                throw error
+            }
+            report(error)
+            state.withLock { $0.failureCount += 1 }
+        }
+        let (last, failure) = progress.withLock { $0 }
+        if let failure { throw failure }
+        return last
+    }
+
+    /// - Returns: the version that the event leads to.
+    private func take(_ event: WatchEvent) throws(KubernetesFailure) -> String {
+        let object: [UInt8]
+        var isDeleted = false
+        switch event {
+        case .bookmark(let version): return version
+        case .added(let bytes), .modified(let bytes): object = bytes
+        case .deleted(let bytes): (object, isDeleted) = (bytes, true)
+        }
+        let (name, tree) = try parsed(object)
+        guard let version = tree.value(at: "metadata", "resourceVersion")?.text else {
+            throw malformed("an object without a version")
+        }
+        let value = isDeleted ? nil : read(tree)
+        state.withLock { $0.values[name] = value }
+        return version
+    }
+
+    private func parsed(
+        _ object: [UInt8]
+    ) throws(KubernetesFailure) -> (name: String, tree: JSONTree) {
+        guard let tree = try? JSONTree(object),
+            let name = tree.value(at: "metadata", "name")?.text
+        else { throw malformed("an object that is no JSON or has no name") }
+        return (name, tree)
+    }
+
+    private func malformed(_ detail: String) -> KubernetesFailure {
+        .responseMalformed(path: collection.path, detail: detail)
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import KubernetesPorts
+import Operator
+import Ports
+import Synchronization
+
+/// This replica's part in electing a leader. Who leads is told by a metric; the leader has no
+/// duties of its own yet.
+final class Election: Sendable {
+    private let leads = Mutex(false)
+
+    var isLeading: Bool { leads.withLock { $0 } }
+
+    /// Until the task is cancelled; then the lock is given back.
+    func takePart(
+        _ cluster: ClusterAccess.Cluster, _ command: OperatorCommand,
+        clock: any AsyncTimeSource, log: OperatorLog
+    ) async {
+        guard let namespace = command.namespace ?? cluster.namespace else {
+            log.write(
+                .warning, "no_election", "no leader is elected: say --namespace for the Lease")
+            return
+        }
+        let host = ProcessInfo.processInfo.hostName
+        let identity = host + "-" + String(UInt64.random(in: 0 ... .max), radix: 16)
+        let election = LeaderElection(
+            api: cluster.hasty, clock: clock, name: command.leaseName, namespace: namespace,
+            identity: identity
+        ) { [self] report in
+            switch report {
+            case .began: leads.withLock { $0 = true }
+            case .ended: leads.withLock { $0 = false }
+            case .failed(let failure): return log.failure("lease", failure)
+            }
+            log.write(.notice, "election", "\(report)")
+        }
+        let waiting = Duration.seconds(1)
+        await election.run(until: { while !Task.isCancelled { await clock.sleep(for: waiting) } }) {
+            leadership in
+            while leadership.isCurrent, !Task.isCancelled { await clock.sleep(for: waiting) }
+        }
+    }
+}
