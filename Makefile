@@ -117,6 +117,7 @@ simulation-of-commit: setup build/cloudtaser ## 500 seeds that the commit's name
 
 .PHONY: test-manifests
 test-manifests: ## The chart, its CRDs and every manifest of deploy/, with a real API server
+	@.ci/setup manifests
 	@.ci/fetch-manifest-tools $(MANIFEST_TOOLS)
 	@.ci/fetch-kubernetes $(KUBERNETES)
 	@CLOUDTASER_KUBERNETES=$(KUBERNETES) $(MANIFEST_TOOLS)/bin/python3 deploy/tests/run.py

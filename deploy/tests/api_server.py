@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real kube-apiserver 1.20 with its etcd, on loopback, for as long as a `with` lasts."""
+import ctypes
 import os
+import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
 import urllib.request
-import ssl
 
 # On a busy machine.
 START_SECONDS_MAX = 300
+# PR_SET_PDEATHSIG (linux/prctl.h).
+DEATH_SIGNAL_OF_PARENT = 1
 
 
 def _free_ports(count):
@@ -18,6 +22,11 @@ def _free_ports(count):
     for one in sockets:
         one.close()
     return ports
+
+
+def _end_with_parent():
+    """In the child: tests that are killed leave no servers behind."""
+    ctypes.CDLL(None).prctl(DEATH_SIGNAL_OF_PARENT, signal.SIGTERM)
 
 
 class ApiServer:
@@ -80,7 +89,7 @@ current-context: x
         log = open(os.path.join(self._folder.name, program + ".log"), "w", encoding="utf-8")
         self._processes.append(subprocess.Popen(
             [os.path.join(self.programs, program), *arguments], cwd=self._folder.name,
-            stdout=log, stderr=subprocess.STDOUT))
+            stdout=log, stderr=subprocess.STDOUT, preexec_fn=_end_with_parent))
         log.close()
 
     def _wait(self, url):

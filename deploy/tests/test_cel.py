@@ -25,6 +25,10 @@ def outcomes():
         yield "wrapped.yaml", case, support.denials(
             admission_policy("cloudtaser-wrapped"), **given) + support.denials(
                 admission_policy("cloudtaser-vaults"), object=given["object"], params=params)
+    base, *rest = support.cases("debug.yaml")
+    for case in rest:
+        given = support.merged(base["base"], case.get("change", {}))
+        yield "debug.yaml", case, support.denials(admission_policy("cloudtaser-debug"), **given)
     base, *rest = support.cases("policies.yaml")
     for case in rest:
         policy = {
@@ -68,7 +72,7 @@ class Expressions(unittest.TestCase):
                 self.assertTrue(any(text.endswith(message) for text in texts))
 
     def test_some_object_passes_everything(self):
-        for file in "wrapped.yaml", "policies.yaml", "reports.yaml":
+        for file in "wrapped.yaml", "debug.yaml", "policies.yaml", "reports.yaml":
             with self.subTest(file):
                 self.assertTrue([1 for name, _, came in outcomes() if name == file and not came])
 
@@ -89,7 +93,10 @@ class Expressions(unittest.TestCase):
         for policy in support.of_kind(RENDERED, "ValidatingAdmissionPolicy"):
             with self.subTest(policy["metadata"]["name"]):
                 spec = policy["spec"]
-                self.assertEqual(spec["failurePolicy"], "Ignore" if "paramKind" in spec else "Fail")
+                # Without its parameters' kind, a policy that fails stops all that it is asked about.
+                asked = spec["matchConstraints"]["resourceRules"][0]["resources"]
+                could_stop = "paramKind" in spec and asked == ["pods"]
+                self.assertEqual(spec["failurePolicy"], "Ignore" if could_stop else "Fail")
                 bindings = [
                     one["spec"] for one in support.of_kind(RENDERED, "ValidatingAdmissionPolicyBinding")
                     if one["spec"]["policyName"] == policy["metadata"]["name"]]

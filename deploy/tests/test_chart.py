@@ -110,6 +110,18 @@ class Chart(unittest.TestCase):
                     place["misspelt"] = {}
                     self.assertIsNotNone(complaint(document, version))
 
+    def test_the_pages_example_is_of_the_schemas_and_asks_as_it_should(self):
+        page = support.read("docs", "how-to", "install.md")
+        block = next(part for part in page.split("```") if part.startswith("\napiVersion"))
+        example = support.load_all(block)[0]
+        known = support.read("docs", "reference", "annotations.md")
+        for version in support.VERSIONS:
+            self.assertIsNone(complaint(example, version))
+        annotations = example["spec"]["template"]["metadata"]["annotations"]
+        self.assertGreater(len(annotations), 2)
+        for name in annotations:
+            self.assertIn(f"| `{name}` |", known)
+
     def test_renders_the_same_twice(self):
         once = support.templates(support.EVERYTHING)
         self.assertEqual(once, support.templates(support.EVERYTHING))

@@ -14,6 +14,7 @@ FOLDER = os.path.join(support.ROOT, "deploy", "kustomize")
 sys.path.insert(0, FOLDER)
 
 import render  # noqa: E402
+from test_chart import complaint  # noqa: E402
 
 
 def build(overlay):
@@ -74,6 +75,14 @@ class Kustomize(unittest.TestCase):
                 with self.subTest(overlay=overlay, object=key):
                     text = support.dump(one).replace("registry.example.eu/cloudtaser/", "cloudtaser/")
                     self.assertEqual(text, support.dump(base[key]))
+
+    def test_overlays_are_of_the_schemas_of_kubernetes(self):
+        for overlay in os.listdir(os.path.join(FOLDER, "overlays")):
+            built = build(overlay)
+            # From the version on that the base is rendered for.
+            for version in support.VERSIONS[support.VERSIONS.index(render.VERSION):]:
+                with self.subTest(overlay=overlay, version=version):
+                    self.assertEqual([complaint(one, version) for one in built], [None] * len(built))
 
     def test_every_image_of_ours_is_replaced(self):
         for overlay in os.listdir(os.path.join(FOLDER, "overlays")):
