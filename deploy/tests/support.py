@@ -120,16 +120,22 @@ def cel(expression, **values):
     return result
 
 
+def variables(policy, **given):
+    """What a ValidatingAdmissionPolicy's variables come to."""
+    found = celpy.celtypes.MapType()
+    for variable in policy["spec"].get("variables", []):
+        value = cel(variable["expression"], variables=found, **given)
+        found[celpy.celtypes.StringType(variable["name"])] = value
+    return found
+
+
 def denials(policy, *, object, namespace=None, params=None):
     """Messages of a ValidatingAdmissionPolicy's validations that are false."""
     given = {"object": object, "namespaceObject": namespace, "params": params}
-    variables = celpy.celtypes.MapType()
-    for variable in policy["spec"].get("variables", []):
-        value = cel(variable["expression"], variables=variables, **given)
-        variables[celpy.celtypes.StringType(variable["name"])] = value
+    given["variables"] = variables(policy, **given)
     return [
         validation["message"] for validation in policy["spec"]["validations"]
-        if not cel(validation["expression"], variables=variables, **given)]
+        if not cel(validation["expression"], **given)]
 
 
 def dump(document):

@@ -167,3 +167,16 @@ class Rights(unittest.TestCase):
         leases = [rule for rule in role["rules"] if rule["resources"] == ["leases"]]
         self.assertIn([arguments["lease-name"]], [rule.get("resourceNames") for rule in leases])
         self.assertEqual(arguments["namespace"], role["metadata"]["namespace"])
+
+
+class OperatorFlags(unittest.TestCase):
+    def test_are_flags_of_the_operator(self):
+        source = support.read("Sources", "Executables", "cloudtaser-operator", "OperatorCommand.swift")
+        # As swift-argument-parser names them.
+        options = {"--" + re.sub(r"([A-Z])", lambda match: "-" + match.group(1).lower(), name)
+                   for name in re.findall(r"@Option\(.*?\)\s+var (\w+)", source, re.S)}
+        pod = support.pod_templates(support.objects(
+            {"operator": {"certificateSecret": "tls"}}))["cloudtaser-operator"]
+        flags = {argument.split("=")[0] for argument in pod["spec"]["containers"][0]["args"]}
+        self.assertLessEqual(flags, options)
+        self.assertNotIn("--misspelt", options)
