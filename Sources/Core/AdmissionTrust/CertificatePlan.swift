@@ -49,8 +49,8 @@ package enum CertificatePlan: Sendable, Hashable {
             self = Self.followed(view, at: now, trustedFor: trustedFor, times)
             return
         }
-        // The last ones go before the next one comes, and a leaf that is to last while it settles is
-        // a new one.
+        // The last ones go before the next one comes. The leaf comes before it, too: it has to last
+        // while an authority settles.
         let overlapEnd = newest.validFrom + times.backdate + times.overlap
         if view.authorities.count > 1, now >= overlapEnd {
             self = .keepAuthorities(1)
