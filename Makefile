@@ -109,6 +109,7 @@ simulate: setup build/cloudtaser ## Soak the simulator with SEEDS=10000 seeds of
 simulation: setup build/cloudtaser ## The simulator's canaries and 500 fixed seeds
 	build/cloudtaser simulate --first-seed 1 --seeds 500
 	build/cloudtaser simulate --scenario leader-election --first-seed 1 --seeds 200
+	build/cloudtaser simulate --scenario webhook-certificates --first-seed 1 --seeds 100
 
 # .ci/run makes a warning of a failure: docs/adr/0007-seeds-of-a-commit-warn.md.
 .PHONY: simulation-of-commit

@@ -43,6 +43,8 @@ final class CertificateWorld: @unchecked Sendable {
     /// Each second; the last is now.
     private var history: [Snapshot] = []
     private var wasSettled: Bool?
+    /// When somebody's certificate had run out for want of an API server.
+    private var lastExpired: Int?
     private var lastLook: (versions: [JSONTree?], isConsistent: Bool)?
 
     init(_ run: SimulationRun, _ tampering: CertificateScenario.Tampering) {
@@ -62,7 +64,7 @@ final class CertificateWorld: @unchecked Sendable {
         }
         guard let webhook = Self.webhook,
             let times = CertificateTimes(
-                checked: 600, leafLife: 150, backdate: 20, settle: tampering.settle,
+                checked: 1000, leafLife: 330, backdate: 20, settle: tampering.settle,
                 overlap: tampering.overlap)
         else { return }
         var settings = WebhookTrustSettings(
@@ -99,10 +101,13 @@ final class CertificateWorld: @unchecked Sendable {
     func look() {
         history.append(now)
         let present = history.count - 1
+        if replicas.values.contains(where: isExpired) { lastExpired = present }
         for (server, lag) in Self.lags.enumerated() {
             let known = history[max(0, present - lag)]
             // One that knows none asks nobody; nor can anybody answer for what was deleted.
             guard known.uid != nil, known.uid == history[present].uid else { continue }
+            // Nor can anybody have waited who could not reach the API server until the end.
+            guard present - (lastExpired ?? -lag - 1) > lag else { continue }
             for (name, replica) in replicas.sorted(by: { $0.key < $1.key }) {
                 guard replica.trust.isReady, !paused.contains(name) else { continue }
                 run.marks.hit("trust.called")
@@ -117,6 +122,13 @@ final class CertificateWorld: @unchecked Sendable {
         if settled != wasSettled { run.report(ConditionChanged("trusted", holds: settled)) }
         wasSettled = settled
         run.after(.seconds(1)) { [self] in look() }
+    }
+
+    private func isExpired(_ replica: Replica) -> Bool {
+        guard let leaf = replica.leaf, let facts = try? issuer.facts(of: leaf.certificate) else {
+            return false
+        }
+        return SimulatedClock.startSecondsSince1970 + Int64(history.count - 1) >= facts.validUntil
     }
 
     private var now: Snapshot {

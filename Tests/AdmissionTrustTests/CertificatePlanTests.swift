@@ -45,7 +45,8 @@ private func leaf(madeAt time: Int64) -> CertificateFacts {
         // It lives from -10 to 900.
         #expect(try plan([0], leaf: 590, at: 595) == .keep(until: 596))
         #expect(try plan([0], leaf: 590, at: 596) == .addAuthority)
-        #expect(try plan([0], leaf: 590, at: 899) == .addAuthority)
+        #expect(try plan([0], leaf: 890, at: 899) == .addAuthority)
+        #expect(try plan([0], leaf: 500, at: 596) == .renewLeaf, "a leaf first that lasts so long")
         #expect(try plan([0], leaf: 890, at: 900) == .startAnew)
         #expect(try plan([], leaf: 0, at: 0) == .startAnew)
     }

@@ -29,6 +29,9 @@ struct RealWebhookTrustTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for replica in stage.replicas { group.addTask { await replica.trust.run() } }
             group.addTask { await stage.callOnAndOn() }
+            // The second begins with an authority that is new.
+            try await stage.wait("both serve") { stage.replicas.allSatisfy { $0.served != nil } }
+            stage.clock.advance(by: .seconds(TrustStage.times.settle + 1))
             try await stage.wait("both are ready") { stage.replicas.allSatisfy(\.trust.isReady) }
             try await stage.everybodyConnects()
 

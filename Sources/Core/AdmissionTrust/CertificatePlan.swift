@@ -49,14 +49,15 @@ package enum CertificatePlan: Sendable, Hashable {
             self = Self.followed(view, at: now, trustedFor: trustedFor, times)
             return
         }
-        // The last ones go before the next one comes.
+        // The last ones go before the next one comes. The leaf comes before it, too: it has to last
+        // while an authority settles.
         let overlapEnd = newest.validFrom + times.backdate + times.overlap
         if view.authorities.count > 1, now >= overlapEnd {
             self = .keepAuthorities(1)
-        } else if now >= newest.renewAt {
-            self = .addAuthority
         } else if now >= view.leaf.renewAt || view.leaf.names != names {
             self = .renewLeaf
+        } else if now >= newest.renewAt {
+            self = .addAuthority
         } else {
             let next = view.authorities.count > 1 ? overlapEnd : .max
             self = .keep(until: min(next, newest.renewAt, view.leaf.renewAt))

@@ -14,8 +14,8 @@ package enum CertificateFailure: Error, Sendable, Hashable {
 /// - Each certificate has a new key and a serial number that nobody guesses.
 /// - An authority's certificate can sign others and is good for nothing else; a leaf serves, under
 ///   the names that were asked for, and signs nothing.
-/// - Reading never trusts: what a certificate says of itself is told, and who signed it is asked for
-///   apart.
+/// - Reading never trusts: what a certificate says of itself is told, and who signed it is asked
+///   for apart.
 package protocol CertificateIssuer: Sendable {
     /// A certificate that signs itself.
     func authority(
