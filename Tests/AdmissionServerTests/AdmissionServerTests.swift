@@ -258,6 +258,22 @@ private func post(
         withExtendedLifetime(crowd) {}
     }
 
+    @Test func `has who never ends a request make room for who does`() async throws {
+        let server = try await server { $0.connectionCountMax = 2 }
+        let head =
+            "POST /mutate HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+            + "Content-Length: 10\r\n\r\n{"
+        let endless = [try Stranger(port: server.port), try Stranger(port: server.port)]
+        for (number, stranger) in endless.enumerated() {
+            stranger.send(head)
+            while server.bufferedBytes <= number { try await Task.sleep(for: .milliseconds(5)) }
+        }
+        let other = try Stranger(port: server.port)
+        other.send(post("{}"))
+        #expect(await other.answer()?.statusCode == 200)
+        #expect(await endless[0].everything() == "")
+    }
+
     @Test func `turns away who comes when all are busy, and nobody else`() async throws {
         let gate = Gate()
         let server = try await server(

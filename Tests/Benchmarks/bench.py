@@ -12,6 +12,7 @@
    of the machine does not matter.
 5. The content scan of what a protected process writes: nanoseconds for a byte, next to a copy of
    the same bytes; on this machine's kernel, where it lets this process load BPF programs.
+6. The operator's webhook at 500 reviews a second, and its memory, next to a small one in Python.
 
 Rounds are interleaved (bare, none, attached, notified, bare, ...), so that a change of the
 machine's load falls on all of them; medians are compared.
@@ -30,6 +31,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "vm-tests"))
+import admission  # noqa: E402
 from cost_report import ratio  # noqa: E402
 from openbao import OpenBao  # noqa: E402
 
@@ -326,6 +328,8 @@ def show(report):
         show_calls(report["calls"])
     if "scan" in report:
         show_scan(report["scan"])
+    if "admission" in report:
+        admission.show(report["admission"])
 
 
 def linkage(path):
@@ -362,9 +366,11 @@ def main():
     parser.add_argument("--workload", help="bench-workload; built when not given")
     parser.add_argument("--wrapper", default=os.path.join(ROOT, "build/cloudtaser-wrapper"))
     parser.add_argument("--openbao", default=os.path.join(cache, "cloudtaser/openbao/bao"))
-    parser.add_argument("--only", choices=["following", "startup", "calls", "scan"])
+    parser.add_argument("--operator", default=os.path.join(ROOT, "build/cloudtaser-operator"))
+    every = ["following", "startup", "calls", "scan", "admission"]
+    parser.add_argument("--only", choices=every)
     options = parser.parse_args()
-    parts = [options.only] if options.only else ["following", "startup", "calls", "scan"]
+    parts = [options.only] if options.only else every
     if os.path.exists("/proc/sys/kernel/yama/ptrace_scope") and os.geteuid() != 0:
         say("note: Yama is active; strategy notified may be refused for ordinary users")
 
@@ -396,6 +402,8 @@ def main():
             report["calls"] = calls(folder)
         if "scan" in parts:
             report["scan"] = scan(build("scan-bench"))
+        if "admission" in parts:
+            report["admission"] = admission.measure(options.operator, folder, options.quick, say)
     report["machine"]["load_after"] = os.getloadavg()[0]
     text = json.dumps(report, indent=2)
     if options.json_file:

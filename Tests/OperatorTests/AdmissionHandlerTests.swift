@@ -203,6 +203,14 @@ import Testing
         #expect(example.reports.all.isEmpty)
     }
 
+    @Test func `logs no more of a name than it tells`() async throws {
+        var example = try AdmissionCase()
+        example.annotations["cloudtaser.io/" + String(repeating: "x", count: 1 << 20)] = "a"
+        _ = try await example.answer()
+        let reason = try #require(example.reports.all.first?.reason)
+        #expect(reason.utf8.count == AdmissionLimits.messageBytesMax && reason.hasSuffix("…"))
+    }
+
     @Test func `counts, without a name in a label`() async throws {
         let example = try AdmissionCase()
         _ = try await example.answer()

@@ -56,7 +56,7 @@ final class ConnectionHandler: ChannelInboundHandler {
             isReceiving = true
             isKeptAlive = head.isKeepAlive
             path = String(head.uri.prefix { $0 != "?" })
-            connections.setIdle(context.channel, since: nil)
+            connections.setWaiting(context.channel, since: .now())
             start(limits.requestTime, context)
             perform(
                 intake.head(
@@ -105,6 +105,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private func answer(_ path: String, _ body: [UInt8], _ context: ChannelHandlerContext) {
         timer?.cancel()
         isReceiving = false
+        connections.setWaiting(context.channel, since: nil)
         guard let route = routes[path] else { return context.close(promise: nil) }
         let promise = context.eventLoop.makePromise(of: ServedAnswer.self)
         answering = Task {
@@ -141,7 +142,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func answered(_ context: ChannelHandlerContext) {
         guard !isKeptAlive else {
-            connections.setIdle(context.channel, since: .now())
+            connections.setWaiting(context.channel, since: .now())
             start(limits.idleTime, context)
             return
         }

@@ -13,8 +13,8 @@ final class Connections: Sendable {
 
     private struct Entry {
         let channel: any Channel
-        /// nil: a request is being received or answered.
-        var idleSince: NIODeadline?
+        /// Since when the other side is to send something; nil: it waits for its answer.
+        var waitsSince: NIODeadline?
     }
 
     private struct State {
@@ -37,14 +37,14 @@ final class Connections: Sendable {
             guard !state.isDraining else { return .full }
             var decision = Decision.accepted
             if state.entries.count >= limits.connectionCountMax {
-                let idle = state.entries.values.compactMap { entry in
-                    entry.idleSince.map { (entry.channel, $0) }
+                let waiting = state.entries.values.compactMap { entry in
+                    entry.waitsSince.map { (entry.channel, $0) }
                 }
-                guard let oldest = idle.min(by: { $0.1 < $1.1 })?.0 else { return .full }
+                guard let oldest = waiting.min(by: { $0.1 < $1.1 })?.0 else { return .full }
                 state.entries[ObjectIdentifier(oldest)] = nil
                 decision = .acceptedInsteadOf(oldest)
             }
-            state.entries[ObjectIdentifier(channel)] = Entry(channel: channel, idleSince: now)
+            state.entries[ObjectIdentifier(channel)] = Entry(channel: channel, waitsSince: now)
             return decision
         }
     }
@@ -53,8 +53,8 @@ final class Connections: Sendable {
         state.withLock { $0.entries[ObjectIdentifier(channel)] = nil }
     }
 
-    func setIdle(_ channel: any Channel, since time: NIODeadline?) {
-        state.withLock { $0.entries[ObjectIdentifier(channel)]?.idleSince = time }
+    func setWaiting(_ channel: any Channel, since time: NIODeadline?) {
+        state.withLock { $0.entries[ObjectIdentifier(channel)]?.waitsSince = time }
     }
 
     /// Whether so many bytes more may be kept; then they are counted.

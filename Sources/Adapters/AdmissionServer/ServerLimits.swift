@@ -18,7 +18,8 @@ package struct ServerLimits: Sendable, Equatable {
     package var idleTime = Duration.seconds(120)
     /// Until an answer that is ready has been taken.
     package var answerTime = Duration.seconds(10)
-    /// At more, the connection that has been idle longest is closed, and the new one if none is.
+    /// At more, the connection is closed that has let the server wait longest, for a request or for
+    /// the rest of one; the new one when all wait for answers.
     package var connectionCountMax = 512
     /// Of connections that are not accepted yet.
     package var backlog: Int32 = 256

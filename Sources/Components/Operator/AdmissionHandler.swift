@@ -65,7 +65,7 @@ package struct AdmissionHandler: Sendable {
             report(
                 AdmissionReport(
                     uid: request.uid, namespace: request.namespace, purpose: purpose,
-                    isDryRun: request.isDryRun, reason: message))
+                    isDryRun: request.isDryRun, reason: AdmissionAnswer.shown(message)))
         }
         return .answer(
             AdmissionAnswer(

@@ -57,18 +57,25 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
         var pause = Self.firstPause
         while !Task.isCancelled {
             do throws(KubernetesFailure) {
-                if let from = version {
-                    version = try await follow(from)
-                } else {
+                guard let from = version else {
                     version = try await list()
+                    pause = Self.firstPause
+                    continue
                 }
+                let start = clock.monotonic()
+                version = try await follow(from)
                 pause = Self.firstPause
+                // A watch that ends at once, again and again, must not keep anybody busy.
+                if version == from, start.duration(to: clock.monotonic()) < pause {
+                    await clock.sleep(for: pause)
+                }
                 continue
             } catch {
                 guard error != .cancelled else { return }
                 // Forgotten by the server: that is no failure.
                 if error == .gone, version != nil {
                     version = nil
+                    await clock.sleep(for: Self.firstPause)
                     continue
                 }
                 report(error)

@@ -36,12 +36,12 @@ package struct AdmissionAnswer: Sendable, Equatable {
             response.append(.init("patch", .string(Base64.encoded(patch))))
         case .refused(let code, let message):
             response.append(.init("allowed", false))
-            let text = Self.cut(message, to: AdmissionLimits.messageBytesMax)
             response.append(
                 .init(
                     "status",
                     .object([
-                        .init("code", .number(String(code))), .init("message", .string(text)),
+                        .init("code", .number(String(code))),
+                        .init("message", .string(Self.shown(message))),
                     ])))
         }
         if !warnings.isEmpty {
@@ -61,6 +61,11 @@ package struct AdmissionAnswer: Sendable, Equatable {
         }
         if warnings.count > shown.count { shown.append("\(warnings.count - shown.count) more") }
         return shown
+    }
+
+    /// A refusal's text as it is told: it may hold names of the object, as long as they like.
+    package static func shown(_ message: String) -> String {
+        cut(message, to: AdmissionLimits.messageBytesMax)
     }
 
     /// At most so many bytes of UTF-8, whole characters, with a mark where something is missing.
