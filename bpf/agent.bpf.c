@@ -13,7 +13,10 @@
 #include "maps.h"
 
 // User space asks BTF and sets them before loading.
-const volatile struct cbpf_constants constants = {.bpf_hook_arguments = 3, .load_hook_arguments = 3};
+const volatile struct cbpf_constants constants = {
+    .bpf_hook_arguments = 3,
+    .load_hook_arguments = 3,
+};
 
 #include "judge.h"
 

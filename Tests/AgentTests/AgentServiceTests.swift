@@ -207,22 +207,6 @@ import Testing
         #expect(bench.host.answers[11] == "refused 2 unguarded\n")
     }
 
-    @Test func `is refused where calls come through at times, unless the operator wants that`() {
-        let bench = Self.refused(.unguarded) { bench in
-            bench.tier = .modifyReturn
-            bench.findings = [.interrupted("AV-008"), .open("AV-013")]
-        }
-        #expect(bench.kernel.enrolled.isEmpty)
-        bench.settings.acceptedTier = .signal
-        var other = bench.agent()
-        Bench.register(&other, 10)
-        #expect(bench.host.answers[10] == "refused 2 unguarded\n")
-        bench.settings.acceptedTier = .modifyReturn
-        var agent = bench.agent()
-        Bench.register(&agent, 11)
-        #expect(bench.host.answers[11] == "enrolled 2 16 fmod_ret blind\n")
-    }
-
     @Test func `is refused to a process that the agent cannot see`() {
         let bench = Bench()
         var agent = bench.agent()

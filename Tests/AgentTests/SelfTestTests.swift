@@ -142,3 +142,26 @@ private struct FakeProbe: AttackProbe {
         #expect(probe.begins - probe.ends == 1, "only the failed begin has no end")
     }
 }
+
+@Suite struct `What the self-test saw, for the agent` {
+    @Test
+    func
+        `refuses a registration where calls come through at times, unless the operator wants that`()
+    {
+        let bench = Bench()
+        bench.tier = .modifyReturn
+        bench.findings = [.interrupted("AV-008"), .open("AV-013")]
+        var first = bench.agent()
+        Bench.register(&first, 9)
+        #expect(bench.host.answers[9] == "refused 2 unguarded\n")
+        #expect(bench.kernel.enrolled.isEmpty)
+        bench.settings.acceptedTier = .signal
+        var other = bench.agent()
+        Bench.register(&other, 10)
+        #expect(bench.host.answers[10] == "refused 2 unguarded\n")
+        bench.settings.acceptedTier = .modifyReturn
+        var agent = bench.agent()
+        Bench.register(&agent, 11)
+        #expect(bench.host.answers[11] == "enrolled 2 16 fmod_ret blind\n")
+    }
+}

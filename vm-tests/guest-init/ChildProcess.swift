@@ -87,8 +87,8 @@ struct ChildProcess {
     }
 }
 
-/// What was read from a descriptor, and no line of it taken yet: a read for each byte takes longer in
-/// a guest than what most children do.
+/// What was read from a descriptor, and no line of it taken yet: a read for each byte takes longer
+/// in a guest than what most children do.
 private final class Lines {
     private static let bytesMax = 4096
 

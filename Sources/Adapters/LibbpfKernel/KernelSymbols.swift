@@ -4,7 +4,8 @@
 /// Where the kernel keeps variables that its BTF does not describe, from /proc/kallsyms (proc(5)).
 ///
 /// libbpf would read the whole file for each object that it loads, which takes longer than
-/// everything else together where the processor is slow. It is read once, and no further than needed.
+/// everything else together where the processor is slow. It is read once, and no further than
+/// needed.
 struct KernelSymbols {
     static let path = "/proc/kallsyms"
     private static let chunkBytes = 64 << 10

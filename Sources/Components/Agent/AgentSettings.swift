@@ -10,9 +10,9 @@ package struct AgentSettings: Sendable, Equatable {
     package var heartbeatSeconds: UInt32
     /// Between two checkpoints, and between two tries to sign one (seconds).
     package var checkpointSeconds = checkpointSecondsUsual
-    /// The tier that the operator named, nil for the best. Where it leaves something open (attackers
-    /// are only killed, or come through while others are judged), workloads are enrolled only if it
-    /// was named: whoever registers is told the tier.
+    /// The tier that the operator named, nil for the best. Where it leaves something open
+    /// (attackers are only killed, or come through while others are judged), workloads are enrolled
+    /// only if it was named: whoever registers is told the tier.
     package var acceptedTier: EnforcementTier?
     /// What is done about a process that somebody has in hand already when it registers.
     package var badStart = BadStart.refuse

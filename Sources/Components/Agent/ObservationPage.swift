@@ -36,9 +36,9 @@ enum ObservationPage {
             let interrupted = status.findings.count { $0.result == .interrupted }
             if interrupted > 0 {
                 return
-                    "Nothing is denied on this node whatever happens: \(interrupted) vectors come "
-                    + "through while the kernel interrupts those who are judged. Put bpf into lsm= on "
-                    + "the kernel's command line. See /status.\n"
+                    "Nothing is denied on this node whatever happens: \(interrupted) vectors "
+                    + "come through while the kernel interrupts those who are judged. Put bpf "
+                    + "into lsm= on the kernel's command line. See /status.\n"
             }
             return killed == 0
                 ? "The self-test saw nothing denied on this node. See /status.\n"

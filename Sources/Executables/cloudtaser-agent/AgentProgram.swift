@@ -38,78 +38,22 @@ enum AgentProgram {
         if let pins, var kernel = try LibbpfKernel.adopted(from: pins) {
             // Taking a weaker form over in silence would be a downgrade that nobody asked for.
             var fitting = wanted ?? kernel.tier
-            if wanted == nil, kernel.tier == .signal { fitting = try best().tier }
+            if wanted == nil, kernel.tier == .signal { fitting = try FormChoice.best().tier }
             guard kernel.tier == fitting else { throw .otherTier(kernel.tier) }
             var probe = LinuxAttackProbe()
             let findings = try SelfTest.runOnRunning(
                 &kernel, &probe, isRacing: kernel.tier == .modifyReturn)
             return Loaded(kernel: kernel, findings: findings, hasHistory: true, isPinned: true)
         }
-        let (tier, findings) = try best(wanted)
+        let (tier, findings) = try FormChoice.best(wanted)
         return Loaded(
             kernel: try LibbpfKernel(tier: tier, succeeding: pins), findings: findings,
             hasHistory: pins?.hasOtherBuild ?? false, isPinned: false)
     }
 
-    private typealias Tested = (tier: EnforcementTier, findings: [VectorFinding])
-
-    private static func best(
-        _ wanted: EnforcementTier? = nil
-    ) throws(EnforcementFailure) -> Tested {
-        if let wanted { return (wanted, try test(wanted)) }
-        var failure = EnforcementFailure.notPermitted
-        var best: Tested?
-        for tier in EnforcementTier.denying {
-            do throws(EnforcementFailure) {
-                let findings = try test(tier)
-                if best == nil || isBetter(findings, than: best?.findings ?? []) {
-                    best = (tier, findings)
-                }
-                // Nothing can be better than everything.
-                if !findings.contains(where: \.result.isOpen) { break }
-            } catch { failure = error }
-        }
-        // What is denied most times is more than a signal afterwards.
-        if let best, count(.denied, best.findings) + count(.interrupted, best.findings) > 0 {
-            return best
-        }
-        // Nothing denies here. What is left is to see, and to end whoever attacks.
-        do throws(EnforcementFailure) {
-            let findings = try test(.signal)
-            if findings.contains(where: { $0.result == .killed }) { return (.signal, findings) }
-        } catch { if best == nil { throw failure } }
-        guard let best else { throw failure }
-        return best
-    }
-
-    private static func count(
-        _ result: VectorFinding.Result, _ findings: [VectorFinding]
-    ) -> Int {
-        findings.count { $0.result == result }
-    }
-
-    private static func isBetter(
-        _ findings: [VectorFinding], than others: [VectorFinding]
-    ) -> Bool {
-        let (denied, earlier) = (count(.denied, findings), count(.denied, others))
-        return denied > earlier
-            || denied == earlier && count(.interrupted, findings) > count(.interrupted, others)
-    }
-
-    private static func test(
-        _ tier: EnforcementTier
-    ) throws(EnforcementFailure) -> [VectorFinding] {
-        var kernel = try LibbpfKernel(tier: tier)
-        var probe = LinuxAttackProbe()
-        // A bystander who loads a program meanwhile would be killed, and not only refused.
-        return tier == .signal
-            ? try SelfTest.runOnRunning(&kernel, &probe)
-            : try SelfTest.run(&kernel, &probe, isRacing: tier == .modifyReturn)
-    }
-
     static func selfTest(json: Bool, _ wanted: EnforcementTier?) -> Int32 {
         do throws(EnforcementFailure) {
-            let (tier, findings) = try best(wanted)
+            let (tier, findings) = try FormChoice.best(wanted)
             out(json ? SelfTestText.json(tier, findings) : SelfTestText.table(tier, findings))
             return findings.contains { $0.result.isOpen || $0.result == .killed } ? 1 : 0
         } catch {
