@@ -7,8 +7,9 @@ import Enforcement
 @preconcurrency import Glibc
 import LibbpfKernel
 
-/// Attackers on one processor who interrupt each other while they are judged. A kernel that preempts
-/// itself passes over tracing programs then (`__bpf_prog_enter_recur`), and over no LSM program.
+/// Attackers on one processor who interrupt each other while they are judged. A kernel that
+/// preempts itself passes over tracing programs then (`__bpf_prog_enter_recur`), and over no LSM
+/// program.
 struct InterruptionSuite {
     let host: Host
     let hasBPFLSM: Bool
