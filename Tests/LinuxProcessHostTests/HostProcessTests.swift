@@ -66,8 +66,12 @@ import Testing
         let signals: [Int32] = [SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGBUS, SIGSEGV]
         await #expect(processExitsWith: .success) { [signals = signals as [Int32]] in
             for number in signals { signal(number, SIG_IGN) }
-            // Control: SIGQUIT is ignored so far.
-            kill(getpid(), SIGQUIT)
+            // Control: SIGQUIT is ignored so far. One that is blocked, as whoever started this may
+            // have it, would wait for its new action instead.
+            var none = sigset_t()
+            sigemptyset(&none)
+            pthread_sigmask(SIG_SETMASK, &none, nil)
+            pthread_kill(pthread_self(), SIGQUIT)
             try ProcessHardening.applyBeforeSecrets()
             for number in signals {
                 var action = sigaction()
