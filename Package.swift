@@ -381,8 +381,8 @@ let testTargets: [Target] = [
     tests(
         "SimulationScenariosTests",
         [
-            "SimulationScenarios", "SimulationEngine", "Simulation", "Ports", "Wrapper",
-            "KubernetesPorts", "KubernetesFormat",
+            "SimulationScenarios", "SimulationEngine", "Simulation", "SimulatedCluster", "Ports",
+            "Wrapper", "KubernetesPorts", "KubernetesFormat",
         ]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),
     tests("AttackProgramsTests", ["AttackPrograms", "DeliveredValue", "SecretMemory"]),

@@ -318,7 +318,7 @@ extension [WebhookTrust.Report] {
 }
 
 /// Shows webhooks with a field that nobody asked for.
-private struct FillingAPI: KubernetesAPI {
+private struct FillingAPI: ForwardingKubernetesAPI {
     let api: any KubernetesAPI
 
     private func filled(_ body: [UInt8]) -> [UInt8] {
@@ -338,50 +338,16 @@ private struct FillingAPI: KubernetesAPI {
         filled(try await api.get(object))
     }
 
-    func list(
-        _ collection: ResourceCollection, _ selection: ObjectSelection, limit: Int,
-        continuation: String?
-    ) async throws(KubernetesFailure) -> ObjectPage {
-        try await api.list(collection, selection, limit: limit, continuation: continuation)
-    }
-
-    func watch(
-        _ collection: ResourceCollection, _ selection: ObjectSelection,
-        since resourceVersion: String, time: Duration,
-        receive: (WatchEvent) async -> WatchDecision
-    ) async throws(KubernetesFailure) {
-        try await api.watch(
-            collection, selection, since: resourceVersion, time: time, receive: receive)
-    }
-
     func create(
         _ object: [UInt8], in collection: ResourceCollection, _ options: WriteOptions
     ) async throws(KubernetesFailure) -> [UInt8] {
         filled(try await api.create(object, in: collection, options))
     }
 
-    func create(
-        _ object: [UInt8], at reference: ObjectReference, _ options: WriteOptions
-    ) async throws(KubernetesFailure) -> [UInt8] {
-        try await api.create(object, at: reference, options)
-    }
-
     func replace(
         _ reference: ObjectReference, with object: [UInt8], _ options: WriteOptions
     ) async throws(KubernetesFailure) -> [UInt8] {
         filled(try await api.replace(reference, with: object, options))
-    }
-
-    func patch(
-        _ reference: ObjectReference, _ kind: PatchKind, _ patch: [UInt8], _ options: WriteOptions
-    ) async throws(KubernetesFailure) -> [UInt8] {
-        try await api.patch(reference, kind, patch, options)
-    }
-
-    func delete(
-        _ reference: ObjectReference, _ preconditions: DeletePreconditions, _ options: WriteOptions
-    ) async throws(KubernetesFailure) {
-        try await api.delete(reference, preconditions, options)
     }
 }
 

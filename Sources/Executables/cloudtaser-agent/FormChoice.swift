@@ -19,38 +19,26 @@ enum FormChoice {
         for tier in EnforcementTier.denying {
             do throws(EnforcementFailure) {
                 let findings = try test(tier)
-                if best == nil || isBetter(findings, than: best?.findings ?? []) {
-                    best = (tier, findings)
-                }
                 // The other form is the same programs at the same hooks, and may be passed over.
-                if count(.denied, findings) > 0 { break }
+                if has(.denied, findings) { return (tier, findings) }
+                if best == nil || has(.interrupted, findings) { best = (tier, findings) }
             } catch { failure = error }
         }
         // What is denied most times is more than a signal afterwards.
-        if let best, count(.denied, best.findings) + count(.interrupted, best.findings) > 0 {
-            return best
-        }
+        if let best, has(.interrupted, best.findings) { return best }
         // Nothing denies here. What is left is to see, and to end whoever attacks.
         do throws(EnforcementFailure) {
             let findings = try test(.signal)
-            if findings.contains(where: { $0.result == .killed }) { return (.signal, findings) }
+            if has(.killed, findings) { return (.signal, findings) }
         } catch { if best == nil { throw failure } }
         guard let best else { throw failure }
         return best
     }
 
-    private static func count(
+    private static func has(
         _ result: VectorFinding.Result, _ findings: [VectorFinding]
-    ) -> Int {
-        findings.count { $0.result == result }
-    }
-
-    private static func isBetter(
-        _ findings: [VectorFinding], than others: [VectorFinding]
     ) -> Bool {
-        let (denied, earlier) = (count(.denied, findings), count(.denied, others))
-        return denied > earlier
-            || denied == earlier && count(.interrupted, findings) > count(.interrupted, others)
+        findings.contains { $0.result == result }
     }
 
     private static func test(
