@@ -25,16 +25,15 @@ REMEASURE = "make build/guest-init && python3 vm-tests/run.py --write-cost-basel
 # "enhanced rep movsb" the kernel copies eight bytes with an instruction: with it, QEMU would count an
 # instruction for each byte of a page, and everything else would look small beside that.
 MACHINE = ["-icount", "shift=0,sleep=off", "-cpu", "max,-erms,-fsrm"]
-# No tests of ciphers, which only lengthen the boot; every process at the same addresses, which decide
-# how many page tables it needs.
-STEADY = ["cryptomgr.notests", "norandmaps"]
-# The second form's programs are the same code at the same places: the oldest and the newest kernel tell
-# when one of them becomes dearer. `--costs` and `--write-cost-baseline` boot all.
-FMOD_RET_SERIES = ("5.10", "7.2")
+# Every process at the same addresses, which decide how many page tables it needs.
+STEADY = ["norandmaps"]
+# Programs that become dearer do so on each kernel, and the second form's are the same code at the same
+# places. `--costs` and `--write-cost-baseline` boot all.
+REGULAR = ("cost-6.1", "cost-6.12", "cost-7.2", "cost-5.10-no-bpf-lsm")
 COST_BOOTS = [
     {"name": f"cost-{series}{suffix}", "series": series, "suites": "costs", "form": form,
      "machine": MACHINE, "parameters": [*STEADY, *words],
-     "regular": form == "lsm" or series in FMOD_RET_SERIES}
+     "regular": f"cost-{series}{suffix}" in REGULAR}
     for series, with_bpf in (
         ("5.10", ["lsm=lockdown,yama,loadpin,safesetid,integrity,apparmor,bpf"]),
         ("6.1", []), ("6.12", []), ("7.2", []))

@@ -18,7 +18,7 @@ MEMORY_MIB = 384
 REGULAR = "6.12"
 BOOTS = [
     {"name": f"{series}-{SUITE}", "series": series, "suites": SUITE, "memory": MEMORY_MIB,
-     "parameters": [*words, "cryptomgr.notests", f"crashkernel={RESERVED_MIB}M"],
+     "parameters": [*words, f"crashkernel={RESERVED_MIB}M"],
      "regular": series == REGULAR}
     for series, words in (("6.1", ["secretmem.enable=1"]), ("6.12", []), ("7.2", []))
 ]

@@ -33,24 +33,35 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ALL_SUITES = ("hibernation,images,memory,core,wrapper,vectors,budget,enforcement,filters,paths,agent,guard,"
               "calls,signal,leaks,neighbours,swap")
 
+
+def suites(more="", denied=False):
+    """All suites, with `more` of them before the swapping."""
+    chosen = ALL_SUITES.replace("neighbours", "neighbours-denied") if denied else ALL_SUITES
+    return chosen.replace(",swap", f",{more},swap" if more else ",swap")
+
+
+# What is the same code on each kernel is played on the oldest and the newest, and in both forms of the
+# programs: another build that takes over (`replacement`), ordinary work under a policy that denies
+# everything (`neighbours-denied`).
+
 # Each boot: kernel series, what is added to the kernel command line and why, suites to run. The longest
 # come first, so that no processor waits at the end.
 BOOTS = [
     # memfd_secret is compiled in and off by default before Linux 6.5.
-    {"name": "6.1", "series": "6.1", "suites": ALL_SUITES.replace(",swap", ",module,swap"),
+    {"name": "6.1", "series": "6.1", "suites": suites("module"),
      "parameters": ["secretmem.enable=1"]},
-    {"name": "7.2", "series": "7.2", "suites": ALL_SUITES.replace(",swap", ",interruption,swap"),
+    {"name": "7.2", "series": "7.2", "suites": suites("replacement,interruption", denied=True),
      "parameters": []},
-    {"name": "6.12", "series": "6.12", "suites": ALL_SUITES, "parameters": []},
+    {"name": "6.12", "series": "6.12", "suites": suites(), "parameters": []},
     # LSM programs load and attach there, and never run.
     {"name": "6.12-no-bpf-lsm", "series": "6.12",
-     "suites": "enforcement,filters,paths,agent,guard,calls,signal,leaks",
+     "suites": "enforcement,filters,paths,agent,guard,calls,signal,leaks,replacement",
      "parameters": ["lsm=lockdown,yama"]},
     # This kernel preempts itself, which tracing programs are no match for.
     {"name": "7.2-no-bpf-lsm", "series": "7.2", "suites": "interruption",
      "parameters": ["lsm=lockdown,yama"]},
     # No bpf in Debian 11's default list of security modules; no memfd_secret in this kernel.
-    {"name": "5.10", "series": "5.10", "suites": ALL_SUITES,
+    {"name": "5.10", "series": "5.10", "suites": suites("replacement", denied=True),
      "parameters": ["lsm=lockdown,yama,loadpin,safesetid,integrity,apparmor,bpf"]},
     {"name": "6.1-default", "series": "6.1", "suites": "tier,wrapper,vectors", "parameters": []},
     # Pages of dead processes hold nothing, so that every copy found is one that somebody keeps.

@@ -24,6 +24,7 @@ struct AgentSuite {
         guard let agent = RunningAgent(flags) else {
             return report("VM-EBPF-10", "start", "the agent said nothing", false, "", true)
         }
+        uncounted()
         syslog(surroundings)
         tierChange(surroundings)
         registration(agent)
@@ -39,7 +40,6 @@ struct AgentSuite {
         privileges(agent)
         reload(agent)
         ending(agent)
-        replaced(seed: seed)
     }
 
     func report(
@@ -153,6 +153,18 @@ struct AgentSuite {
                 + "\(status.utf8.count) bytes",
             ready.hasPrefix("HTTP/1.1 200") && hasMetrics && status.contains("\"selfTest\":["),
             "a path that is none: \(missing.prefix(12))", missing.hasPrefix("HTTP/1.1 404"))
+    }
+
+    /// The agent enforces with the programs that it tested, and the test is nobody's attack.
+    private func uncounted() {
+        let counts = AgentCounts()
+        let attempts = counts.values("attempts_total")
+        let enrolments = counts.total(of: "enrolments")
+        let tested = HTTPProbe.get("/metrics").contains("selftest_pass{vector=\"AV-044\"} 1")
+        report(
+            "VM-EBPF-10", "the self-test is not counted",
+            "attempts: \(AgentCounts.text(attempts)); enrolments: \(enrolments)",
+            attempts.isEmpty && enrolments == 0, "the self-test denied: \(tested)", tested)
     }
 
     private func syslog(_ surroundings: borrowing AgentReload) {

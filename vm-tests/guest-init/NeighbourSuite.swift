@@ -11,7 +11,8 @@ struct NeighbourSuite {
 
     private static let usualMode = "deny"
 
-    func run() {
+    /// - Parameter denyingAll: also under a policy that denies everything but loads.
+    func run(denyingAll: Bool = false) {
         let programs = NeighbourPrograms()
         let control = programs.map(unguarded)
         AgentReload.configure("mode deny")
@@ -39,7 +40,8 @@ struct NeighbourSuite {
         report(
             "SIGTERM to a wrapper, as a runtime stops a container", "wait status \(status)",
             status == SIGTERM, "", true)
-        if let programs, let control { denyingAll(agent, programs, control) }
+        guard denyingAll, let programs, let control else { return }
+        denyAll(agent, programs, control)
     }
 
     private static func registrant(registering: Bool) -> ChildProcess? {
@@ -70,7 +72,7 @@ struct NeighbourSuite {
 
     /// The same agent, told to deny everything that a hook knows but for the loads that are the
     /// programs' own work.
-    private func denyingAll(
+    private func denyAll(
         _ agent: RunningAgent, _ programs: NeighbourPrograms, _ control: Played
     ) {
         let denied = EnforcedVector.all.map(\.number.description).filter {

@@ -48,6 +48,7 @@ enum Guest {
         let wrapper = WrapperSuite(host: host, seed: seed, profile: profile)
         let vectors = VectorSuite(host: host, seed: seed, profile: profile)
         let enforcement = EnforcementSuite(host: host, seed: seed, profile: profile)
+        let agent = AgentSuite(host: host, lettingReadersPass: profile.perfmonReads)
         let budget = BudgetSuite(host: host, seed: seed, profile: profile)
         for suite in (parameter("ct.suites") ?? "").split(separator: ",") {
             host.console("suite \(suite)")
@@ -63,11 +64,11 @@ enum Guest {
             case "vectors": vectors.run()
             case "enforcement": enforcement.run()
             case "paths": PathSuite(host: host, seed: seed, profile: profile).run()
-            case "agent":
-                AgentSuite(host: host, lettingReadersPass: profile.perfmonReads).run(
-                    hasSecretMemory: profile.hasSecretMemory, seed: seed)
+            case "agent": agent.run(hasSecretMemory: profile.hasSecretMemory, seed: seed)
+            case "replacement": agent.replaced(seed: seed)
             case "leaks": LeakSuite(host: host, seed: seed, profile: profile).run()
             case "neighbours": NeighbourSuite(host: host).run()
+            case "neighbours-denied": NeighbourSuite(host: host).run(denyingAll: true)
             case "calls": CallSuite(host: host, seed: seed).run()
             case "signal":
                 SignalSuite(

@@ -160,6 +160,34 @@ extension LibbpfKernel {
         return values
     }
 
+    /// Has the programs' maps as they were before a self-test: nothing of it is counted, and the
+    /// next record has the first number. Every policy has to be silent.
+    ///
+    /// - Parameter victims: the enrolment of the self-test's victims, who have ended.
+    package mutating func forgetSelfTest(
+        of victims: EnrolmentID
+    ) throws(EnforcementFailure) {
+        while !(try takeRecords(atMost: Self.recordsMax, waiting: 0)).isEmpty {}
+        var number = victims
+        _ = cbpf_map_delete(maps.enrolments, &number)
+        for vector in EnforcedVector.all {
+            try clear(maps.counts, UInt32(vector.number.rawValue), cbpf_counts())
+        }
+        try clear(maps.scanCounts, 0, cbpf_scan_counts())
+        try clear(try map("sequences"), 0, UInt64())
+        try forget(map: "buckets", key: SIMD2<UInt64>())
+        try forget(map: "streams", key: SIMD2<UInt64>())
+    }
+
+    /// Sets a cell of all processors.
+    private func clear<Value: BitwiseCopyable>(
+        _ map: Int32, _ key: UInt32, _ empty: Value
+    ) throws(EnforcementFailure) {
+        var key = key
+        var values = [Value](repeating: empty, count: max(1, Int(cbpf_possible_processors())))
+        try Self.check(cbpf_map_update(map, &key, &values), "bpf")
+    }
+
     package func counts() throws(EnforcementFailure) -> [VectorNumber: EnforcementCounts] {
         var result: [VectorNumber: EnforcementCounts] = [:]
         for vector in EnforcedVector.all {

@@ -138,7 +138,7 @@ extension LibbpfKernel {
         return UInt32(truncatingIfNeeded: major << 20 | minor)
     }
 
-    private func map(_ name: String) throws(EnforcementFailure) -> Int32 {
+    func map(_ name: String) throws(EnforcementFailure) -> Int32 {
         let map = cbpf_agent_map(agent, name)
         try Self.check(map, "map \(name)")
         return map

@@ -45,15 +45,24 @@ enum AgentProgram {
                 &kernel, &probe, isRacing: kernel.tier == .modifyReturn)
             return Loaded(kernel: kernel, findings: findings, hasHistory: true, isPinned: true)
         }
-        let (tier, findings) = try FormChoice.best(wanted)
+        let tested = try FormChoice.best(wanted)
+        let (tier, findings) = (tested.tier, tested.findings)
+        let hasHistory = pins?.hasOtherBuild ?? false
+        // What was tested is what enforces, unless it has to go on with another build's maps.
+        if !hasHistory, var kernel = tested.intoKernel() {
+            try kernel.forgetSelfTest(of: SelfTest.enrolment)
+            return Loaded(
+                kernel: kernel, findings: findings, hasHistory: false, isPinned: false)
+        }
         return Loaded(
             kernel: try LibbpfKernel(tier: tier, succeeding: pins), findings: findings,
-            hasHistory: pins?.hasOtherBuild ?? false, isPinned: false)
+            hasHistory: hasHistory, isPinned: false)
     }
 
     static func selfTest(json: Bool, _ wanted: EnforcementTier?) -> Int32 {
         do throws(EnforcementFailure) {
-            let (tier, findings) = try FormChoice.best(wanted)
+            let tested = try FormChoice.best(wanted)
+            let (tier, findings) = (tested.tier, tested.findings)
             out(json ? SelfTestText.json(tier, findings) : SelfTestText.table(tier, findings))
             return findings.contains { $0.result.isOpen || $0.result == .killed } ? 1 : 0
         } catch {

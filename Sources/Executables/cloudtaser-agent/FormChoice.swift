@@ -7,32 +7,42 @@ import LibbpfKernel
 
 /// Which form of the programs the self-test shows to deny most on this kernel.
 enum FormChoice {
-    typealias Tested = (tier: EnforcementTier, findings: [VectorFinding])
+    struct Tested: ~Copyable {
+        let tier: EnforcementTier
+        let findings: [VectorFinding]
+        /// The programs that were tested, loaded still; nil: others were tested after them.
+        let kernel: LibbpfKernel?
+
+        consuming func intoKernel() -> LibbpfKernel? { kernel }
+    }
 
     /// - Parameter wanted: the form that the operator named, nil for the best.
     static func best(
         _ wanted: EnforcementTier? = nil
     ) throws(EnforcementFailure) -> Tested {
-        if let wanted { return (wanted, try test(wanted)) }
+        if let wanted { return try test(wanted) }
         var failure = EnforcementFailure.notPermitted
-        var best: Tested?
+        var best: (tier: EnforcementTier, findings: [VectorFinding])?
         for tier in EnforcementTier.denying {
             do throws(EnforcementFailure) {
-                let findings = try test(tier)
+                let tested = try test(tier)
                 // The other form is the same programs at the same hooks, and may be passed over.
-                if has(.denied, findings) { return (tier, findings) }
-                if best == nil || has(.interrupted, findings) { best = (tier, findings) }
+                if has(.denied, tested.findings) { return tested }
+                if best == nil || has(.interrupted, tested.findings) {
+                    best = (tier, tested.findings)
+                }
             } catch { failure = error }
         }
         // What is denied most times is more than a signal afterwards.
-        if let best, has(.interrupted, best.findings) { return best }
-        // Nothing denies here. What is left is to see, and to end whoever attacks.
-        do throws(EnforcementFailure) {
-            let findings = try test(.signal)
-            if has(.killed, findings) { return (.signal, findings) }
-        } catch { if best == nil { throw failure } }
+        if best.map({ has(.interrupted, $0.findings) }) != true {
+            // Nothing denies here. What is left is to see, and to end whoever attacks.
+            do throws(EnforcementFailure) {
+                let tested = try test(.signal)
+                if has(.killed, tested.findings) { return tested }
+            } catch { if best == nil { throw failure } }
+        }
         guard let best else { throw failure }
-        return best
+        return Tested(tier: best.tier, findings: best.findings, kernel: nil)
     }
 
     private static func has(
@@ -41,14 +51,14 @@ enum FormChoice {
         findings.contains { $0.result == result }
     }
 
-    private static func test(
-        _ tier: EnforcementTier
-    ) throws(EnforcementFailure) -> [VectorFinding] {
+    private static func test(_ tier: EnforcementTier) throws(EnforcementFailure) -> Tested {
         var kernel = try LibbpfKernel(tier: tier)
         var probe = LinuxAttackProbe()
         // A bystander who loads a program meanwhile would be killed, and not only refused.
-        return tier == .signal
+        let findings =
+            tier == .signal
             ? try SelfTest.runOnRunning(&kernel, &probe)
             : try SelfTest.run(&kernel, &probe, isRacing: tier == .modifyReturn)
+        return Tested(tier: tier, findings: findings, kernel: kernel)
     }
 }
