@@ -164,6 +164,7 @@ generate: setup ## Regenerate every committed generated file
 	@$(MAKE) --no-print-directory -C bpf
 	$(CLOUDTASER) evidence build --catalogue Fixtures/compliance --out docs/compliance
 	$(CLOUDTASER) reference exit-codes --out docs/reference/exit-codes.md
+	$(CLOUDTASER) reference findings --out docs/reference/findings.md
 	$(CLOUDTASER) reference events --out docs/reference
 	python3 vm-tests/cost_report.py page
 
@@ -172,6 +173,7 @@ generated-check:
 	@$(MAKE) --no-print-directory -C bpf check
 	$(CLOUDTASER) evidence check --catalogue Fixtures/compliance --pages docs/compliance
 	$(CLOUDTASER) reference exit-codes --out docs/reference/exit-codes.md --check
+	$(CLOUDTASER) reference findings --out docs/reference/findings.md --check
 	$(CLOUDTASER) reference events --out docs/reference --check
 	@python3 vm-tests/cost_report.py page --check
 

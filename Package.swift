@@ -87,6 +87,7 @@ let core: [Target] = [
     library("KubernetesFormat", in: "Sources/Core", ["JSONFormat"]),
     library("AdmissionTrust", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
     library("Admission", in: "Sources/Core", ["JSONFormat", "KubernetesFormat"]),
+    library("Inventory", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
 ]
 
 let ports: [Target] = [
@@ -173,6 +174,9 @@ let adapters: [Target] = [
     library(
         "Kubeconfig", in: "Sources/Adapters",
         ["KubernetesPorts", .product(name: "Yams", package: "Yams")]),
+    library(
+        "ManifestFiles", in: "Sources/Adapters",
+        ["Inventory", "KubernetesFormat", .product(name: "Yams", package: "Yams")]),
     library("AsyncClock", in: "Sources/Adapters", ["Ports", "KubernetesPorts"]),
     library(
         "X509Issuer", in: "Sources/Adapters",
@@ -220,6 +224,7 @@ let executables: [Target] = [
         "cloudtaser", in: "Sources/Executables",
         [
             "Compliance", "WrapperConfiguration", "SimulationEngine", "SimulationScenarios",
+            "Inventory", "KubernetesFormat", "ManifestFiles",
             "SimulationMatrix", "AttackCatalogue", "EnforcementEvents", "EventIntegrity",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
@@ -409,6 +414,8 @@ let testTargets: [Target] = [
     tests(
         "EnforcementEventsTests",
         ["Enforcement", "EnforcementEvents", "EventIntegrity", "TestKit"]),
+    tests("InventoryTests", ["Inventory", "KubernetesFormat"]),
+    tests("ManifestFilesTests", ["Inventory", "ManifestFiles"]),
     tests("EventIntegrityTests", ["EventIntegrity", "EnforcementEvents", "EventPorts"]),
     tests(
         "EventPipelineTests",

@@ -8,15 +8,21 @@ enum Exit: Int32, CaseIterable {
     case operational = 1
     case usage = 2
     case findings = 3
+    case incomplete = 4
 
     static let help = """
-        Exit codes: 0 clean · 1 something could not be read or written · 2 wrong usage ·
-        3 findings.
+        Exit codes: 0 clean · 1 something could not be read or written ·
+        2 wrong usage · 3 findings · 4 not everything could be looked at.
         """
 }
 
 /// What was looked for was found: the answer is printed, and the program ends with 3.
 struct Findings: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// The answer is printed, and parts of what was to be looked at are not in it.
+struct Incomplete: Error, CustomStringConvertible {
     let description: String
 }
 
@@ -34,9 +40,11 @@ enum Terminal {
 struct CloudTaser: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cloudtaser",
-        abstract: "Evidence, event logs, reference pages and simulation of CloudTaser.",
+        abstract: "What is exposed, evidence, event logs and simulation of CloudTaser.",
         discussion: """
             Examples:
+              helm template ./chart | cloudtaser discover -
+              kubectl get pods,secrets,nodes -A -o json | cloudtaser audit -
               cloudtaser evidence build
               cloudtaser evidence check
               cloudtaser evidence report --records build/evidence
@@ -47,7 +55,8 @@ struct CloudTaser: ParsableCommand {
             \(Exit.help)
             """,
         subcommands: [
-            Evidence.self, Events.self, Reference.self, Simulate.self, SimulateWorker.self,
+            AuditCommand.self, Discover.self, Evidence.self, Events.self, Reference.self,
+            Simulate.self, SimulateWorker.self,
             Version.self,
         ])
 }

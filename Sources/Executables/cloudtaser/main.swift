@@ -9,6 +9,9 @@ do {
 } catch let finding as Findings {
     Terminal.error(finding.description)
     exit(Exit.findings.rawValue)
+} catch let rest as Incomplete {
+    Terminal.error(rest.description)
+    exit(Exit.incomplete.rawValue)
 } catch {
     let code = CloudTaser.exitCode(for: error)
     let message = CloudTaser.fullMessage(for: error)

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import KubernetesFormat
+
+/// Which containers are protected, as the stored objects say it: what runs, an agent says.
+///
+/// Every container that was read is counted once, under one of four words; their sum is the total.
+package struct Audit: Sendable {
+    package enum Standing: String, Sendable, CaseIterable {
+        /// Its command starts the wrapper.
+        case protected
+        case unprotected
+        /// Of a namespace that is left out, or of a pod that has ended.
+        case excluded
+        /// Of an object that could not be read; each counts as one.
+        case unreadable
+    }
+
+    package struct Row: Sendable {
+        package let object: String
+        package let container: String
+        package let standing: Standing
+        /// Secrets of the cluster that it uses, or credentials in plain sight.
+        package let useCount: Int
+        package let note: String
+    }
+
+    package let rows: [Row]
+    package let findings: [Finding]
+    package let unread: [UnreadObject]
+    package let objectCount: Int
+    /// Ready agents and nodes; nil: no Node was read.
+    package let nodes: (withAgent: Int, all: Int)?
+
+    /// - Parameter excluded: namespaces that are left out, and counted as such.
+    package init(
+        _ inventory: Inventory, excluding excluded: Set<String> = Inventory.excludedNamespaces
+    ) {
+        let looked = inventory.running
+        rows = looked.flatMap { Self.rows(of: $0, inventory, isExcluded: excluded) }
+        unread = inventory.unread
+        objectCount = inventory.objectCount
+        let coverage = Coverage(inventory)
+        nodes = coverage.counts
+        findings =
+            looked.filter { !excluded.contains($0.object.namespace) && !$0.isOver }
+            .flatMap { Self.findings(of: $0, inventory) }
+            + Self.orphans(inventory, excluded) + coverage.findings
+    }
+
+    package func count(_ standing: Standing) -> Int {
+        standing == .unreadable ? unread.count : rows.count { $0.standing == standing }
+    }
+
+    package var total: Int { Standing.allCases.reduce(0) { $0 + count($1) } }
+
+    package func reaches(_ threshold: FindingSeverity) -> Bool {
+        findings.contains { $0.id.severity >= threshold }
+    }
+
+    // MARK: - Workloads
+
+    private static func rows(
+        of workload: Workload, _ inventory: Inventory, isExcluded: Set<String>
+    ) -> [Row] {
+        let uses = SecretUses(workload: workload, knowledge: inventory.knowledge).all
+        let isLeftOut = isExcluded.contains(workload.object.namespace)
+        return workload.containers.map { container in
+            let standing: Standing =
+                isLeftOut || workload.isOver
+                ? .excluded : container.isWrapped ? .protected : .unprotected
+            return Row(
+                object: workload.object.reference, container: container.name, standing: standing,
+                useCount: uses.count { $0.container == container.name },
+                note: note(workload, container, isLeftOut))
+        }
+    }
+
+    private static func note(
+        _ workload: Workload, _ container: Workload.Container, _ isLeftOut: Bool
+    ) -> String {
+        if isLeftOut { return "namespace left out" }
+        if workload.isOver { return "has ended" }
+        if container.isWrapped { return "" }
+        if container.installsWrapper { return "copies the wrapper, has no values" }
+        if container.kind == .ephemeral { return "for debugging" }
+        guard workload.asks == true else { return "" }
+        return workload.isPod ? "asks, and is not wrapped" : "asks: the webhook wraps its pods"
+    }
+
+    private static func findings(
+        of workload: Workload, _ inventory: Inventory
+    ) -> [Finding] {
+        let isMissed =
+            workload.isPod && workload.asks == true
+            && !workload.containers.contains(where: \.isWrapped)
+        let missed = isMissed ? [finding(.unwrapped, workload.object)] : []
+        let uses = SecretUses(workload: workload, knowledge: inventory.knowledge).all
+        return missed
+            + uses.map { use in
+                Discovery.Entry(workload: workload, use: use, manager: nil).finding
+            }
+    }
+
+    private static func finding(_ id: FindingID, _ object: ClusterObject) -> Finding {
+        Finding(
+            id: id, object: object.reference, container: nil, path: "", message: id.title,
+            source: object.source)
+    }
+
+    // MARK: - Secrets
+
+    /// Types whose Secrets controllers and tools keep for themselves.
+    private static let ownTypes: Set = [
+        "helm.sh/release.v1", "kubernetes.io/service-account-token",
+        "bootstrap.kubernetes.io/token",
+    ]
+
+    private static func orphans(
+        _ inventory: Inventory, _ excluded: Set<String>
+    ) -> [Finding] {
+        let kinds: Set<FindingID> = [
+            .secretInEnvironment, .secretImported, .secretVolume, .registrySecret,
+        ]
+        var used = inventory.secretsInUse
+        for workload in inventory.workloads {
+            for use in SecretUses(workload: workload, knowledge: inventory.knowledge).all
+            where kinds.contains(use.finding) {
+                used.insert("\(workload.object.namespace)/\(use.subject)")
+            }
+        }
+        return inventory.secrets.filter { secret in
+            !excluded.contains(secret.namespace)
+                && !ownTypes.contains(secret.tree["type"]?.text ?? "")
+                && !used.contains("\(secret.namespace)/\(secret.name)")
+        }.map { finding(.orphanedSecret, $0) }
+    }
+}
+
+/// Which nodes have an agent that is ready.
+struct Coverage {
+    let counts: (withAgent: Int, all: Int)?
+    let findings: [Finding]
+
+    private static let label = "app.kubernetes.io/component"
+    private static let agent = "agent"
+    private static let partOf = "app.kubernetes.io/name"
+
+    init(_ inventory: Inventory) {
+        let agents = inventory.workloads.filter { workload in
+            workload.isPod && workload.label(Self.label) == Self.agent
+                && workload.label(Self.partOf) == "cloudtaser" && Self.isReady(workload)
+        }
+        let covered = Set(agents.compactMap { $0.pod["nodeName"]?.text })
+        guard !inventory.nodes.isEmpty else {
+            counts = nil
+            let hasPods = inventory.workloads.contains { $0.pod["nodeName"] != nil }
+            findings =
+                hasPods
+                ? [
+                    Finding(
+                        id: .nodesUnknown, object: "-", container: nil, path: "",
+                        message: FindingID.nodesUnknown.title, source: "-")
+                ] : []
+            return
+        }
+        let bare = inventory.nodes.filter { !covered.contains($0.name) }
+        counts = (inventory.nodes.count - bare.count, inventory.nodes.count)
+        findings = bare.map { node in
+            Finding(
+                id: .nodeWithoutAgent, object: node.reference, container: nil, path: "",
+                message: FindingID.nodeWithoutAgent.title, source: node.source)
+        }
+    }
+
+    private static func isReady(_ workload: Workload) -> Bool {
+        let conditions = workload.object.tree.value(at: "status", "conditions")?.elements ?? []
+        return conditions.contains {
+            $0["type"]?.text == "Ready" && $0["status"]?.text == "True"
+        }
+    }
+}

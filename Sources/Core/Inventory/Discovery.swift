@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+package import KubernetesFormat
+
+/// Every place where workloads have credentials from the cluster's own store or in plain sight.
+package struct Discovery: Sendable {
+    package struct Entry: Sendable {
+        package let workload: Workload
+        package let use: SecretUse
+        /// Who keeps the Secret up to date, as far as that was read.
+        package let manager: SecretManager?
+
+        package var finding: Finding {
+            let keys = use.keys.isEmpty ? "" : " (\(use.keys.joined(separator: ", ")))"
+            let managed = manager.map { ", kept by \($0.rawValue)" } ?? ""
+            return Finding(
+                id: use.finding, object: workload.object.reference, container: use.container,
+                path: use.path,
+                message: "\(use.finding.title): \(use.subject)\(keys)\(managed)",
+                source: workload.object.source)
+        }
+    }
+
+    /// In the order of what was read; a controller's pods are not told again.
+    package let entries: [Entry]
+    package let workloadCount: Int
+    package let unread: [UnreadObject]
+    package let objectCount: Int
+
+    package init(_ inventory: Inventory) {
+        let managers = Self.managers(in: inventory)
+        let looked = inventory.originals
+        entries = looked.flatMap { workload in
+            SecretUses(workload: workload, knowledge: inventory.knowledge).all.map { use in
+                Entry(
+                    workload: workload, use: use,
+                    manager: managers["\(workload.object.namespace)/\(use.subject)"])
+            }
+        }
+        workloadCount = looked.count
+        unread = inventory.unread
+        objectCount = inventory.objectCount
+    }
+
+    /// By the owner that a Secret names.
+    private static func managers(in inventory: Inventory) -> [String: SecretManager] {
+        inventory.secrets.reduce(into: [:]) { found, secret in
+            let owners = secret.tree.value(at: "metadata", "ownerReferences")?.elements ?? []
+            let kinds = owners.compactMap { $0["kind"]?.text }
+            found["\(secret.namespace)/\(secret.name)"] =
+                kinds.lazy.compactMap(SecretManager.init(owner:)).first
+        }
+    }
+
+    /// Whether something weighs as much as `threshold`.
+    package func reaches(_ threshold: FindingSeverity) -> Bool {
+        entries.contains { $0.use.finding.severity >= threshold }
+    }
+}
+
+extension Discovery {
+    package var table: String {
+        var lines: [String] = []
+        let rows = entries.map { entry in
+            [
+                entry.use.finding.rawValue, entry.use.finding.severity.rawValue,
+                entry.workload.object.reference, entry.use.container ?? "-",
+                entry.finding.message, entry.use.conversion.word,
+            ]
+        }
+        if !rows.isEmpty {
+            lines += TextTable.lines(
+                ["ID", "SEVERITY", "WORKLOAD", "CONTAINER", "FINDING", "CONVERTS"], rows)
+            lines.append("")
+        }
+        var told: Set<String> = []
+        for entry in entries {
+            if let reason = entry.use.conversion.reason, told.insert(reason).inserted {
+                lines.append("\(entry.use.conversion.word): \(reason)")
+            }
+        }
+        if !told.isEmpty { lines.append("") }
+        lines += unread.map { "not read: \($0.source): \($0.reason)" }
+        let converting = entries.count { $0.use.conversion == .converts }
+        lines.append(
+            "\(entries.count) uses in \(workloadCount) workloads of \(objectCount) objects; "
+                + "\(converting) convert as they are; \(unread.count) not read")
+        return lines.joined(separator: "\n")
+    }
+
+    package var json: JSONTree {
+        [
+            "apiVersion": "cloudtaser.io/v1alpha1", "kind": "Discovery",
+            "objects": .number(String(objectCount)),
+            "workloads": .number(String(workloadCount)),
+            "uses": .array(entries.map(\.json)),
+            "unread": .array(unread.map(\.json)),
+        ]
+    }
+}
+
+extension Discovery.Entry {
+    fileprivate var json: JSONTree {
+        var tree = finding.json
+        tree["subject"] = .string(use.subject)
+        tree["keys"] = .array(use.keys.map { .string($0) })
+        tree["converts"] = .string(use.conversion.word)
+        if let reason = use.conversion.reason { tree["reason"] = .string(reason) }
+        if let manager { tree["keptBy"] = .string(manager.rawValue) }
+        return tree
+    }
+}
+
+extension Finding {
+    package var json: JSONTree {
+        var tree: JSONTree = [
+            "id": .string(id.rawValue), "severity": .string(id.severity.rawValue),
+            "object": .string(object),
+        ]
+        if let container { tree["container"] = .string(container) }
+        if !path.isEmpty { tree["path"] = .string(path) }
+        tree["message"] = .string(message)
+        tree["source"] = .string(source)
+        return tree
+    }
+}
+
+extension UnreadObject {
+    package var json: JSONTree { ["source": .string(source), "reason": .string(reason)] }
+}
+
+/// Columns as wide as their widest cell, two blanks between.
+enum TextTable {
+    static func lines(_ head: [String], _ rows: [[String]]) -> [String] {
+        let all = [head] + rows
+        let widths = head.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+        return all.map { row in
+            var line = ""
+            for (column, cell) in row.enumerated() {
+                line += cell
+                if column + 1 < row.count {
+                    line += String(repeating: " ", count: widths[column] - cell.count + 2)
+                }
+            }
+            return line
+        }
+    }
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import KubernetesFormat
+
+/// What was read of a cluster or of manifests, sorted by what it is.
+package struct Inventory: Sendable {
+    /// Objects that one scan looks at.
+    package static let objectsMax = 200_000
+    /// Namespaces of the cluster's own, which are left out unless others are named.
+    package static let excludedNamespaces: Set = ["kube-system", "kube-public", "kube-node-lease"]
+
+    package let workloads: [Workload]
+    package let secrets: [ClusterObject]
+    package let nodes: [ClusterObject]
+    package let unread: [UnreadObject]
+    package let objectCount: Int
+    let knowledge: Knowledge
+    /// `namespace/name` of Secrets that something other than a workload uses.
+    let secretsInUse: Set<String>
+
+    package init(_ objects: [ClusterObject], unread: [UnreadObject] = []) {
+        var workloads: [Workload] = []
+        var broken = unread
+        for object in objects {
+            if let workload = Workload(object) {
+                workloads.append(workload)
+            } else if Workload.runsContainers(object) {
+                broken.append(UnreadObject(source: object.source, reason: "has no pod spec"))
+            }
+        }
+        self.workloads = workloads
+        self.unread = broken
+        objectCount = objects.count
+        secrets = objects.filter { $0.kind == "Secret" && $0.group.isEmpty }
+        nodes = objects.filter { $0.kind == "Node" && $0.group.isEmpty }
+        knowledge = Knowledge(objects)
+        secretsInUse = Self.references(in: objects)
+    }
+
+    /// What is known of Secrets and ConfigMaps: names of keys, and whether a value looks like a
+    /// credential. No value is kept.
+    struct Knowledge: Sendable {
+        private var secretKeys: [String: [String]] = [:]
+        private var credentials: [String: [String]] = [:]
+
+        init(_ objects: [ClusterObject]) {
+            for object in objects where object.group.isEmpty {
+                let place = "\(object.namespace)/\(object.name)"
+                switch object.kind {
+                case "Secret":
+                    let names = ["data", "stringData"].flatMap { object.tree[$0]?.members ?? [] }
+                    secretKeys[place] = Set(names.map(\.name)).sorted()
+                case "ConfigMap":
+                    credentials[place] = (object.tree["data"]?.members ?? []).filter {
+                        CredentialNames.isCredential(name: $0.name, value: $0.value.text ?? "")
+                    }.map(\.name).sorted()
+                default: break
+                }
+            }
+        }
+
+        /// nil: the Secret was not read.
+        func keys(ofSecret name: String, _ namespace: String) -> [String]? {
+            secretKeys["\(namespace)/\(name)"]
+        }
+
+        func credentials(inConfigMap name: String, _ namespace: String) -> [String] {
+            credentials["\(namespace)/\(name)"] ?? []
+        }
+
+        func isCredential(
+            inConfigMap name: String, _ key: String, _ namespace: String
+        ) -> Bool { credentials(inConfigMap: name, namespace).contains(key) }
+    }
+
+    /// Of service accounts, ingresses, gateways, and what brings Secrets from elsewhere.
+    private static func references(in objects: [ClusterObject]) -> Set<String> {
+        var found: Set<String> = []
+        for object in objects {
+            let lists: [(JSONTree?, String)] =
+                switch object.kind {
+                case "ServiceAccount":
+                    [(object.tree["secrets"], "name"), (object.tree["imagePullSecrets"], "name")]
+                case "Ingress": [(object.tree.value(at: "spec", "tls"), "secretName")]
+                case "Gateway":
+                    (object.tree.value(at: "spec", "listeners")?.elements ?? []).map {
+                        ($0.value(at: "tls", "certificateRefs"), "name")
+                    }
+                default: []
+                }
+            for (list, name) in lists {
+                for entry in list?.elements ?? [] {
+                    if let secret = entry[name]?.text {
+                        found.insert("\(object.namespace)/\(secret)")
+                    }
+                }
+            }
+        }
+        return found
+    }
+
+    /// Workloads that no other one that was read has made: not the ReplicaSet of a Deployment, not
+    /// the pods of a ReplicaSet.
+    var originals: [Workload] {
+        let read = Set(workloads.map(\.place))
+        return workloads.filter { $0.controllerPlace.map(read.contains) != true }
+    }
+
+    /// Pods, and templates of which no pod was read.
+    var running: [Workload] {
+        var owners = Set(workloads.filter(\.isPod).compactMap(\.controllerPlace))
+        // From pods to ReplicaSets to Deployments, Jobs to CronJobs.
+        var grows = true
+        while grows {
+            let above = workloads.filter { owners.contains($0.place) }.compactMap(\.controllerPlace)
+            let before = owners.count
+            owners.formUnion(above)
+            grows = owners.count > before
+        }
+        let read = Set(workloads.map(\.place))
+        return workloads.filter { workload in
+            if workload.isPod { return true }
+            return !owners.contains(workload.place)
+                && workload.controllerPlace.map(read.contains) != true
+        }
+    }
+}
+
+/// Where a credential comes from that something else keeps up to date.
+package enum SecretManager: String, Sendable {
+    case externalSecrets = "External Secrets Operator"
+    case sealedSecrets = "Sealed Secrets"
+    case secretStoreDriver = "Secrets Store CSI driver"
+    case certManager = "cert-manager"
+
+    private static let owners: [String: SecretManager] = [
+        "ExternalSecret": .externalSecrets, "ClusterExternalSecret": .externalSecrets,
+        "SealedSecret": .sealedSecrets, "SecretProviderClass": .secretStoreDriver,
+        "SecretProviderClassPodStatus": .secretStoreDriver, "Certificate": .certManager,
+    ]
+
+    /// By the Secret's owner, or by what names it as its target.
+    init?(owner kind: String) {
+        guard let manager = Self.owners[kind] else { return nil }
+        self = manager
+    }
+}

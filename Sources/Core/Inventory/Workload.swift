@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Injection
+package import KubernetesFormat
+
+/// Something that runs containers: a controller's pod template, or a pod.
+package struct Workload: Sendable {
+    package let object: ClusterObject
+    /// `spec` of the pod.
+    package let pod: JSONTree
+    /// Of the pod: `metadata` of the template, or of the pod itself.
+    package let metadata: JSONTree
+    /// Member names from the object to `pod`, for a reader.
+    package let podPath: String
+    package let containers: [Container]
+
+    package struct Container: Sendable {
+        package enum Kind: String, Sendable, CaseIterable {
+            case initialization = "initContainers"
+            case ordinary = "containers"
+            case ephemeral = "ephemeralContainers"
+        }
+
+        package let kind: Kind
+        package let name: String
+        package let tree: JSONTree
+        /// `spec.containers[0]`, from the object.
+        package let path: String
+
+        /// Whether its stored command starts the wrapper: what the admission webhook makes of it.
+        package var isWrapped: Bool {
+            let words = tree["command"]?.elements?.compactMap(\.text) ?? []
+            return words.starts(with: InjectedNames.runCommand)
+        }
+
+        /// The webhook's own container, which copies the wrapper and has no values.
+        package var installsWrapper: Bool {
+            guard kind == .initialization else { return false }
+            return (tree["command"]?.elements?.first?.text) == InjectedNames.wrapperInImage
+        }
+    }
+
+    /// Where each kind keeps its pod: member names to the object with `metadata` and `spec`.
+    private static let places: [String: (group: String, path: [String])] = [
+        "Pod": ("", []), "ReplicationController": ("", ["spec", "template"]),
+        "Deployment": ("apps", ["spec", "template"]),
+        "StatefulSet": ("apps", ["spec", "template"]),
+        "DaemonSet": ("apps", ["spec", "template"]),
+        "ReplicaSet": ("apps", ["spec", "template"]),
+        "Job": ("batch", ["spec", "template"]),
+        "CronJob": ("batch", ["spec", "jobTemplate", "spec", "template"]),
+    ]
+
+    /// nil: the object runs no containers.
+    package init?(_ object: ClusterObject) {
+        guard let place = Self.places[object.kind], place.group == object.group else { return nil }
+        var template = object.tree
+        for name in place.path {
+            guard let next = template[name] else { return nil }
+            template = next
+        }
+        guard let spec = template["spec"] else { return nil }
+        self.object = object
+        pod = spec
+        metadata = template["metadata"] ?? .null
+        let podPath = (place.path + ["spec"]).joined(separator: ".")
+        self.podPath = podPath
+        containers = Container.Kind.allCases.flatMap { kind in
+            (spec[kind.rawValue]?.elements ?? []).enumerated().map { index, tree in
+                Container(
+                    kind: kind, name: tree["name"]?.text ?? "", tree: tree,
+                    path: "\(podPath).\(kind.rawValue)[\(index)]")
+            }
+        }
+    }
+
+    /// Kinds that run containers, whatever is wrong with the object.
+    package static func runsContainers(_ object: ClusterObject) -> Bool {
+        places[object.kind].map { $0.group == object.group } ?? false
+    }
+
+    package var isPod: Bool { object.kind == "Pod" }
+
+    /// A pod that has come to its end.
+    package var isOver: Bool {
+        guard isPod, let phase = object.tree.value(at: "status", "phase")?.text else {
+            return false
+        }
+        return phase == "Succeeded" || phase == "Failed"
+    }
+
+    /// Namespace, kind and name.
+    var place: String { "\(object.namespace)/\(object.kind)/\(object.name)" }
+
+    /// The place of the controller that made it; nil when none did.
+    var controllerPlace: String? {
+        let owners = object.tree.value(at: "metadata", "ownerReferences")?.elements ?? []
+        for owner in owners where owner["controller"] == .bool(true) {
+            if let kind = owner["kind"]?.text, let name = owner["name"]?.text {
+                return "\(object.namespace)/\(kind)/\(name)"
+            }
+        }
+        return nil
+    }
+
+    package func annotation(_ name: String) -> String? {
+        metadata["annotations"]?[name]?.text
+    }
+
+    package func label(_ name: String) -> String? { metadata["labels"]?[name]?.text }
+
+    /// Whether the pod asks for secrets by its own annotation or label; nil: it says nothing.
+    package var asks: Bool? {
+        let name = PodAnnotation.inject.rawValue
+        return (annotation(name) ?? label(name)).map { $0 == "true" }
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import TestKit
+import Testing
+
+@Suite("cloudtaser discover and audit") struct DiscoverTests {
+    private static let manifest = """
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web, namespace: shop, annotations: {cloudtaser.io/inject: "true"}}
+        spec:
+          containers:
+          - name: app
+            image: app
+            command: [/app]
+            env: [{name: DB_PASSWORD, value: hunter2}]
+        """
+
+    private func run(
+        _ words: String..., manifest: String = Self.manifest
+    ) throws -> ProgramRun {
+        let file = FileManager.default.temporaryDirectory
+            .appending(path: "d-\(UUID().uuidString).yaml")
+        try Data(manifest.utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        let path = file.path(percentEncoded: false)
+        return try ProgramRun(
+            "cloudtaser", words.map { $0 == "FILE" ? path : $0 },
+            environment: [:])
+    }
+
+    @Test func `discover prints a table and a summary, and never the value`() throws {
+        let run = try run("discover", "FILE")
+        #expect(run.status == 0, "\(run)")
+        #expect(run.output.contains("CT1006  critical  Pod shop/web  app"))
+        #expect(run.output.contains("1 uses in 1 workloads of 1 objects; 1 convert as they are"))
+        #expect(!run.output.contains("hunter2"))
+    }
+
+    @Test func `audit prints the population and JSON that a program reads`() throws {
+        let run = try run("audit", "-o", "json", "FILE")
+        #expect(run.status == 0, "\(run)")
+        let object = try #require(
+            try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+        let containers = try #require(object["containers"] as? [String: Int])
+        #expect(containers["unprotected"] == 1 && containers["total"] == 1)
+        #expect((object["findings"] as? [[String: Any]])?.count == 2)
+    }
+
+    @Test(arguments: [("low", 3), ("critical", 3)])
+    func `fails on what weighs as much`(_ severity: String, _ status: Int) throws {
+        #expect(try Int(run("discover", "--fail-on", severity, "FILE").status) == status)
+        // Control: nothing is found in what is harmless.
+        let harmless = Self.manifest.replacing("DB_PASSWORD", with: "COLOUR")
+        #expect(try run("discover", "--fail-on", "info", "FILE", manifest: harmless).status == 0)
+    }
+
+    @Test func `an unknown severity and no file are wrong usage`() throws {
+        let severity = try run("audit", "--fail-on", "sever", "FILE")
+        #expect(severity.status == 2 && severity.errors.contains("sever"), "\(severity)")
+        let nothing = try run("discover")
+        #expect(nothing.status == 2 && nothing.errors.contains("name a FILE"), "\(nothing)")
+    }
+
+    @Test func `what could not be read ends with 4, after the answer`() throws {
+        let run = try run("discover", "FILE", manifest: Self.manifest + "\n---\njust: text\n")
+        #expect(run.status == 4, "\(run)")
+        #expect(
+            run.output.contains("CT1006") && run.output.contains("document 2: has no apiVersion"))
+        let missing = try ProgramRun("cloudtaser", ["audit", "/no/such/file"], environment: [:])
+        #expect(missing.status == 1 && missing.errors.contains("no such file"), "\(missing)")
+    }
+
+    @Test func `the committed page of findings is as the sources say`() throws {
+        let root = URL(filePath: #filePath).appending(path: "../../..").standardizedFileURL
+        let page = root.appending(path: "docs/reference/findings.md").path(percentEncoded: false)
+        let words = ["reference", "findings", "--check", "--out", page]
+        let run = try ProgramRun("cloudtaser", words, environment: [:])
+        #expect(run.status == 0, "\(run)")
+    }
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+import Inventory
+import KubernetesFormat
+import Testing
+
+@Suite("Audit") struct AuditTests {
+    private static let asking: JSONTree = ["cloudtaser.io/inject": "true"]
+
+    private func container(_ name: String, _ command: JSONTree) -> JSONTree {
+        ["name": .string(name), "command": command]
+    }
+
+    private func counts(_ audit: Audit) -> [Int] {
+        Audit.Standing.allCases.map { audit.count($0) } + [audit.total]
+    }
+
+    @Test func `counts every container once, and the four words add up`() throws {
+        let both: JSONTree = [
+            "initContainers": [
+                container(
+                    "cloudtaser-install", ["/cloudtaser-wrapper", "install", "/cloudtaser/bin"])
+            ],
+            "containers": [
+                container("app", Objects.wrapped), container("sidecar", Objects.command),
+            ],
+        ]
+        let system = try Objects.make([
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": ["name": "dns", "namespace": "kube-system"],
+            "spec": ["containers": [container("dns", Objects.command)]],
+        ])
+        let broken = try Objects.make([
+            "apiVersion": "v1", "kind": "Pod", "metadata": ["name": "broken", "namespace": "shop"],
+        ])
+        let audit = Audit(
+            Inventory(
+                [
+                    try Objects.pod("web", both, annotations: Self.asking), system, broken,
+                    try Objects.pod("done", both, phase: "Succeeded"),
+                ], unread: [UnreadObject(source: "x.yaml", reason: "is no YAML")]))
+        // Protected, unprotected, excluded, unreadable, total.
+        #expect(counts(audit) == [1, 2, 4, 2, 9])
+        #expect(
+            audit.table.contains(
+                "1 protected + 2 unprotected + 4 excluded + 2 unreadable = 9 containers"))
+        #expect(audit.findings.isEmpty)
+        #expect(audit.table.contains("copies the wrapper, has no values"))
+    }
+
+    @Test func `a template counts only where no pod of it was read`() throws {
+        let spec: JSONTree = ["containers": [container("app", Objects.command)]]
+        let set = try Objects.make([
+            "apiVersion": "apps/v1", "kind": "ReplicaSet",
+            "metadata": [
+                "name": "web-1", "namespace": "shop",
+                "ownerReferences": [["kind": "Deployment", "name": "web", "controller": true]],
+            ],
+            "spec": ["template": ["spec": spec]],
+        ])
+        let old = try Objects.make([
+            "apiVersion": "apps/v1", "kind": "ReplicaSet",
+            "metadata": [
+                "name": "web-0", "namespace": "shop",
+                "ownerReferences": [["kind": "Deployment", "name": "web", "controller": true]],
+            ],
+            "spec": ["template": ["spec": spec]],
+        ])
+        let deployment = try Objects.deployment("web", spec)
+        let pod = try Objects.pod("web-1-a", spec, owner: "ReplicaSet/web-1")
+        #expect(
+            Audit(Inventory([deployment, set, old, pod])).rows.map(\.object) == ["Pod shop/web-1-a"]
+        )
+        // Without its pods the Deployment stands for them.
+        #expect(
+            Audit(Inventory([deployment, set, old])).rows.map(\.object) == ["Deployment shop/web"])
+    }
+
+    @Test func `a pod that asks and is not wrapped is found; a template that asks is not`() throws {
+        let spec: JSONTree = ["containers": [container("app", Objects.command)]]
+        let wrapped: JSONTree = ["containers": [container("app", Objects.wrapped)]]
+        let audit = Audit(
+            Inventory([
+                try Objects.pod("missed", spec, annotations: Self.asking),
+                try Objects.pod("good", wrapped, annotations: Self.asking),
+                try Objects.deployment("template", spec, annotations: Self.asking),
+                // Naming the wrapper somewhere else is not being started by it.
+                try Objects.pod(
+                    "posing",
+                    [
+                        "containers": [
+                            container("app", ["/app", "/cloudtaser/bin/cloudtaser-wrapper"])
+                        ]
+                    ],
+                    annotations: Self.asking),
+            ]))
+        #expect(audit.findings.map(\.object) == ["Pod shop/missed", "Pod shop/posing"])
+        #expect(audit.findings.allSatisfy { $0.id == .unwrapped })
+        #expect(audit.table.contains("asks: the webhook wraps its pods"))
+    }
+
+    @Test func `finds Secrets that nothing uses`() throws {
+        let pod = try Objects.pod(
+            "web",
+            [
+                "containers": [
+                    [
+                        "name": "app", "command": Objects.command,
+                        "envFrom": [["secretRef": ["name": "used"]]],
+                    ]
+                ],
+                "volumes": [["name": "v", "secret": ["secretName": "mounted-by-nobody"]]],
+                "imagePullSecrets": [["name": "registry"]],
+            ])
+        let account = try Objects.make([
+            "apiVersion": "v1", "kind": "ServiceAccount",
+            "metadata": ["name": "a", "namespace": "shop"],
+            "imagePullSecrets": [["name": "pulled"]],
+        ])
+        let ingress = try Objects.make([
+            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": ["name": "i", "namespace": "shop"],
+            "spec": ["tls": [["secretName": "tls"]]],
+        ])
+        let names = ["used", "mounted-by-nobody", "registry", "pulled", "tls", "orphan"]
+        var objects = [pod, account, ingress] + (try names.map { try Objects.secret($0) })
+        objects.append(try Objects.secret("sh.helm.release.v1.x", type: "helm.sh/release.v1"))
+        let orphans = Audit(Inventory(objects)).findings.filter { $0.id == .orphanedSecret }
+        #expect(orphans.map(\.object) == ["Secret shop/orphan"])
+    }
+
+    @Test func `finds nodes without an agent that is ready, and says when no node was read`() throws
+    {
+        func node(_ name: String) throws -> ClusterObject {
+            try Objects.make([
+                "apiVersion": "v1", "kind": "Node", "metadata": ["name": .string(name)],
+            ])
+        }
+        func agent(_ node: String, ready: Bool = true) throws -> ClusterObject {
+            try Objects.pod(
+                "agent-\(node)",
+                [
+                    "nodeName": .string(node),
+                    "containers": [container("agent", ["/cloudtaser-agent", "run"])],
+                ],
+                labels: [
+                    "app.kubernetes.io/name": "cloudtaser", "app.kubernetes.io/component": "agent",
+                ], ready: ready)
+        }
+        let agents = [try agent("a"), try agent("b", ready: false)]
+        let audit = Audit(Inventory(agents + [try node("a"), try node("b"), try node("c")]))
+        #expect(audit.findings.map(\.object) == ["Node b", "Node c"])
+        #expect(audit.nodes?.withAgent == 1 && audit.nodes?.all == 3)
+        let blind = Audit(Inventory(agents))
+        #expect(blind.findings.map(\.id) == [.nodesUnknown] && blind.nodes == nil)
+        #expect(blind.table.contains("not known, no Node was read"))
+    }
+
+    @Test func `namespaces that are left out have no findings`() throws {
+        let spec: JSONTree = ["containers": [container("app", Objects.command)]]
+        let pod = try Objects.pod("missed", spec, annotations: Self.asking)
+        #expect(Audit(Inventory([pod])).findings.count == 1)
+        let audit = Audit(Inventory([pod]), excluding: ["shop"])
+        #expect(audit.findings.isEmpty && counts(audit) == [0, 0, 1, 0, 1])
+    }
+}
