@@ -7,10 +7,6 @@ import SimulatedCluster
 import SimulationEngine
 import Testing
 
-extension [WebhookTrust.Report] {
-    fileprivate func count(of report: WebhookTrust.Report) -> Int { filter { $0 == report }.count }
-}
-
 @Suite("The webhook's certificates") struct WebhookTrustTests {
     @Test("the first replica makes everything, and serves when it is believed")
     func first() throws {
@@ -356,11 +352,5 @@ extension JSONTree {
         var data = self["data"] ?? [:]
         data[name] = .string(value)
         self["data"] = data
-    }
-
-    fileprivate mutating func setMetadata(_ name: String, _ value: JSONTree) {
-        var metadata = self["metadata"] ?? [:]
-        metadata[name] = value
-        self["metadata"] = metadata
     }
 }
