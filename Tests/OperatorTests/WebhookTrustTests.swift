@@ -5,6 +5,7 @@ import KubernetesPorts
 import Operator
 import SimulatedCluster
 import SimulationEngine
+import Synchronization
 import Testing
 
 @Suite("The webhook's certificates") struct WebhookTrustTests {
@@ -263,6 +264,19 @@ import Testing
         #expect(world.reports.count(of: .configurationWritten(wasMissing: false)) >= 3)
     }
 
+    @Test("watches that end at once keep nobody busy")
+    func endingWatches() throws {
+        let count = Mutex(0)
+        let seconds = 200
+        _ = try world(seconds: seconds) { world in
+            world.wrap = { api in EndingAPI(api: api) { count.withLock { $0 += 1 } } }
+            world.spawn("one")
+        }
+        // Of the Secret and of the configuration, with a pause of a second.
+        let watches = count.withLock { $0 }
+        #expect(watches > seconds / 2 && watches <= 2 * seconds, "\(watches)")
+    }
+
     @Test("who may not write it is not ready, and serves nothing")
     func forbidden() throws {
         var isReady: Bool?
@@ -310,6 +324,22 @@ import Testing
         #expect(made === world)
         #expect(world.reports.count(of: .configurationWritten(wasMissing: true)) == 1)
         #expect(world.reports.count(of: .configurationWritten(wasMissing: false)) == 1)
+    }
+}
+
+/// Its watches end before anything comes.
+private struct EndingAPI: ForwardingKubernetesAPI {
+    let api: any KubernetesAPI
+    let began: @Sendable () -> Void
+
+    func watch(
+        _ collection: ResourceCollection, _ selection: ObjectSelection,
+        since resourceVersion: String, time: Duration,
+        receive: (WatchEvent) async -> WatchDecision
+    ) async throws(KubernetesFailure) {
+        began()
+        // As long as any call takes.
+        _ = try await api.list(collection, selection, limit: 1, continuation: nil)
     }
 }
 

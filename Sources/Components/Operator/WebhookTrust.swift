@@ -141,11 +141,13 @@ package final class WebhookTrust: Sendable {
     package func run() async {
         await withTaskGroup(of: Void.self) { group in
             for object in [secret, configuration] {
-                group.addTask { [self] in
-                    let watch = ObjectWatch(
-                        api: api, clock: clock, object: object, pause: settings.firstPause)
-                    await watch.run(failed: { self.report(.callFailed($0)) }) { self.wakeUp.ring() }
-                }
+                // What it is now, is read in the round: a watch can miss things, and shows what was.
+                let watch = ObjectMirror<Never>(
+                    api: api, clock: clock, collection: object.collection,
+                    selection: ObjectSelection(fields: "metadata.name=" + object.name),
+                    report: { self.report(.callFailed($0)) }, changed: { self.wakeUp.ring() },
+                    read: { _ in nil })
+                group.addTask { await watch.run() }
             }
             group.addTask { await self.rounds() }
         }
