@@ -141,7 +141,7 @@ package final class WebhookTrust: Sendable {
     package func run() async {
         await withTaskGroup(of: Void.self) { group in
             for object in [secret, configuration] {
-                // What it is now, is read in the round: a watch can miss things, and shows what was.
+                // What it is now is read in a round: a watch can miss things, and shows what was.
                 let watch = ObjectMirror<Never>(
                     api: api, clock: clock, collection: object.collection,
                     selection: ObjectSelection(fields: "metadata.name=" + object.name),
