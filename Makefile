@@ -123,6 +123,21 @@ test-manifests: ## The chart, its CRDs and every manifest of deploy/, with a rea
 	@.ci/fetch-kubernetes $(KUBERNETES)
 	@CLOUDTASER_KUBERNETES=$(KUBERNETES) $(MANIFEST_TOOLS)/bin/python3 deploy/tests/run.py
 
+# The operator as `make test` has built it: a release build would take longer than the tests.
+.PHONY: e2e-kubernetes
+e2e-kubernetes: $(OPENBAO) ## The operator and an injected container, with a real API server and vault
+	@.ci/setup e2e
+	@.ci/fetch-manifest-tools $(MANIFEST_TOOLS)
+	@.ci/fetch-kubernetes $(KUBERNETES)
+	@$(MAKE) --no-print-directory build/cloudtaser-wrapper build/demo-application
+	swift build --product cloudtaser-operator
+	@mkdir -p $(EVIDENCE)
+	@CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_OPENBAO=$(OPENBAO) \
+		CLOUDTASER_OPERATOR="$$(swift build --show-bin-path)/cloudtaser-operator" \
+		CLOUDTASER_WRAPPER=build/cloudtaser-wrapper \
+		CLOUDTASER_APPLICATION=build/demo-application \
+		CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE)) $(MANIFEST_TOOLS)/bin/python3 e2e/run.py
+
 .PHONY: generate-manifests
 generate-manifests: ## Write deploy/kustomize/base anew from the chart
 	@.ci/fetch-manifest-tools $(MANIFEST_TOOLS)

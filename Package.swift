@@ -216,8 +216,9 @@ let executables: [Target] = [
     program(
         "cloudtaser-operator", in: "Sources/Executables",
         [
-            "Operator", "Admission", "AdmissionServer", "AsyncClock", "Injection", "Kubeconfig",
-            "KubernetesFormat", "KubernetesHTTP", "KubernetesPorts", "Ports",
+            "Operator", "Admission", "AdmissionServer", "AdmissionTrust", "AsyncClock",
+            "Injection", "Kubeconfig", "KubernetesFormat", "KubernetesHTTP", "KubernetesPorts",
+            "Ports", "X509Issuer",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     program(

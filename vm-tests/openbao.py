@@ -93,7 +93,14 @@ class OpenBao:
         self._await_listener()
         keys = self.call("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
         self.token = keys["root_token"]
-        self.call("PUT", "sys/unseal", {"key": keys["keys_base64"][0]})
+        self._unseal_key = keys["keys_base64"][0]
+        self.unseal()
+
+    def seal(self):
+        self.call("PUT", "sys/seal")
+
+    def unseal(self):
+        self.call("PUT", "sys/unseal", {"key": self._unseal_key})
 
     def _await_listener(self):
         deadline = time.monotonic() + START_SECONDS_MAX

@@ -56,6 +56,7 @@ struct ResourceType: Sendable {
         ] {
             add(admission, resource, kind, namespaced: false, generation: true)
         }
+        add("rbac.authorization.k8s.io", "clusterroles", "ClusterRole", namespaced: false)
         add(
             "apiextensions.k8s.io", "customresourcedefinitions", "CustomResourceDefinition",
             namespaced: false, status: true, generation: true)

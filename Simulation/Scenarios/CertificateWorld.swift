@@ -62,14 +62,14 @@ final class CertificateWorld: @unchecked Sendable {
         ) { [run] call in
             await run.meet(call, of: name, clock, lost: "trust.answer-lost")
         }
-        guard let webhook = Self.webhook,
+        guard
             let times = CertificateTimes(
                 checked: 1000, leafLife: 330, backdate: 20, settle: tampering.settle,
                 overlap: tampering.overlap)
         else { return }
         var settings = WebhookTrustSettings(
             namespace: Self.namespace, secretName: Self.secret.name, names: ["webhook.default.svc"],
-            webhook: webhook)
+            webhook: Self.webhook)
         settings.times = times
         settings.lookEvery = .seconds(20)
         let trust = WebhookTrust(
@@ -156,7 +156,7 @@ final class CertificateWorld: @unchecked Sendable {
     }
 
     private static func isConsistent(_ secret: JSONTree?, _ configuration: JSONTree?) -> Bool {
-        guard let webhook, let secret, let configuration,
+        guard let secret, let configuration,
             let holdings = try? CertificateSecret(secret.rendered()).holdings,
             let found = try? WebhookConfiguration(configuration.rendered())
         else { return false }

@@ -91,6 +91,21 @@ private func ask(_ port: Int, _ client: HTTPClient, closing: Bool = false) async
         for client in clients + [late] { try await client.shutdown() }
     }
 
+    @Test func `may come later, and nobody is answered before`() async throws {
+        let pki = try LoopbackPKI()
+        let own = ServerIdentity()
+        let server = try await served(by: own)
+        let client = try client(trusting: [pki])
+        #expect(await ask(server.port, client) == nil)
+        let stranger = try Stranger(port: server.port)
+        stranger.send("POST /mutate HTTP/1.1\r\n\r\n")
+        #expect(await stranger.everything() == "")
+        let (certificates, key) = try identity(pki)
+        try own.replace(certificates: certificates, key: key)
+        #expect(await ask(server.port, client) == 200)
+        try await client.shutdown()
+    }
+
     @Test func `stay when the new ones are none`() async throws {
         let pki = try LoopbackPKI()
         let (certificates, key) = try identity(pki)

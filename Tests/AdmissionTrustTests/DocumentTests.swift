@@ -88,22 +88,17 @@ private let holdings = CertificateHoldings(
 }
 
 @Suite("The webhook's configuration") struct WebhookConfigurationTests {
-    private func settings(
-        _ selector: OptInSelector, conditions: Bool = true
-    ) throws -> WebhookSettings {
-        try #require(
-            WebhookSettings(
-                name: "cloudtaser", namespace: "security",
-                address: .service(
-                    namespace: "security", name: "webhook", port: 443, path: "/mutate"),
-                selector: selector, hasMatchConditions: conditions))
+    private func settings(_ selector: OptInSelector) -> WebhookSettings {
+        WebhookSettings(
+            name: "cloudtaser", namespace: "security",
+            address: .service(
+                namespace: "security", name: "webhook", port: 443, path: "/mutate"),
+            selector: selector)
     }
 
-    private func webhooks(
-        _ selector: OptInSelector, conditions: Bool = true
-    ) throws -> [JSONTree] {
+    private func webhooks(_ selector: OptInSelector) throws -> [JSONTree] {
         let configuration = WebhookConfiguration(name: "cloudtaser").wanted(
-            try settings(selector, conditions: conditions), bundle: Array("bundle".utf8))
+            settings(selector), bundle: Array("bundle".utf8))
         return try #require(configuration.webhooks.elements)
     }
 
@@ -135,17 +130,12 @@ private let holdings = CertificateHoldings(
         }
     }
 
-    @Test("has conditions where labels do not say it, and is refused where there are none")
+    @Test("has conditions where labels do not say it")
     func conditions() throws {
         #expect(try webhooks(.label).allSatisfy { $0["matchConditions"] == nil })
-        #expect(
-            try webhooks(.label, conditions: false) == webhooks(.label),
-            "a selector by label needs none")
+        #expect(!settings(.label).needsMatchConditions)
         for selector in [OptInSelector.annotation, .either] {
-            #expect(
-                WebhookSettings(
-                    name: "a", namespace: "b", address: .url("https://c"), selector: selector,
-                    hasMatchConditions: false) == nil)
+            #expect(settings(selector).needsMatchConditions)
             let conditions = try webhooks(selector).map { webhook in
                 try #require(webhook["matchConditions"]?.elements?.first?["expression"]?.text)
             }
@@ -157,7 +147,7 @@ private let holdings = CertificateHoldings(
 
     @Test("is compared by what it asks, and keeps what others wrote beside it")
     func compared() throws {
-        let settings = try settings(.either)
+        let settings = settings(.either)
         let fresh = WebhookConfiguration(name: "cloudtaser").wanted(settings, bundle: pem("QQ=="))
         var object = try JSONTree(fresh.rendered())
         object["metadata"] = [
@@ -173,9 +163,49 @@ private let holdings = CertificateHoldings(
         #expect(!wanted.matches(found.wanted(settings, bundle: pem("Qg=="))))
     }
 
+    @Test("tells whether each of its webhooks has kept its conditions")
+    func keptConditions() throws {
+        let whole = WebhookConfiguration(name: "a").wanted(settings(.either), bundle: [])
+        #expect(whole.hasMatchConditions)
+        for dropped in [[0], [1], [0, 1]] {
+            var object = try JSONTree(whole.rendered())
+            var webhooks = try #require(object["webhooks"]?.elements)
+            for index in dropped { webhooks[index]["matchConditions"] = index == 0 ? nil : [] }
+            object["webhooks"] = .array(webhooks)
+            #expect(try !WebhookConfiguration(object.rendered()).hasMatchConditions)
+        }
+        #expect(!WebhookConfiguration(name: "a").hasMatchConditions)
+    }
+
+    @Test("goes with its owner; one that is not known changes nothing")
+    func owned() throws {
+        func role(_ uid: String, kind: String = "ClusterRole") -> [UInt8] {
+            Array(#"{"kind":"\#(kind)","metadata":{"name":"operator","uid":"\#(uid)"}}"#.utf8)
+        }
+        let settings = settings(.label)
+        let owner = try ConfigurationOwner(role("u-1"))
+        let owned = WebhookConfiguration(name: "a").wanted(settings, bundle: [], owner: owner)
+        #expect(
+            try JSONTree(owned.rendered()).value(at: "metadata", "ownerReferences") == [
+                [
+                    "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+                    "name": "operator", "uid": "u-1",
+                ]
+            ])
+        #expect(owned.matches(owned.wanted(settings, bundle: [])))
+        #expect(owned.matches(owned.wanted(settings, bundle: [], owner: owner)))
+        let other = try ConfigurationOwner(role("u-2"))
+        #expect(!owned.matches(owned.wanted(settings, bundle: [], owner: other)))
+        let bare = WebhookConfiguration(name: "a").wanted(settings, bundle: [])
+        #expect(!bare.matches(bare.wanted(settings, bundle: [], owner: owner)))
+        for document in [role("u", kind: "Role"), Array(#"{"kind":"ClusterRole"}"#.utf8), []] {
+            #expect(throws: AnswerFailure.self) { try ConfigurationOwner(document) }
+        }
+    }
+
     @Test("believes whom all of its webhooks believe")
     func authorities() throws {
-        let settings = try settings(.either)
+        let settings = settings(.either)
         let bundle = PEMBundle.joined([pem("QQ=="), pem("Qg==")])
         let both = WebhookConfiguration(name: "a").wanted(settings, bundle: bundle)
         #expect(both.authorities == [pem("QQ=="), pem("Qg==")])

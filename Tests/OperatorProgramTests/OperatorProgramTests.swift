@@ -70,6 +70,32 @@ import Testing
         #expect(run.errors.contains(text), "\(run.errors)")
     }
 
+    @Test(
+        arguments: [
+            (["--tls-key", "k", "--policy-file", "p"], 64, "give both or neither"),
+            (["--tls-certificate", "c"], 64, "give both or neither"),
+            (["--policy-file", "p"], 64, "without a cluster nobody believes"),
+            ([], 1, "name a kubeconfig"),
+            (["--kubeconfig", "KUBECONFIG"], 1, "Service in no namespace; say --namespace"),
+        ] as [([String], Int32, String)])
+    func `says what a certificate of its own needs`(
+        _ flags: [String], _ status: Int32, _ text: String
+    ) throws {
+        let kubeconfig = try policyFile(
+            """
+            {"apiVersion": "v1", "kind": "Config", "current-context": "x",
+             "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+             "users": [{"name": "u", "user": {"token": "t"}}],
+             "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}]}
+            """)
+        defer { try? FileManager.default.removeItem(at: kubeconfig) }
+        let run = try ProgramRun(
+            "cloudtaser-operator",
+            flags.map { $0 == "KUBECONFIG" ? kubeconfig.path() : $0 }, environment: [:])
+        #expect(run.status == status, "\(run)")
+        #expect(run.errors.contains(text), "\(run.errors)")
+    }
+
     @Test func `answers, counts, is ready, and ends in good order`() async throws {
         let program = try await running()
         let client = try TrustingClient(program.pki)

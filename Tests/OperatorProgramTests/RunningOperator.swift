@@ -19,8 +19,10 @@ final class RunningOperator: Sendable {
     let healthPort: Int
     private let process: Process
 
-    /// - Parameter flags: beside the certificate, the address and the ports.
-    init(pki: LoopbackPKI, _ flags: [String]) async throws {
+    /// - Parameters:
+    ///   - hasFiles: with a certificate in files.
+    ///   - flags: beside the certificate, the address and the ports.
+    init(pki: LoopbackPKI, hasFiles: Bool = true, _ flags: [String]) async throws {
         self.pki = pki
         folder = FileManager.default.temporaryDirectory.appending(
             path: "operator-\(UUID().uuidString)")
@@ -33,10 +35,14 @@ final class RunningOperator: Sendable {
         process.arguments =
             [
                 "--address", "127.0.0.1", "--port", "0", "--health-port", "0",
-                "--tls-certificate", folder.appending(path: "server.pem").path(),
-                "--tls-key", folder.appending(path: "server-key.pem").path(),
                 "--drain-seconds", "0",
             ] + flags
+        if hasFiles {
+            process.arguments? += [
+                "--tls-certificate", folder.appending(path: "server.pem").path(),
+                "--tls-key", folder.appending(path: "server-key.pem").path(),
+            ]
+        }
         process.environment = ["HOME": folder.path(), "PATH": "/usr/bin:/bin"]
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = FileHandle.nullDevice
@@ -108,7 +114,7 @@ final class RunningOperator: Sendable {
         _ body: [UInt8], with client: TrustingClient, path: String = "/mutate",
         type: String = "application/json"
     ) async throws -> (Int, [UInt8]) {
-        var request = HTTPClientRequest(url: "https://127.0.0.1:\(port)\(path)")
+        var request = HTTPClientRequest(url: "https://\(client.host):\(port)\(path)")
         request.method = .POST
         request.headers.add(name: "Content-Type", value: type)
         request.body = .bytes(ByteBuffer(bytes: body))
@@ -121,13 +127,21 @@ final class RunningOperator: Sendable {
 /// A client that trusts one authority. Its connections end with it.
 final class TrustingClient: Sendable {
     let http: HTTPClient
+    let host: String
 
-    init(_ pki: LoopbackPKI) throws {
+    convenience init(_ pki: LoopbackPKI) throws {
+        try self.init(authorities: Array(pki.authority.certificatePEM.utf8))
+    }
+
+    /// - Parameter host: a name for 127.0.0.1.
+    init(authorities: [UInt8], host: String = "127.0.0.1") throws {
+        self.host = host
         var configuration = HTTPClient.Configuration()
         configuration.httpVersion = .http1Only
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.trustRoots = .certificates(
-            try NIOSSLCertificate.fromPEMBytes(Array(pki.authority.certificatePEM.utf8)))
+            try NIOSSLCertificate.fromPEMBytes(authorities))
+        configuration.dnsOverride = [host: "127.0.0.1"]
         configuration.tlsConfiguration = tls
         http = HTTPClient(
             eventLoopGroup: HTTPClient.defaultEventLoopGroup, configuration: configuration)

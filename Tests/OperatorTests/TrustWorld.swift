@@ -21,6 +21,8 @@ final class TrustWorld: @unchecked Sendable {
         group: "admissionregistration.k8s.io", version: "v1",
         resource: "mutatingwebhookconfigurations"
     ).object("cloudtaser")
+    static let clusterRoles = ResourceCollection(
+        group: "rbac.authorization.k8s.io", version: "v1", resource: "clusterroles")
     static let names = ["webhook.security.svc"]
     /// How far behind API servers are.
     static let lag = 20
@@ -50,6 +52,7 @@ final class TrustWorld: @unchecked Sendable {
     var fault: @Sendable (KubernetesCall, Int) -> SimulatedKubernetesFault? = { _, _ in nil }
     private var callCount = 0
     var times = times()
+    var clusterRole: String?
     var wrap: @Sendable (any KubernetesAPI) -> any KubernetesAPI = { $0 }
 
     init(_ run: SimulationRun) {
@@ -84,11 +87,12 @@ final class TrustWorld: @unchecked Sendable {
             callCount += 1
             return fault(call, callCount)
         }
-        guard let webhook = Self.webhook, let times else { return }
+        guard let times else { return }
         var settings = WebhookTrustSettings(
             namespace: Self.namespace, secretName: Self.secret.name, names: Self.names,
-            webhook: webhook)
+            webhook: Self.webhook)
         settings.times = times
+        settings.clusterRole = clusterRole
         let trust = WebhookTrust(
             api: wrap(api), clock: clock, issuer: issuer, settings: settings,
             report: { [self] in reports.append($0) }, serve: { [self] in served[name] = $0 })
@@ -159,6 +163,14 @@ final class TrustWorld: @unchecked Sendable {
         }
     }
 
+    func createClusterRole(_ name: String) {
+        create(
+            [
+                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+                "metadata": ["name": .string(name)],
+            ], in: Self.clusterRoles)
+    }
+
     func delete(_ object: ObjectReference) {
         cluster.withServer { try? $0.delete(object) }
     }
@@ -171,11 +183,11 @@ final class TrustWorld: @unchecked Sendable {
 
     /// Whether everything is as it should be now.
     var isSettled: Bool {
-        guard let holdings, let webhook = Self.webhook,
+        guard let holdings,
             let body = stored(Self.configuration),
             let found = try? WebhookConfiguration(body.rendered())
         else { return false }
-        return found.matches(found.wanted(webhook, bundle: holdings.bundle))
+        return found.matches(found.wanted(Self.webhook, bundle: holdings.bundle))
             && served.values.allSatisfy { $0 == holdings.leaf }
             && trusts.values.allSatisfy(\.isReady)
     }
@@ -198,4 +210,16 @@ func world(
     let world = try #require(made)
     #expect(settled, "at the end, everything is as it should be")
     return world
+}
+
+extension [WebhookTrust.Report] {
+    func count(of report: WebhookTrust.Report) -> Int { filter { $0 == report }.count }
+}
+
+extension JSONTree {
+    mutating func setMetadata(_ name: String, _ value: JSONTree) {
+        var metadata = self["metadata"] ?? [:]
+        metadata[name] = value
+        self["metadata"] = metadata
+    }
 }

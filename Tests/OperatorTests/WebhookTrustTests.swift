@@ -5,11 +5,8 @@ import KubernetesPorts
 import Operator
 import SimulatedCluster
 import SimulationEngine
+import Synchronization
 import Testing
-
-extension [WebhookTrust.Report] {
-    fileprivate func count(of report: WebhookTrust.Report) -> Int { filter { $0 == report }.count }
-}
 
 @Suite("The webhook's certificates") struct WebhookTrustTests {
     @Test("the first replica makes everything, and serves when it is believed")
@@ -267,6 +264,19 @@ extension [WebhookTrust.Report] {
         #expect(world.reports.count(of: .configurationWritten(wasMissing: false)) >= 3)
     }
 
+    @Test("watches that end at once keep nobody busy")
+    func endingWatches() throws {
+        let count = Mutex(0)
+        let seconds = 200
+        _ = try world(seconds: seconds) { world in
+            world.wrap = { api in EndingAPI(api: api) { count.withLock { $0 += 1 } } }
+            world.spawn("one")
+        }
+        // Of the Secret and of the configuration, with a pause of a second.
+        let watches = count.withLock { $0 }
+        #expect(watches > seconds / 2 && watches <= 2 * seconds, "\(watches)")
+    }
+
     @Test("who may not write it is not ready, and serves nothing")
     func forbidden() throws {
         var isReady: Bool?
@@ -317,6 +327,22 @@ extension [WebhookTrust.Report] {
     }
 }
 
+/// Its watches end before anything comes.
+private struct EndingAPI: ForwardingKubernetesAPI {
+    let api: any KubernetesAPI
+    let began: @Sendable () -> Void
+
+    func watch(
+        _ collection: ResourceCollection, _ selection: ObjectSelection,
+        since resourceVersion: String, time: Duration,
+        receive: (WatchEvent) async -> WatchDecision
+    ) async throws(KubernetesFailure) {
+        began()
+        // As long as any call takes.
+        _ = try await api.list(collection, selection, limit: 1, continuation: nil)
+    }
+}
+
 /// Shows webhooks with a field that nobody asked for.
 private struct FillingAPI: ForwardingKubernetesAPI {
     let api: any KubernetesAPI
@@ -356,11 +382,5 @@ extension JSONTree {
         var data = self["data"] ?? [:]
         data[name] = .string(value)
         self["data"] = data
-    }
-
-    fileprivate mutating func setMetadata(_ name: String, _ value: JSONTree) {
-        var metadata = self["metadata"] ?? [:]
-        metadata[name] = value
-        self["metadata"] = metadata
     }
 }

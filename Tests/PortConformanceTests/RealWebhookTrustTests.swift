@@ -163,10 +163,8 @@ private final class TrustStage: Sendable {
                 })
         }
         let address = servers[0].address
-        let webhook = try #require(
-            WebhookSettings(
-                name: own, namespace: own, address: .url(address + "/mutate"), selector: .label,
-                hasMatchConditions: false))
+        let webhook = WebhookSettings(
+            name: own, namespace: own, address: .url(address + "/mutate"), selector: .label)
         var settings = WebhookTrustSettings(
             namespace: own, secretName: secret.name, names: ["127.0.0.1"], webhook: webhook)
         settings.times = Self.times

@@ -30,7 +30,9 @@ def _end_with_parent():
 
 
 class ApiServer:
-    def __init__(self):
+    def __init__(self, *flags):
+        """flags: more of kube-apiserver"""
+        self._flags = flags
         self.programs = os.environ["CLOUDTASER_KUBERNETES"]
         self._processes = []
 
@@ -52,6 +54,7 @@ class ApiServer:
 
     def _start(self, folder):
         port, store, peers = _free_ports(3)
+        self.address = f"https://127.0.0.1:{port}"
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
              "-days", "2", "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1",
@@ -70,16 +73,16 @@ class ApiServer:
             "--service-account-key-file=certificate.pem", "--service-account-signing-key-file=key.pem",
             "--service-cluster-ip-range=10.0.0.0/24", "--authorization-mode=RBAC",
             "--token-auth-file=tokens.csv", "--endpoint-reconciler-type=none",
-            "--allow-privileged=true", "--cert-dir=certificates")
+            "--allow-privileged=true", "--cert-dir=certificates", *self._flags)
         self._write("kubeconfig", f"""
 apiVersion: v1
 kind: Config
-clusters: [{{name: c, cluster: {{server: "https://127.0.0.1:{port}", certificate-authority: certificate.pem}}}}]
+clusters: [{{name: c, cluster: {{server: "{self.address}", certificate-authority: certificate.pem}}}}]
 users: [{{name: u, user: {{token: administrator}}}}]
 contexts: [{{name: x, context: {{cluster: c, user: u}}}}]
 current-context: x
 """)
-        self._wait(f"https://127.0.0.1:{port}/readyz")
+        self._wait(f"{self.address}/readyz")
 
     def _write(self, name, text):
         with open(os.path.join(self._folder.name, name), "w", encoding="utf-8") as file:
@@ -110,6 +113,11 @@ current-context: x
                 pass
             time.sleep(0.2)
         raise RuntimeError("kube-apiserver is not ready")
+
+    @property
+    def folder(self):
+        """Of its files: certificate.pem, which signs itself; key.pem, also of tokens; etcd/."""
+        return self._folder.name
 
     @property
     def kubeconfig(self):

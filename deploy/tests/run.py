@@ -11,10 +11,10 @@ import unittest
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
-def main():
-    sys.path.insert(0, FOLDER)
+def main(folder=FOLDER):
+    sys.path.insert(0, folder)
     names = sys.argv[1:] or sorted(
-        name[:-3] for name in os.listdir(FOLDER)
+        name[:-3] for name in os.listdir(folder)
         if name.startswith("test_") and name.endswith(".py"))
     suite = unittest.defaultTestLoader.loadTestsFromNames(names)
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)

@@ -129,7 +129,10 @@ class RealServer(unittest.TestCase):
                 ("yes", "delete", f"secrets/{tls}", own), ("no", "delete", "secrets/other", own),
                 ("yes", "update", "mutatingwebhookconfigurations/cloudtaser", own),
                 ("no", "update", "mutatingwebhookconfigurations/other", own),
-                ("no", "delete", "mutatingwebhookconfigurations/cloudtaser", own),
+                ("yes", "delete", "mutatingwebhookconfigurations/cloudtaser", own),
+                ("no", "delete", "mutatingwebhookconfigurations/other", own),
+                ("yes", "get", "clusterroles/cloudtaser-operator", own),
+                ("no", "get", "clusterroles/other", own), ("no", "update", "clusterroles/cloudtaser-operator", own),
                 ("yes", "watch", "cloudtaserpolicies", own), ("no", "update", "cloudtaserpolicies", own),
                 ("yes", "list", "namespaces", own), ("no", "get", "pods", "shop")]:
             with self.subTest(verb=verb, what=what, namespace=namespace):

@@ -163,6 +163,13 @@ class Chart(unittest.TestCase):
                 policies = support.of_kind(rendered, "ValidatingAdmissionPolicy")
                 self.assertEqual(bool(policies), has_policies)
 
+    def test_selects_by_label_where_there_is_nothing_else(self):
+        for version, expected in [("1.20", True), ("1.27.16", True), ("1.28.0", False), ("1.36", False)]:
+            with self.subTest(version):
+                operator = support.named(support.objects({}, version), "Deployment", "cloudtaser-operator")
+                arguments = operator["spec"]["template"]["spec"]["containers"][0]["args"]
+                self.assertEqual("--selector=label" in arguments, expected)
+
     def test_names_images_by_digest_where_one_is_given(self):
         pods = support.pod_templates(support.objects({"operator": {"digest": DIGEST}}))
         images = {name: pod["spec"]["containers"][0]["image"] for name, pod in pods.items()}

@@ -15,7 +15,10 @@ package enum ServerFailure: Error, Sendable, Equatable {
 /// The certificate that a server shows. Replaced while it runs: each connection has the one that
 /// was there when it began.
 package final class ServerIdentity: Sendable {
-    private let context: Mutex<NIOSSLContext>
+    private let context: Mutex<NIOSSLContext?>
+
+    /// None yet: each connection is closed before a word is said.
+    package init() { context = Mutex(nil) }
 
     /// - Parameters:
     ///   - certificates: PEM, the server's first.
@@ -30,7 +33,7 @@ package final class ServerIdentity: Sendable {
         context.withLock { $0 = new }
     }
 
-    var current: NIOSSLContext { context.withLock { $0 } }
+    var current: NIOSSLContext? { context.withLock { $0 } }
 
     private static func context(
         _ certificates: [UInt8], _ key: [UInt8]
@@ -74,6 +77,8 @@ package final class AdmissionServer: Sendable {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: false)
             .childChannelInitializer { channel in
+                let context = identity?.current
+                guard identity == nil || context != nil else { return channel.close() }
                 switch connections.add(channel, at: .now()) {
                 case .accepted: break
                 case .acceptedInsteadOf(let other): other.close(promise: nil)
@@ -82,7 +87,7 @@ package final class AdmissionServer: Sendable {
                 channel.closeFuture.whenComplete { _ in connections.remove(channel) }
                 return channel.eventLoop.makeCompletedFuture {
                     try Self.configure(
-                        channel, identity,
+                        channel, context,
                         ConnectionHandler(
                             routes: routes, limits: limits, connections: connections,
                             observe: observe), limits)
@@ -96,13 +101,11 @@ package final class AdmissionServer: Sendable {
     }
 
     private static func configure(
-        _ channel: any Channel, _ identity: ServerIdentity?, _ handler: ConnectionHandler,
+        _ channel: any Channel, _ context: NIOSSLContext?, _ handler: ConnectionHandler,
         _ limits: ServerLimits
     ) throws {
         let pipeline = channel.pipeline.syncOperations
-        if let identity {
-            try pipeline.addHandler(NIOSSLServerHandler(context: identity.current))
-        }
+        if let context { try pipeline.addHandler(NIOSSLServerHandler(context: context)) }
         var decoder = NIOHTTPDecoderLimitConfiguration()
         decoder.maxHeaderFieldSize = limits.headerFieldBytesMax
         decoder.maxHeaderListSize = limits.headerBytesMax

@@ -4,7 +4,8 @@ package import KubernetesPorts
 internal import Ports
 internal import Synchronization
 
-/// Keeps what is read of each object of a collection, by list and watch, as it is now.
+/// Keeps what is read of each object of a collection, by list and watch, as it is now. Whoever only
+/// likes to know that something has changed reads nothing of them, and is told.
 package final class ObjectMirror<Value: Sendable>: Sendable {
     /// After a failure; it doubles.
     static var firstPause: Duration { .seconds(1) }
@@ -21,22 +22,29 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
     private let api: any KubernetesAPI
     private let clock: any AsyncTimeSource
     private let collection: ResourceCollection
+    private let selection: ObjectSelection
+    private let changed: @Sendable () -> Void
     private let read: @Sendable (JSONTree) -> Value?
     private let report: @Sendable (KubernetesFailure) -> Void
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - collection: without namespaces, so that a name means one object.
+    ///   - collection: without namespaces, or of one, so that a name means one object.
+    ///   - changed: when all has been read, and for each change after that.
     ///   - read: nil: the object does not count.
     package init(
         api: any KubernetesAPI, clock: any AsyncTimeSource, collection: ResourceCollection,
+        selection: ObjectSelection = ObjectSelection(),
         report: @escaping @Sendable (KubernetesFailure) -> Void = { _ in },
+        changed: @escaping @Sendable () -> Void = {},
         read: @escaping @Sendable (JSONTree) -> Value?
     ) {
         self.api = api
         self.clock = clock
         self.collection = collection
+        self.selection = selection
         self.report = report
+        self.changed = changed
         self.read = read
     }
 
@@ -95,7 +103,7 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
         var version: String
         repeat {
             let page = try await api.list(
-                collection, ObjectSelection(), limit: KubernetesLimits.pageItemsMax,
+                collection, selection, limit: KubernetesLimits.pageItemsMax,
                 continuation: continuation)
             for item in page.items {
                 let (name, tree) = try parsed(item)
@@ -109,6 +117,7 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
             state.isKnown = true
             state.listCount += 1
         }
+        changed()
         return version
     }
 
@@ -116,7 +125,7 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
         let progress = Mutex((version: version, failure: KubernetesFailure?.none))
         do throws(KubernetesFailure) {
             try await api.watch(
-                collection, ObjectSelection(), since: version, time: KubernetesLimits.watchTimeMax
+                collection, selection, since: version, time: KubernetesLimits.watchTimeMax
             ) { event in
                 do throws(KubernetesFailure) {
                     let version = try take(event)
@@ -155,6 +164,7 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
         }
         let value = isDeleted ? nil : read(tree)
         state.withLock { $0.values[name] = value }
+        changed()
         return version
     }
 

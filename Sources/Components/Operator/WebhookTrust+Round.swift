@@ -14,6 +14,7 @@ extension WebhookTrust {
     ///
     /// - Returns: seconds until there is something to do again.
     func round() async throws(RoundFailure) -> Int64 {
+        try await checkConditions()
         for _ in 0..<Self.attemptsMax {
             let stored = try await readConfiguration()
             let found = stored?.authorities ?? []
@@ -163,7 +164,7 @@ extension WebhookTrust {
         _ stored: WebhookConfiguration?, _ bundle: [UInt8]
     ) async throws(RoundFailure) -> Set<[UInt8]>? {
         let old = stored ?? WebhookConfiguration(name: configuration.name)
-        let wanted = old.wanted(settings.webhook, bundle: bundle)
+        let wanted = old.wanted(settings.webhook, bundle: bundle, owner: await readOwner())
         let body = wanted.rendered()
         let webhooks = wanted.webhooks.rendered()
         if let stored {
@@ -184,6 +185,41 @@ extension WebhookTrust {
         let written = try parsed(answer)
         state.withLock { $0.normalized = (webhooks, written) }
         return written.authorities
+    }
+
+    /// Asks with a dry run whether the server keeps conditions, until it has said yes: what it does
+    /// not know it drops in silence. Its version would not tell what it is told to switch off.
+    private func checkConditions() async throws(RoundFailure) {
+        let isKnown = state.withLock { $0.keepsConditions == true }
+        guard settings.webhook.needsMatchConditions, !isKnown else { return }
+        let trial = WebhookConfiguration(name: configuration.name + "-dry-run")
+            .wanted(settings.webhook, bundle: [])
+        let answer: [UInt8]
+        do throws(KubernetesFailure) {
+            answer = try await api.create(
+                trial.rendered(), in: configuration.collection, WriteOptions(isDryRun: true))
+        } catch { throw .api(error) }
+        let keeps = try parsed(answer).hasMatchConditions
+        state.withLock { $0.keepsConditions = keeps }
+        guard keeps else { throw .conditionsDropped }
+    }
+
+    /// nil: there is none to be had, and it goes on without.
+    private func readOwner() async -> ConfigurationOwner? {
+        guard let clusterRole else { return nil }
+        do throws(KubernetesFailure) {
+            let role = try await api.get(clusterRole)
+            do throws(AnswerFailure) {
+                return try ConfigurationOwner(role)
+            } catch { throw Self.malformed(clusterRole, "\(error)") }
+        } catch {
+            let isNew = state.withLock { state in
+                defer { state.hasToldOfOwner = true }
+                return !state.hasToldOfOwner
+            }
+            if isNew { report(.ownerUnknown(error)) }
+            return nil
+        }
     }
 
     private func parsed(_ body: [UInt8]) throws(RoundFailure) -> WebhookConfiguration {
@@ -243,6 +279,6 @@ extension WebhookTrust {
         collection.resource = "events"
         do throws(KubernetesFailure) {
             _ = try await api.create(event.rendered(), in: collection, WriteOptions())
-        } catch { report(.failed(error)) }
+        } catch { report(.callFailed(error)) }
     }
 }

@@ -13,6 +13,8 @@ package struct WebhookTrustSettings: Sendable {
     /// DNS names and addresses by which API servers call the webhook.
     package var names: [String]
     package var webhook: WebhookSettings
+    /// With which the configuration goes; nil: it stays for ever.
+    package var clusterRole: String?
     package var times = CertificateTimes.usual
     /// A look at everything even when nothing has told of a change.
     package var lookEvery = Duration.seconds(60)
@@ -50,8 +52,24 @@ package final class WebhookTrust: Sendable {
         /// Somebody had changed or deleted it, or it was not there yet.
         case configurationWritten(wasMissing: Bool)
         case served
+        /// The ClusterRole could not be read: the configuration will stay when it goes. Told once.
+        case ownerUnknown(KubernetesFailure)
+        /// A watch or an Event: nothing depends on it.
+        case callFailed(KubernetesFailure)
+        /// From here on a look at everything came to no end, and is taken again.
         case failed(KubernetesFailure)
         case notIssued(CertificateFailure)
+        /// The API server drops the conditions that the selector needs.
+        case conditionsDropped
+    }
+
+    /// Why API servers cannot call this replica yet.
+    package enum Obstacle: Sendable, Equatable {
+        case conditionsDropped
+        case noCertificate
+        case expired
+        /// Or not for long enough.
+        case notBelieved
     }
 
     struct State {
@@ -61,6 +79,9 @@ package final class WebhookTrust: Sendable {
         var served: Served?
         /// Whom the configuration believed when it was read or written last.
         var belief = Belief()
+        /// Whether it keeps conditions; nil: it has not been asked.
+        var keepsConditions: Bool?
+        var hasToldOfOwner = false
         /// What the server made of the configuration that was wanted: a field that a later version
         /// fills in is no reason to write for ever.
         var normalized: (wanted: [UInt8], stored: WebhookConfiguration)?
@@ -99,24 +120,34 @@ package final class WebhookTrust: Sendable {
     }
 
     /// Whether a certificate is held and the API server's configuration believes it.
-    package var isReady: Bool {
+    package var isReady: Bool { obstacle == nil }
+
+    package var obstacle: Obstacle? {
         let (now, seconds) = (clock.monotonic(), clock.secondsSince1970())
         return state.withLock { state in
-            guard let served = state.served else { return false }
-            return seconds < served.validUntil && now >= served.readyAt
-                && state.belief.believes(served.signer)
+            guard let served = state.served else {
+                return state.keepsConditions == false ? .conditionsDropped : .noCertificate
+            }
+            guard seconds < served.validUntil else { return .expired }
+            let isBelieved = now >= served.readyAt && state.belief.believes(served.signer)
+            return isBelieved ? nil : .notBelieved
         }
     }
+
+    /// The end of the certificate that is handed out, in seconds since 1970; nil: there is none.
+    package var validUntil: Int64? { state.withLock { $0.served?.validUntil } }
 
     /// Until the task is cancelled.
     package func run() async {
         await withTaskGroup(of: Void.self) { group in
             for object in [secret, configuration] {
-                group.addTask { [self] in
-                    let watch = ObjectWatch(
-                        api: api, clock: clock, object: object, pause: settings.firstPause)
-                    await watch.run(failed: { self.report(.failed($0)) }) { self.wakeUp.ring() }
-                }
+                // What it is now is read in a round: a watch can miss things, and shows what was.
+                let watch = ObjectMirror<Never>(
+                    api: api, clock: clock, collection: object.collection,
+                    selection: ObjectSelection(fields: "metadata.name=" + object.name),
+                    report: { self.report(.callFailed($0)) }, changed: { self.wakeUp.ring() },
+                    read: { _ in nil })
+                group.addTask { await watch.run() }
             }
             group.addTask { await self.rounds() }
         }
@@ -136,6 +167,7 @@ package final class WebhookTrust: Sendable {
                 switch error {
                 case .api(let failure): report(.failed(failure))
                 case .certificates(let failure): report(.notIssued(failure))
+                case .conditionsDropped: report(.conditionsDropped)
                 }
                 next = clock.monotonic().advanced(by: pause)
                 pause = min(pause * 2, settings.lookEvery)
@@ -196,10 +228,19 @@ package final class WebhookTrust: Sendable {
             resource: "mutatingwebhookconfigurations"
         ).object(settings.webhook.name)
     }
+
+    var clusterRole: ObjectReference? {
+        settings.clusterRole.map {
+            ResourceCollection(
+                group: "rbac.authorization.k8s.io", version: "v1", resource: "clusterroles"
+            ).object($0)
+        }
+    }
 }
 
 /// Why a round came to no end.
 enum RoundFailure: Error {
     case api(KubernetesFailure)
     case certificates(CertificateFailure)
+    case conditionsDropped
 }

@@ -15,8 +15,6 @@ package struct WebhookSettings: Sendable, Hashable {
     package let name: String
     package let address: WebhookAddress
     package let selector: OptInSelector
-    /// Whether the server knows `matchConditions` (Kubernetes 1.27 and later).
-    package let hasMatchConditions: Bool
     /// Pods there are never asked about: the operator could not start again, nor what it needs to.
     package let excludedNamespaces: [String]
 
@@ -25,23 +23,22 @@ package struct WebhookSettings: Sendable, Hashable {
     package static let alwaysExcluded = "kube-system"
 
     /// - Parameter namespace: the operator's own.
-    /// - Returns: nil for a selector by annotation without match conditions: the API server would
-    ///   ask about every pod of the cluster, and refuse each of them while nobody answers.
-    package init?(
+    package init(
         name: String, namespace: String, address: WebhookAddress,
-        selector: OptInSelector = .either, hasMatchConditions: Bool = true,
-        alsoExcluding others: [String] = []
+        selector: OptInSelector = .either, alsoExcluding others: [String] = []
     ) {
-        guard hasMatchConditions || selector == .label else { return nil }
         self.name = name
         self.address = address
         self.selector = selector
-        self.hasMatchConditions = hasMatchConditions
         excludedNamespaces = Set([Self.alwaysExcluded, namespace] + others).sorted()
     }
 }
 
 extension WebhookSettings {
+    /// No label says what an annotation does. A server that drops the conditions would ask about
+    /// every pod of the cluster, and refuse each of them while nobody answers.
+    package var needsMatchConditions: Bool { selector != .label }
+
     /// The annotation or label by which a pod or a namespace asks.
     private static let key = PodAnnotation.inject.rawValue
 
@@ -64,7 +61,7 @@ extension WebhookSettings {
 
     private func webhook(
         _ name: String, _ bundle: [UInt8], namespaces: [JSONTree], objects: [JSONTree],
-        condition: (name: String, expression: String)?
+        condition: (name: String, expression: String)
     ) -> JSONTree {
         // What the API server would fill in is written out, so that what is stored can be compared.
         var webhook: JSONTree = [
@@ -81,7 +78,7 @@ extension WebhookSettings {
             "sideEffects": "None",
             "timeoutSeconds": .number(String(Self.timeoutSeconds)),
         ]
-        if let condition, hasMatchConditions, selector != .label {
+        if needsMatchConditions {
             webhook["matchConditions"] = [
                 [
                     "name": .string(condition.name),
@@ -191,14 +188,26 @@ package struct WebhookConfiguration: Sendable {
         return bundles.dropFirst().reduce(first) { $0.intersection($1) }
     }
 
+    /// Whether each webhook has conditions.
+    package var hasMatchConditions: Bool {
+        let webhooks = webhooks.elements ?? []
+        return !webhooks.isEmpty
+            && webhooks.allSatisfy { $0["matchConditions"]?.elements?.isEmpty == false }
+    }
+
     /// As it should be; labels and annotations of others stay, and so does the version that was
     /// read.
-    package func wanted(_ settings: WebhookSettings, bundle: [UInt8]) -> WebhookConfiguration {
+    ///
+    /// - Parameter owner: with whom it goes; nil: what stands there stays.
+    package func wanted(
+        _ settings: WebhookSettings, bundle: [UInt8], owner: ConfigurationOwner? = nil
+    ) -> WebhookConfiguration {
         var wanted = self
         var metadata = object["metadata"] ?? [:]
         var labels = metadata["labels"] ?? [:]
         for label in JSONTree.managedByOperator.members ?? [] { labels[label.name] = label.value }
         metadata["labels"] = labels
+        if let owner { metadata["ownerReferences"] = [owner.reference] }
         wanted.object["metadata"] = metadata
         wanted.object["webhooks"] = settings.webhooks(bundle: bundle)
         return wanted
@@ -209,7 +218,33 @@ package struct WebhookConfiguration: Sendable {
     /// Whether the two are alike in all that is wanted.
     package func matches(_ wanted: WebhookConfiguration) -> Bool {
         webhooks == wanted.webhooks
-            && object.value(at: "metadata", "labels")
-                == wanted.object.value(at: "metadata", "labels")
+            && ["labels", "ownerReferences"].allSatisfy {
+                object.value(at: "metadata", $0) == wanted.object.value(at: "metadata", $0)
+            }
+    }
+}
+
+/// The ClusterRole that a cluster's garbage collector takes the configuration away with
+/// (https://kubernetes.io/docs/concepts/architecture/garbage-collection/). Both are without
+/// namespaces, as they have to be.
+package struct ConfigurationOwner: Sendable, Hashable {
+    package let name: String
+    package let uid: String
+
+    /// - Throws: when it is no ClusterRole that is stored.
+    package init(_ document: [UInt8]) throws(AnswerFailure) {
+        guard let role = try? JSONTree(document), role["kind"]?.text == "ClusterRole",
+            let name = role.value(at: "metadata", "name")?.text,
+            let uid = role.value(at: "metadata", "uid")?.text
+        else { throw .malformed(detail: "no ClusterRole") }
+        self.name = name
+        self.uid = uid
+    }
+
+    fileprivate var reference: JSONTree {
+        [
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "name": .string(name), "uid": .string(uid),
+        ]
     }
 }

@@ -18,6 +18,16 @@ struct CertificateFiles: Sendable {
     let certificatePath: String
     let keyPath: String
 
+    /// nil: none are named.
+    init?(_ command: OperatorCommand) {
+        guard let certificate = command.tlsCertificate, let key = command.tlsKey else { return nil }
+        (certificatePath, keyPath) = (certificate, key)
+    }
+
+    var unusable: String {
+        "\(certificatePath) and \(keyPath) are no certificate and its key in PEM"
+    }
+
     func read() throws(OperatorFailure) -> Content {
         Content(certificates: try Self.read(certificatePath), key: try Self.read(keyPath))
     }
@@ -50,9 +60,7 @@ struct CertificateFiles: Sendable {
                 log.write(.notice, "certificate_replaced", "a new certificate is in use")
             } catch {
                 log.write(
-                    .error, "certificate_unusable",
-                    "\(certificatePath) and \(keyPath) are no certificate and its key; the old one "
-                        + "stays in use")
+                    .error, "certificate_unusable", unusable + "; the old one stays in use")
             }
         }
     }

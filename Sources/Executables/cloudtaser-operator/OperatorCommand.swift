@@ -20,8 +20,8 @@ struct OperatorCommand: AsyncParsableCommand {
             SIGTERM ends it in good order: not ready first, then it answers what is under way.
 
             Examples:
-              In a cluster:
-                cloudtaser-operator --tls-certificate /tls/tls.crt --tls-key /tls/tls.key
+              In a cluster, with a certificate that it makes itself:
+                cloudtaser-operator
               On a workstation, with the policy of a file:
                 cloudtaser-operator --policy-file policy.json --port 8443 \\
                   --tls-certificate server.pem --tls-key server-key.pem
@@ -39,17 +39,22 @@ struct OperatorCommand: AsyncParsableCommand {
     var port = 10250
     @Option(help: "Port of /healthz, /readyz and /metrics; 0: any.")
     var healthPort = 8081
-    @Option(help: "PEM file with the server's certificate chain; read again when it changes.")
-    var tlsCertificate: String
+    @Option(
+        help: """
+            PEM file with the server's certificate chain; read again when it changes. Default: it \
+            makes one for the Service \(OwnCertificate.service), and writes the webhook's \
+            configuration.
+            """)
+    var tlsCertificate: String?
     @Option(help: "PEM file with its private key.")
-    var tlsKey: String
+    var tlsKey: String?
     @Option(help: "How to reach the cluster; default: as a pod of it.")
     var kubeconfig: String?
     @Option(help: "A policy's spec in JSON, instead of the cluster's CloudTaserPolicy.")
     var policyFile: String?
     @Option(help: "What the webhook selects by: \(Self.selectors).")
     var selector = OptInSelector.either
-    @Option(help: "Namespace of the Lease; default: the one that the cluster's access names.")
+    @Option(help: "The operator's own; default: the one that the cluster's access names.")
     var namespace: String?
     @Option(help: "The Lease by which replicas elect a leader.")
     var leaseName = "cloudtaser-operator"
@@ -71,6 +76,14 @@ struct OperatorCommand: AsyncParsableCommand {
             ("--drain-seconds", drainSeconds, 0), ("--request-seconds", requestSeconds, 1),
         ] where !(least...Self.secondsMax).contains(value) {
             throw ValidationError("\(name) is out of range; use \(least) to \(Self.secondsMax)")
+        }
+        guard (tlsCertificate == nil) == (tlsKey == nil) else {
+            throw ValidationError("--tls-certificate and --tls-key: give both or neither")
+        }
+        guard tlsCertificate != nil || policyFile == nil || kubeconfig != nil else {
+            throw ValidationError(
+                "without a cluster nobody believes a certificate of its own; give "
+                    + "--tls-certificate and --tls-key, or --kubeconfig")
         }
         guard !leaseName.isEmpty else { throw ValidationError("--lease-name is empty; name one") }
     }

@@ -8,6 +8,8 @@ struct OperatorPage: Sendable {
     let metrics: AdmissionMetrics
     let access: ClusterAccess
     let webhooks: AdmissionServer
+    /// nil: the certificate is in files.
+    let certificate: OwnCertificate?
     /// The Lease, and whether this replica holds it.
     let leads: @Sendable () -> (lease: String, Bool)
 
@@ -17,6 +19,7 @@ struct OperatorPage: Sendable {
         guard missing.isEmpty else {
             return ServedAnswer(503, "not read yet: \(missing.joined(separator: ", "))")
         }
+        if let obstacle = certificate?.obstacle { return ServedAnswer(503, obstacle) }
         return ServedAnswer(200, "ready")
     }
 
@@ -34,6 +37,9 @@ struct OperatorPage: Sendable {
             "cloudtaser_operator_buffered_bytes", .gauge,
             "Bodies of requests that are being received or answered.",
             [([:], Double(webhooks.bufferedBytes))])
+        if let certificate {
+            certificate.metrics.append(to: &page, validUntil: certificate.trust.validUntil)
+        }
         if let cluster = access.cluster { appendCluster(cluster, to: &page) }
         if let bytes = Self.residentBytes {
             page.family(

@@ -31,22 +31,20 @@ struct OperatorProgram: Sendable {
     func run() async throws {
         let signals = try StopSignals()
         DescriptorLimit.raise()
-        let files = CertificateFiles(
-            certificatePath: command.tlsCertificate, keyPath: command.tlsKey)
-        let first = try files.read()
-        let identity: ServerIdentity
+        let identity = ServerIdentity()
+        let certificate = try ServedCertificate(
+            command, access.cluster, identity, clock: clock, log: log)
         let webhooks: AdmissionServer
         let health: AdmissionServer
         do throws(ServerFailure) {
-            identity = try ServerIdentity(certificates: first.certificates, key: first.key)
             webhooks = try await serveWebhooks(identity)
-            health = try await serveHealth(webhooks)
+            health = try await serveHealth(webhooks, certificate)
         } catch { throw OperatorFailure(text: explain(error)) }
         log.write(
             .notice, "serving", "webhooks and health are served",
             [("port", String(webhooks.port)), ("healthPort", String(health.port))])
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await files.follow(identity, from: first, clock: clock, log: log) }
+            group.addTask { await certificate.keep(identity, clock: clock, log: log) }
             if let cluster = access.cluster {
                 group.addTask { await cluster.mirroredNamespaces.mirror.run() }
                 if let policies = cluster.mirroredPolicies {
@@ -96,10 +94,10 @@ struct OperatorProgram: Sendable {
     }
 
     private func serveHealth(
-        _ webhooks: AdmissionServer
+        _ webhooks: AdmissionServer, _ certificate: ServedCertificate
     ) async throws(ServerFailure) -> AdmissionServer {
         let page = OperatorPage(
-            metrics: metrics, access: access, webhooks: webhooks,
+            metrics: metrics, access: access, webhooks: webhooks, certificate: certificate.own,
             leads: { (command.leaseName, election.isLeading) })
         return try await AdmissionServer(
             address: command.address, port: command.healthPort, identity: nil,
@@ -114,8 +112,7 @@ struct OperatorProgram: Sendable {
         switch failure {
         case .cannotListen(let address, let port, let detail):
             "cannot listen on \(address):\(port) (\(detail)); choose another port"
-        case .identityInvalid:
-            "\(command.tlsCertificate) and \(command.tlsKey) are no certificate and its key in PEM"
+        case .identityInvalid(let detail): "no TLS with that certificate (\(detail))"
         }
     }
 }
