@@ -131,9 +131,11 @@ e2e-kubernetes: $(OPENBAO) ## The operator and an injected container, with a rea
 	@.ci/fetch-kubernetes $(KUBERNETES)
 	@$(MAKE) --no-print-directory build/cloudtaser-wrapper build/demo-application
 	swift build --product cloudtaser-operator
+	swift build --product cloudtaser
 	@mkdir -p $(EVIDENCE)
 	@CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_OPENBAO=$(OPENBAO) \
 		CLOUDTASER_OPERATOR="$$(swift build --show-bin-path)/cloudtaser-operator" \
+		CLOUDTASER_TOOL="$$(swift build --show-bin-path)/cloudtaser" \
 		CLOUDTASER_WRAPPER=build/cloudtaser-wrapper \
 		CLOUDTASER_APPLICATION=build/demo-application \
 		CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE)) $(MANIFEST_TOOLS)/bin/python3 e2e/run.py

@@ -45,7 +45,7 @@ class Stage:
         self.programs = {
             name: os.path.abspath(os.environ[variable]) for name, variable in {
                 "operator": "CLOUDTASER_OPERATOR", "wrapper": "CLOUDTASER_WRAPPER",
-                "application": "CLOUDTASER_APPLICATION"}.items()}
+                "application": "CLOUDTASER_APPLICATION", "tool": "CLOUDTASER_TOOL"}.items()}
         self._open = contextlib.ExitStack()
         try:
             self._start()

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `cloudtaser discover` and `cloudtaser audit` say of the cluster that the other tests left."""
+import base64
+import json
+import subprocess
+import unittest
+
+import stage
+
+# Of Secrets of the cluster's own, which the tests before have not seen.
+VALUE = "canary-e1f9"
+KINDS = "pods,secrets,configmaps,serviceaccounts,nodes,deployments.apps,daemonsets.apps"
+
+
+class Audit(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stage = stage.shared()
+        cls.stage.api.create_pod("shop", stage.pod("exposed", asks=False) | {"spec": {
+            "serviceAccountName": "app",
+            "containers": [{
+                "name": "web", "image": stage.APPLICATION_IMAGE, "command": stage.COMMAND[:1],
+                "env": [{"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {
+                    "name": "db", "key": "password"}}}]}]}})
+        for name in "db", "forgotten":
+            cls.stage.kubectl("create", "secret", "generic", name, "-n", "shop",
+                              f"--from-literal=password={VALUE}-{name}")
+        cls.objects = cls.stage.kubectl("get", KINDS, "--all-namespaces", "-o", "json")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.stage.kubectl("delete", "secret", "db", "forgotten", "-n", "shop")
+
+    def run_tool(self, *words):
+        """(exit code, what it printed as JSON)"""
+        done = subprocess.run(
+            [self.stage.programs["tool"], *words, "-o", "json", "-"],
+            input=self.objects, capture_output=True, text=True, check=False)
+        # The control: the value is in what it reads.
+        stored = base64.b64encode(f"{VALUE}-db".encode()).decode()
+        self.assertIn(stored, self.objects)
+        for text in stored, VALUE:
+            self.assertNotIn(text, done.stdout + done.stderr)
+        return done.returncode, json.loads(done.stdout)
+
+    def test_counts_every_container_of_the_cluster_once(self):
+        code, found = self.run_tool("audit")
+        self.assertEqual(code, 0)
+        pods = [one for one in json.loads(self.objects)["items"] if one["kind"] == "Pod"]
+        self.assertGreater(len(pods), 3)
+        wrapped = sum(stage.is_wrapped(one) for one in pods)
+        self.assertEqual(found["containers"]["protected"], wrapped)
+        words = ("protected", "unprotected", "excluded", "unreadable")
+        self.assertEqual(sum(found["containers"][word] for word in words), found["containers"]["total"])
+        self.assertNotIn("CT2001", [one["id"] for one in found["findings"]])
+
+    def test_finds_the_pod_that_uses_a_secret_and_the_secret_that_nobody_uses(self):
+        code, found = self.run_tool("audit", "--fail-on", "high")
+        self.assertEqual(code, 3)
+        told = [(one["id"], one["object"]) for one in found["findings"]]
+        self.assertIn(("CT1001", "Pod shop/exposed"), told)
+        orphans = [name for identifier, name in told if identifier == "CT2002"]
+        self.assertIn("Secret shop/forgotten", orphans)
+        self.assertNotIn("Secret shop/db", orphans)
+
+    def test_discovers_the_use_and_that_it_converts(self):
+        _, found = self.run_tool("discover")
+        use, = [one for one in found["uses"] if one["object"] == "Pod shop/exposed"]
+        self.assertEqual((use["id"], use["subject"], use["keys"], use["converts"]),
+                         ("CT1001", "db", ["password"], "yes"))
