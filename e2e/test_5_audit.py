@@ -16,6 +16,7 @@ class Audit(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stage = stage.shared()
+        cls.stage.api.create_pod("shop", stage.pod("audited"))
         cls.stage.api.create_pod("shop", stage.pod("exposed", asks=False) | {"spec": {
             "serviceAccountName": "app",
             "containers": [{
@@ -47,8 +48,8 @@ class Audit(unittest.TestCase):
         code, found = self.run_tool("audit")
         self.assertEqual(code, 0)
         pods = [one for one in json.loads(self.objects)["items"] if one["kind"] == "Pod"]
-        self.assertGreater(len(pods), 3)
         wrapped = sum(stage.is_wrapped(one) for one in pods)
+        self.assertGreater(wrapped, 0)
         self.assertEqual(found["containers"]["protected"], wrapped)
         words = ("protected", "unprotected", "excluded", "unreadable")
         self.assertEqual(sum(found["containers"][word] for word in words), found["containers"]["total"])
