@@ -20,7 +20,10 @@ def main():
     specification = importlib.util.spec_from_file_location("runner", path)
     runner = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(runner)
-    return runner.main(FOLDER)
+    status = runner.main(FOLDER)
+    import evidence
+    evidence.write()
+    return status
 
 
 if __name__ == "__main__":

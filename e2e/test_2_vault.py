@@ -10,6 +10,10 @@ import openbao
 import containers
 import kubernetes
 import stage
+from evidence import evidence
+
+# Of the tests in which a token is refused.
+TAKEN = "the pod's own token, or the refused one signed anew with a time to come, is taken"
 
 
 class Logins(unittest.TestCase):
@@ -32,24 +36,40 @@ class Logins(unittest.TestCase):
     def test_the_pods_own_token_is_taken(self):
         self.assertIsNone(self.refusal(self.good))
 
+    def good_is_taken(self):
+        self.assertIsNone(self.refusal(self.good))
+        self.control()
+
+    @evidence("SIM-AUTH-01", TAKEN)
     def test_another_service_account_is_refused(self):
+        """the vault refuses another ServiceAccount of the namespace"""
+        self.good_is_taken()
         self.assertIn("service account name not authorized",
                       self.refusal(self.stage.api.token("shop", "other", "vault")))
 
+    @evidence("SIM-AUTH-01", TAKEN)
     def test_another_namespace_is_refused(self):
+        """it refuses a ServiceAccount of that name in another namespace"""
+        self.good_is_taken()
         self.assertIn("namespace not authorized",
                       self.refusal(self.stage.api.token("bank", "app", "vault")))
 
+    @evidence("SIM-AUTH-01", TAKEN)
     def test_another_audience_is_refused(self):
+        """it refuses a token for another audience"""
+        self.good_is_taken()
         for audience in None, "bank":
             said = self.refusal(self.stage.api.token("shop", "app", audience, self.pod))
             self.assertRegex(said, "status 403 .*audience")
 
+    @evidence("SIM-AUTH-01", TAKEN)
     def test_an_expired_token_is_refused(self):
+        """it refuses a token that has expired"""
         now = int(time.time())
         # The control: signed anew with a time to come it is taken, so that nothing else is wrong with it.
         self.assertIsNone(self.refusal(kubernetes.resigned(
             self.stage.server, self.good, {"exp": now + 600})))
+        self.control()
         said = self.refusal(kubernetes.resigned(
             self.stage.server, self.good, {"iat": now - 1200, "nbf": now - 1200, "exp": now - 600}))
         self.assertIn("status 403", said)
@@ -58,7 +78,8 @@ class Logins(unittest.TestCase):
         gone = self.stage.api.create_pod("shop", stage.pod("gone"))
         # One of them is the control: the API server answers about a token that it has just seen from
         # memory, for 10 s.
-        control, token = (self.stage.api.token("shop", "app", "vault", gone, seconds) for seconds in (600, 1200))
+        control, token = (
+            self.stage.api.token("shop", "app", "vault", gone, seconds) for seconds in (600, 1200))
         self.assertIsNone(self.refusal(control))
         path = f"{kubernetes.CORE}/namespaces/shop/pods/gone"
         self.stage.api.call("DELETE", path, {"gracePeriodSeconds": 0})

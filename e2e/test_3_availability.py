@@ -14,6 +14,7 @@ import support
 import kubernetes
 import operators
 import stage
+from evidence import evidence
 
 
 class Load:
@@ -148,7 +149,9 @@ class Availability(unittest.TestCase):
         believed = self.stage.configuration()["webhooks"][0]["clientConfig"]["caBundle"]
         self.assertEqual(base64.b64decode(believed).decode(), replaced["ca.crt"])
 
+    @evidence("SIM-INJ-01", "pods that do not ask are created meanwhile")
     def test_who_asks_is_refused_while_nobody_answers(self):
+        """while no operator answers, a pod that asks is refused"""
         for replica in list(self.stage.replicas):
             self.stage.remove(replica, replica.kill)
         said = stage.eventually("nobody is called", lambda: self.stage.tried(stage.pod("down")))
@@ -159,6 +162,7 @@ class Availability(unittest.TestCase):
         # Nobody else is kept from anything.
         self.stage.api.create_pod("shop", stage.pod("beside", asks=False))
         self.stage.api.create_pod("bank", stage.pod("beside", "bank", asks=False))
+        self.control()
 
         # What changed meanwhile is in force with the first answer.
         self.stage.set_policy(["nowhere"])

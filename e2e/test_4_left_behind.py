@@ -5,6 +5,7 @@ import unittest
 
 import kubernetes
 import stage
+from evidence import evidence
 
 
 class LeftBehind(unittest.TestCase):
@@ -20,7 +21,9 @@ class LeftBehind(unittest.TestCase):
         for one in asking:
             self.assertTrue(stage.is_wrapped(one), one["metadata"]["name"])
 
+    @evidence("SIM-ETCD-01", "the value of a ConfigMap is found in both by the same search")
     def test_the_value_is_in_no_object_and_not_in_etcd(self):
+        """a secret that a pod was given is in no object of the API server and in no file of etcd"""
         # The control: what is stored is found by the same search.
         control = "control-7c1d2f3a"
         self.stage.kubectl("create", "configmap", "control", "-n", "bank", f"--from-literal=a={control}")
@@ -33,6 +36,7 @@ class LeftBehind(unittest.TestCase):
             "get", ",".join(kinds), "--all-namespaces", "-o", "json", "--ignore-not-found")
         self.assertIn(control, objects)
         self.assertNotIn(stage.VALUE, objects)
+        self.control()
 
     def etcd(self):
         content = b""

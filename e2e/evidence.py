@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evidence records of tests that the catalogue names (docs/reference/evidence-records.md)."""
+import functools
+import os
+
+import results
+
+# By id: what each test of it came to.
+_cases = {}
+
+
+def evidence(identifier, control):
+    """Of a test method, whose docstring is the observation. It calls `self.control()` when the control
+    has shown what it should; one that never does fails. Parts (`subTest`) would not be seen here."""
+    def decorate(test):
+        @functools.wraps(test)
+        def run(self):
+            case = {"observation": test.__doc__, "control": control, "passed": False, "shown": False}
+            _cases.setdefault(identifier, []).append(case)
+            self.control = lambda: case.update(shown=True)
+            test(self)
+            self.assertTrue(case["shown"], "the control was not looked at")
+            case["passed"] = True
+        return run
+    return decorate
+
+
+def write():
+    folder = os.environ.get("CLOUDTASER_EVIDENCE_DIR")
+    if not folder:
+        return
+    os.makedirs(folder, exist_ok=True)
+    release = os.uname().release
+    for identifier, cases in _cases.items():
+        def verdict(key):
+            return "pass" if all(case[key] for case in cases) else "fail"
+        results.write_json(os.path.join(folder, f"{identifier}@{release}.json"), {
+            "id": identifier, "kernel": release, "commit": results.git("rev-parse", "HEAD") or "unknown",
+            "dirty": bool(results.git("status", "--porcelain")), "result": verdict("passed"),
+            "observation": "; ".join(case["observation"] for case in cases),
+            "positiveControl": {
+                "description": "; ".join(dict.fromkeys(case["control"] for case in cases)),
+                "result": verdict("shown")}})
