@@ -73,8 +73,8 @@ class Sandbox:
         return next(one for one in spec.get("initContainers", []) + spec["containers"]
                     if one["name"] == name)
 
-    def start(self, name):
-        """A started container, with its output in pipes."""
+    def start(self, name, is_offline=False):
+        """A started container, with its output in pipes. is_offline: in a network of its own."""
         container = self.container(name)
         variables = {}
         for entry in container.get("env", []):
@@ -95,15 +95,15 @@ class Sandbox:
         path = os.path.join(self._folder, name + ".json")
         with open(path, "w", encoding="utf-8") as file:
             json.dump(wanted, file)
-        own = [] if os.geteuid() == 0 else ["--map-root-user"]
+        own = ([] if os.geteuid() == 0 else ["--map-root-user"]) + (["--net"] if is_offline else [])
         return subprocess.Popen(
             ["unshare", *own, "--mount", "--propagation", "private", "--", sys.executable,
              os.path.join(FOLDER, "enter.py"), path],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def run(self, name):
+    def run(self, name, is_offline=False):
         """(exit code, output, errors)"""
-        process = self.start(name)
+        process = self.start(name, is_offline)
         output, errors = process.communicate()
         return process.returncode, output, errors
 

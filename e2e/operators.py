@@ -21,8 +21,13 @@ ENDPOINTS = f"/api/v1/namespaces/{support.NAMESPACE}/endpoints/{NAME}"
 def own_address():
     """Of this machine; an endpoint must not be on loopback."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        # Nothing is sent.
-        probe.connect(("192.0.2.1", 9))
+        try:
+            # Nothing is sent.
+            probe.connect(("192.0.2.1", 9))
+        except OSError as error:
+            raise RuntimeError(
+                f"this machine has no route ({error}); give it an address besides 127.0.0.1, for example: "
+                "ip route add 192.0.2.0/24 dev eth0") from error
         return probe.getsockname()[0]
 
 
