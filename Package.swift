@@ -253,7 +253,7 @@ let simulation: [Target] = [
             "SimulationEngine", "Simulation", "Wrapper", "Ports", "Delivery", "LeakIndex",
             "SecretMemory",
             "WrapperConfiguration", "Operator", "SimulatedCluster", "KubernetesPorts",
-            "KubernetesFormat", "AdmissionTrust",
+            "KubernetesFormat", "AdmissionTrust", "Admission", "Injection",
         ],
         path: "Simulation/Scenarios", swiftSettings: strict),
     .target(
@@ -388,7 +388,7 @@ let testTargets: [Target] = [
         "SimulationScenariosTests",
         [
             "SimulationScenarios", "SimulationEngine", "Simulation", "SimulatedCluster", "Ports",
-            "Wrapper", "KubernetesPorts", "KubernetesFormat",
+            "Wrapper", "KubernetesPorts", "KubernetesFormat", "Operator", "Injection",
         ]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),
     tests("AttackProgramsTests", ["AttackPrograms", "DeliveredValue", "SecretMemory"]),

@@ -127,6 +127,23 @@ import Testing
         #expect(refusal.hasSuffix("try again"))
     }
 
+    /// The API server asks about such a pod only because its namespace asks.
+    @Test func `does not believe a watch that is behind about who does not ask`() async throws {
+        var example = try AdmissionCase()
+        example.annotations["cloudtaser.io/inject"] = nil
+        #expect(try await example.answer().outcome == .allowed)
+        example.namespaces.later = [
+            "shop": NamespaceFacts(name: "shop", labels: ["cloudtaser.io/inject": "true"])
+        ]
+        #expect(try await example.stored() != example.pod)
+        example.namespaces.later = [:]
+        example.namespaces.isReachable = false
+        #expect(try await example.refusal().hasPrefix("503 namespace shop cannot be read"))
+        // Who says itself that it does not ask needs nobody.
+        example.annotations["cloudtaser.io/inject"] = "false"
+        #expect(try await example.answer().outcome == .allowed)
+    }
+
     @Test func `reads what a namespace says, also of one that is new`() async throws {
         var example = try AdmissionCase()
         example.annotations["cloudtaser.io/inject"] = nil

@@ -22,11 +22,12 @@ struct FakeNamespaces: NamespaceSource {
     var failure = KubernetesFailure.notFound(path: "/api/v1/namespaces/other")
     /// Known only by asking.
     var later: [String: NamespaceFacts] = [:]
+    var isReachable = true
 
     func known(_ name: String) -> NamespaceFacts? { here[name] }
 
     func facts(of name: String) async throws(KubernetesFailure) -> NamespaceFacts {
-        guard let facts = later[name] else { throw failure }
+        guard let facts = later[name] ?? (isReachable ? here[name] : nil) else { throw failure }
         return facts
     }
 }

@@ -97,13 +97,24 @@ package struct AdmissionHandler: Sendable {
         guard let pod = request.object else {
             return .refused(400, "request.object is missing; send the pod")
         }
-        let facts: NamespaceFacts
-        switch await namespace(request.namespace) {
-        case .success(let known): facts = known
+        if let known = namespaces.known(request.namespace) {
+            let verdict = await verdict(on: pod, operation, in: known, purpose)
+            // The API server asks about a pod that says nothing because its namespace does. A watch
+            // that is behind must not say otherwise.
+            guard verdict.decision == .notAsked, StoredPod.saysNothing(pod) else { return verdict }
+        }
+        switch await readNamespace(request.namespace) {
+        case .success(let facts): return await verdict(on: pod, operation, in: facts, purpose)
         case .failure(let failure):
             return .refused(
                 503, "namespace \(request.namespace) cannot be read (\(failure)); try again")
         }
+    }
+
+    private func verdict(
+        on pod: [UInt8], _ operation: PodReview.Operation, in facts: NamespaceFacts,
+        _ purpose: AdmissionPurpose
+    ) async -> Verdict {
         let review = PodReview(
             operation: operation, pod: pod, namespace: facts, selector: selector)
         let state = policies.policyState
@@ -165,10 +176,9 @@ package struct AdmissionHandler: Sendable {
         return answers
     }
 
-    private func namespace(
+    private func readNamespace(
         _ name: String
     ) async -> Result<NamespaceFacts, KubernetesFailure> {
-        if let known = namespaces.known(name) { return .success(known) }
         let answer = await within(Self.askTimeMax) {
             () async -> Result<NamespaceFacts, KubernetesFailure> in
             do throws(KubernetesFailure) {

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What can be said of a pod without a policy.
+package enum StoredPod {
+    /// Whether its namespace alone says whether it asks.
+    package static func saysNothing(_ pod: [UInt8]) -> Bool {
+        guard let pod = try? PodView(pod) else { return false }
+        let name = PodAnnotation.inject.rawValue
+        return [pod.annotations[name], pod.labels[name]].allSatisfy { $0?.isNull ?? true }
+    }
+
+    /// Names of containers that would start without the wrapper although the pod asks; empty: all
+    /// is well. A pod that is wrong about whether it asks counts as one that asks.
+    ///
+    /// - Parameter pod: as it is stored, in JSON.
+    package static func bareContainers(
+        of pod: [UInt8], in namespace: NamespaceFacts
+    ) -> [String] {
+        var ignored: [String] = []
+        guard let pod = try? PodView(pod),
+            (try? OptIn.isAsked(pod, in: namespace, selector: .either, warnings: &ignored))
+                ?? true
+        else { return [] }
+        let programs = pod.containers.filter { !$0.installsWrapper }
+        let bare = programs.filter { !$0.command.starts(with: InjectedNames.runCommand) }
+        // Without a value anywhere the operator would have refused it: then it counts as a whole.
+        guard bare.count < programs.count else { return bare.map(\.name) }
+        let isForAll = pod.annotations[PodAnnotation.secretPaths.rawValue] != nil
+        return bare.filter { isForAll || $0.hasReference }.map(\.name)
+    }
+}
+
+extension ContainerView {
+    fileprivate var installsWrapper: Bool {
+        kind == .initialization && command.first == InjectedNames.wrapperInImage
+    }
+
+    fileprivate var hasReference: Bool {
+        environment.contains { entry in
+            guard let value = entry.value else { return false }
+            do throws(VaultReference.Failure) {
+                return try VaultReference(value) != nil
+            } catch { return true }
+        }
+    }
+}
