@@ -119,6 +119,64 @@ class Availability(unittest.TestCase):
             return held
         return None
 
+    def test_a_pod_that_was_stored_while_nobody_was_to_be_asked_is_told_of(self):
+        def counted():
+            """As the leader says it."""
+            found = [one.metric("cloudtaser_operator_uninjected_pods") for one in self.stage.replicas]
+            return next((count for count in found if count is not None), None)
+
+        def events():
+            found = self.stage.api.get(f"{kubernetes.CORE}/namespaces/shop/events")["items"]
+            return [one for one in found if one["reason"] == "NotInjected"]
+
+        stage.eventually("nobody is to be told of", lambda: counted() == 0)
+        for replica in list(self.stage.replicas):
+            self.stage.remove(replica, replica.stop)
+        self.stage.api.call("DELETE", stage.CONFIGURATION)
+        place = f"{kubernetes.CORE}/namespaces/shop/pods/bare"
+
+        def stored():
+            """Once the API server has seen that."""
+            try:
+                return self.stage.api.create_pod("shop", stage.pod("bare"))
+            except kubernetes.Refused:
+                return None
+
+        made = stage.eventually("a pod that asks is stored", stored)
+        try:
+            self.assertFalse(stage.is_wrapped(made))
+            self.stage.wait_until_all_are_ready()
+            stage.eventually("it is counted", lambda: counted() == 1)
+            told, = stage.eventually("it is told of", events)
+            self.assertEqual(told["involvedObject"]["uid"], made["metadata"]["uid"])
+            self.assertIn("without the wrapper: web", told["message"])
+            self.assertEqual(self.stage.api.get(place)["metadata"]["uid"], made["metadata"]["uid"])
+        finally:
+            self.stage.api.call("DELETE", place + "?gracePeriodSeconds=0")
+        stage.eventually("it is counted no more", lambda: counted() == 0)
+
+    def test_the_policy_says_whether_it_is_in_force(self):
+        def condition():
+            """When it is of the policy as it is now."""
+            policy = self.stage.api.get(stage.POLICY)
+            generation = policy["metadata"]["generation"]
+            return next((one for one in policy.get("status", {}).get("conditions", [])
+                         if one["type"] == "InForce" and one["observedGeneration"] == generation), None)
+
+        stage.eventually("it is in force", lambda: (condition() or {}).get("status") == "True")
+        policy = self.stage.api.get(stage.POLICY)
+        other = stage.POLICY.rsplit("/", 1)[0] + "/second"
+        self.stage.api.apply(other, {
+            "apiVersion": policy["apiVersion"], "kind": policy["kind"],
+            "metadata": {"name": "second"}, "spec": policy["spec"]})
+        try:
+            stage.eventually("it is not in force", lambda: condition()["status"] == "False")
+            self.assertEqual(condition()["reason"], "SeveralPolicies")
+            self.assertIn("delete all but one", condition()["message"])
+        finally:
+            self.stage.api.call("DELETE", other)
+        stage.eventually("it is again", lambda: condition()["status"] == "True")
+
     def test_the_certificate_is_renewed_and_replaced_under_load(self):
         held = stage.eventually("both serve one certificate", self.both_serve)
         events = 'cloudtaser_operator_certificate_events_total{event="%s"}'

@@ -140,8 +140,12 @@ class Rights(unittest.TestCase):
                 self.assertEqual(
                     set(words) & {"*", "escalate", "bind", "impersonate", "pods/exec",
                                   "serviceaccounts/token"}, set())
-                # Pods are looked at by admission only.
-                self.assertNotIn("pods", rule["resources"])
+                # Pods are never changed; who looks at one looks at all of them.
+                if "pods" in rule["resources"]:
+                    self.assertEqual(set(rule["verbs"]), {"list", "watch"})
+                # What was told stays told.
+                if "events" in rule["resources"]:
+                    self.assertEqual(rule["verbs"], ["create"])
 
     def test_bindings_bind_what_is_there(self):
         accounts = {one["metadata"]["name"] for one in support.of_kind(self.rendered, "ServiceAccount")}

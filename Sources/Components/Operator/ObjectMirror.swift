@@ -12,7 +12,7 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
     static var pauseMax: Duration { .seconds(30) }
 
     private struct State {
-        var values: [String: Value] = [:]
+        var kept = KeptValues<Value>()
         /// Whether the collection has been read as a whole at least once.
         var isKnown = false
         var failureCount = 0
@@ -23,26 +23,35 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
     private let clock: any AsyncTimeSource
     private let collection: ResourceCollection
     private let selection: ObjectSelection
+    private let valuesMax: Int
+    private let key: @Sendable (JSONTree) -> String?
     private let changed: @Sendable () -> Void
     private let read: @Sendable (JSONTree) -> Value?
     private let report: @Sendable (KubernetesFailure) -> Void
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - collection: without namespaces, or of one, so that a name means one object.
+    ///   - collection: without namespaces, or of one, unless `key` tells objects of several apart.
+    ///   - valuesMax: values that are kept; of more is known only that they are there.
+    ///   - key: what an object is known by; nil: it is none.
     ///   - changed: when all has been read, and for each change after that.
     ///   - read: nil: the object does not count.
     package init(
         api: any KubernetesAPI, clock: any AsyncTimeSource, collection: ResourceCollection,
-        selection: ObjectSelection = ObjectSelection(),
+        selection: ObjectSelection = ObjectSelection(), valuesMax: Int = .max,
         report: @escaping @Sendable (KubernetesFailure) -> Void = { _ in },
         changed: @escaping @Sendable () -> Void = {},
+        key: @escaping @Sendable (JSONTree) -> String? = { object in
+            object.value(at: "metadata", "name")?.text
+        },
         read: @escaping @Sendable (JSONTree) -> Value?
     ) {
         self.api = api
         self.clock = clock
         self.collection = collection
         self.selection = selection
+        self.valuesMax = valuesMax
+        self.key = key
         self.report = report
         self.changed = changed
         self.read = read
@@ -50,14 +59,16 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
 
     /// nil until the collection has been read once.
     package var values: [String: Value]? {
-        state.withLock { $0.isKnown ? $0.values : nil }
+        state.withLock { $0.isKnown ? $0.kept.values : nil }
     }
 
+    /// Of the objects that count, also those whose values are not kept.
+    package var count: Int { state.withLock { $0.kept.count } }
     package var isKnown: Bool { state.withLock { $0.isKnown } }
     package var failureCount: Int { state.withLock { $0.failureCount } }
     package var listCount: Int { state.withLock { $0.listCount } }
 
-    package subscript(name: String) -> Value? { state.withLock { $0.values[name] } }
+    package subscript(name: String) -> Value? { state.withLock { $0.kept.values[name] } }
 
     /// Until the task is cancelled. What was known stays when the server cannot be reached.
     package func run() async {
@@ -98,7 +109,7 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
 
     /// - Returns: from where to go on.
     private func list() async throws(KubernetesFailure) -> String {
-        var found: [String: Value] = [:]
+        var found = KeptValues<Value>()
         var continuation: String?
         var version: String
         repeat {
@@ -107,13 +118,13 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
                 continuation: continuation)
             for item in page.items {
                 let (name, tree) = try parsed(item)
-                found[name] = read(tree)
+                found.set(read(tree), name, valuesMax: valuesMax)
             }
             version = page.resourceVersion
             continuation = page.continuation
         } while continuation != nil
         state.withLock { state in
-            state.values = found
+            state.kept = found
             state.isKnown = true
             state.listCount += 1
         }
@@ -163,7 +174,7 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
             throw malformed("an object without a version")
         }
         let value = isDeleted ? nil : read(tree)
-        state.withLock { $0.values[name] = value }
+        state.withLock { $0.kept.set(value, name, valuesMax: valuesMax) }
         changed()
         return version
     }
@@ -171,13 +182,35 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
     private func parsed(
         _ object: [UInt8]
     ) throws(KubernetesFailure) -> (name: String, tree: JSONTree) {
-        guard let tree = try? JSONTree(object),
-            let name = tree.value(at: "metadata", "name")?.text
+        guard let tree = try? JSONTree(object), let name = key(tree)
         else { throw malformed("an object that is no JSON or has no name") }
         return (name, tree)
     }
 
     private func malformed(_ detail: String) -> KubernetesFailure {
         .responseMalformed(path: collection.path, detail: detail)
+    }
+}
+
+/// Values by name, and beyond a number of them only marks of their names.
+private struct KeptValues<Value: Sendable>: Sendable {
+    private(set) var values: [String: Value] = [:]
+    private var marks: Set<UInt64> = []
+
+    var count: Int { values.count + marks.count }
+
+    /// - Parameter value: nil: there is none any more.
+    mutating func set(_ value: Value?, _ name: String, valuesMax: Int) {
+        if !marks.isEmpty { marks.remove(Self.mark(name)) }
+        guard value == nil || values[name] != nil || values.count < valuesMax else {
+            marks.insert(Self.mark(name))
+            return
+        }
+        values[name] = value
+    }
+
+    /// FNV-1a, 64 bits.
+    private static func mark(_ name: String) -> UInt64 {
+        name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
 }

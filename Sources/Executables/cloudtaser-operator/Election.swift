@@ -5,12 +5,15 @@ import Operator
 import Ports
 import Synchronization
 
-/// This replica's part in electing a leader. Who leads is told by a metric; the leader has no
-/// duties of its own yet.
+/// This replica's part in electing a leader, and what it does as the leader.
 final class Election: Sendable {
     private let leads = Mutex(false)
+    private let duties = Mutex<LeaderDuties?>(nil)
 
     var isLeading: Bool { leads.withLock { $0 } }
+
+    /// Pods that the leader found to ask and not to be injected; nil: it has not looked.
+    var uninjectedCount: Int? { duties.withLock { $0 }?.uninjected.count }
 
     /// Until the task is cancelled; then the lock is given back.
     func takePart(
@@ -35,10 +38,12 @@ final class Election: Sendable {
             }
             log.write(.notice, "election", "\(report)")
         }
+        let duties = LeaderDuties(cluster, namespace: namespace, clock: clock, log: log)
+        self.duties.withLock { $0 = duties }
         let waiting = Duration.seconds(1)
         await election.run(until: { while !Task.isCancelled { await clock.sleep(for: waiting) } }) {
             leadership in
-            while leadership.isCurrent, !Task.isCancelled { await clock.sleep(for: waiting) }
+            await duties.run(leadership)
         }
     }
 }

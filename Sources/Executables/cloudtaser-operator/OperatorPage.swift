@@ -12,6 +12,8 @@ struct OperatorPage: Sendable {
     let certificate: OwnCertificate?
     /// The Lease, and whether this replica holds it.
     let leads: @Sendable () -> (lease: String, Bool)
+    /// nil: this replica does not count them.
+    let uninjectedCount: @Sendable () -> Int?
 
     func readiness(isStopping: Bool) -> ServedAnswer {
         guard !isStopping else { return ServedAnswer(503, "stopping") }
@@ -64,6 +66,12 @@ struct OperatorPage: Sendable {
             "cloudtaser_operator_watch_failures_total", .counter,
             "Calls that failed while a collection was followed.",
             both(namespaces.failureCount, policies?.failureCount))
+        if let count = uninjectedCount() {
+            page.family(
+                "cloudtaser_operator_uninjected_pods", .gauge,
+                "Pods that ask and have containers without the wrapper; the leader counts them.",
+                [([:], Double(count))])
+        }
         let (lease, leads) = leads()
         page.family(
             "leader_election_master_status", .gauge, "Whether this replica leads (1).",

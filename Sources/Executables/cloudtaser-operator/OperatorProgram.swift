@@ -98,7 +98,8 @@ struct OperatorProgram: Sendable {
     ) async throws(ServerFailure) -> AdmissionServer {
         let page = OperatorPage(
             metrics: metrics, access: access, webhooks: webhooks, certificate: certificate.own,
-            leads: { (command.leaseName, election.isLeading) })
+            leads: { (command.leaseName, election.isLeading) },
+            uninjectedCount: { election.uninjectedCount })
         return try await AdmissionServer(
             address: command.address, port: command.healthPort, identity: nil,
             routes: [

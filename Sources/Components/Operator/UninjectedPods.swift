@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Injection
+internal import KubernetesFormat
+package import KubernetesPorts
+internal import Ports
+internal import Synchronization
+
+/// Finds pods that ask and were stored without the wrapper (the webhook's configuration was gone,
+/// or they are older), counts them, and tells of each by one Event. It never deletes.
+///
+/// Of other pods nothing is kept.
+package final class UninjectedPods: Sendable {
+    package static let collection = ResourceCollection(group: "", version: "v1", resource: "pods")
+    /// Pods that are kept by name and told of; others are counted only.
+    package static let namedMax = 1000
+    /// Events of one look.
+    package static let eventsMax = 10
+    package static let lookEvery = Duration.seconds(10)
+    package static let reason = "NotInjected"
+    /// Containers that an Event names.
+    static let containersMax = 8
+
+    package enum Report: Sendable, Equatable {
+        case unreadable(KubernetesFailure)
+        case notTold(KubernetesFailure)
+        case found(namespace: String, pod: String)
+    }
+
+    /// Of a pod with bare containers.
+    private struct Offender: Sendable {
+        let namespace: String
+        let name: String
+        let uid: String
+        let containers: [String]
+    }
+
+    private let api: any KubernetesAPI
+    private let clock: any AsyncTimeSource
+    private let namespaces: ObjectMirror<NamespaceFacts>
+    private let excluded: Set<String>
+    private let report: @Sendable (Report) -> Void
+    private let current = Mutex<ObjectMirror<Offender>?>(nil)
+
+    /// - Parameter excluded: namespaces that the webhook is never asked about.
+    package init(
+        api: any KubernetesAPI, clock: any AsyncTimeSource, namespaces: ClusterNamespaces,
+        excluded: Set<String>, report: @escaping @Sendable (Report) -> Void = { _ in }
+    ) {
+        self.api = api
+        self.clock = clock
+        self.namespaces = namespaces.mirror
+        self.excluded = excluded
+        self.report = report
+    }
+
+    /// nil while nobody looks, or nothing has been read yet.
+    package var count: Int? {
+        guard let mirror = current.withLock({ $0 }), mirror.isKnown else { return nil }
+        return mirror.count
+    }
+
+    /// While `isCurrent` and until the task is cancelled.
+    package func run(while isCurrent: @escaping @Sendable () -> Bool) async {
+        var told: Set<String> = []
+        while isCurrent(), !Task.isCancelled {
+            guard let asking else {
+                await clock.sleep(for: .seconds(1))
+                continue
+            }
+            let mirror = makeMirror()
+            current.withLock { $0 = mirror }
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await mirror.run() }
+                // Pods that say nothing are others as soon as their namespace is another.
+                while isCurrent(), !Task.isCancelled, self.asking == asking {
+                    await clock.sleep(for: Self.lookEvery)
+                    guard isCurrent(), !Task.isCancelled else { break }
+                    await tell(mirror, &told)
+                }
+                group.cancelAll()
+            }
+        }
+        current.withLock { $0 = nil }
+    }
+
+    private func makeMirror() -> ObjectMirror<Offender> {
+        ObjectMirror(
+            api: api, clock: clock, collection: Self.collection, valuesMax: Self.namedMax,
+            report: { [report] in report(.unreadable($0)) },
+            key: { object in
+                guard let name = object.metadata("name") else { return nil }
+                return (object.metadata("namespace") ?? "") + "/" + name
+            },
+            read: { [self] in offender($0) })
+    }
+
+    /// What each namespace says of whether its pods ask; nil: not known yet.
+    private var asking: [String: [String?]]? {
+        let name = PodAnnotation.inject.rawValue
+        return namespaces.values?.compactMapValues { facts in
+            let said = [facts.annotations[name], facts.labels[name]]
+            return said == [nil, nil] ? nil : said
+        }
+    }
+
+    private func offender(_ object: JSONTree) -> Offender? {
+        guard let name = object.metadata("name"), let namespace = object.metadata("namespace"),
+            let uid = object.metadata("uid"), !excluded.contains(namespace),
+            object.value(at: "metadata", "deletionTimestamp") == nil,
+            !["Succeeded", "Failed"].contains(object.value(at: "status", "phase")?.text)
+        else { return nil }
+        let facts = namespaces[namespace] ?? NamespaceFacts(name: namespace)
+        let bare = StoredPod.bareContainers(of: object.rendered(), in: facts)
+        guard !bare.isEmpty else { return nil }
+        return Offender(
+            namespace: namespace, name: name, uid: uid,
+            containers: Array(bare.prefix(Self.containersMax)))
+    }
+
+    // MARK: - Events
+
+    private func tell(_ mirror: ObjectMirror<Offender>, _ told: inout Set<String>) async {
+        let offenders = mirror.values ?? [:]
+        // What is gone need not be remembered.
+        told.formIntersection(offenders.values.map(\.uid))
+        var count = 0
+        for (_, offender) in offenders.sorted(by: { $0.key < $1.key })
+        where !told.contains(offender.uid) {
+            guard count < Self.eventsMax, !Task.isCancelled else { return }
+            count += 1
+            do throws(KubernetesFailure) {
+                _ = try await api.create(
+                    event(of: offender), in: Self.events(offender.namespace), WriteOptions())
+                report(.found(namespace: offender.namespace, pod: offender.name))
+            } catch {
+                // Somebody who led before has told of it.
+                if case .alreadyExists = error {
+                } else {
+                    report(.notTold(error))
+                    continue
+                }
+            }
+            told.insert(offender.uid)
+        }
+    }
+
+    private static func events(_ namespace: String) -> ResourceCollection {
+        ResourceCollection(group: "", version: "v1", resource: "events", namespace: namespace)
+    }
+
+    /// Its name is the pod's and its uid's: whoever leads next makes no other.
+    private func event(of offender: Offender) -> [UInt8] {
+        let stamp = JSONTree.string(WallClockText.seconds(clock.secondsSince1970()))
+        let event: JSONTree = [
+            "apiVersion": "v1", "kind": "Event",
+            "metadata": [
+                "name": .string("cloudtaser.\(offender.uid)"),
+                "namespace": .string(offender.namespace),
+            ],
+            "involvedObject": [
+                "apiVersion": "v1", "kind": "Pod", "namespace": .string(offender.namespace),
+                "name": .string(offender.name), "uid": .string(offender.uid),
+            ],
+            "reason": .string(Self.reason), "type": "Warning",
+            "message": .string(
+                "asks for secrets, but starts without the wrapper: "
+                    + offender.containers.joined(separator: ", ")
+                    + "; delete the pod, so that its next one is injected"),
+            "source": ["component": "cloudtaser-operator"], "firstTimestamp": stamp,
+            "lastTimestamp": stamp, "count": 1,
+        ]
+        return event.rendered()
+    }
+}
+
+extension JSONTree {
+    fileprivate func metadata(_ name: String) -> String? { value(at: "metadata", name)?.text }
+}
