@@ -87,6 +87,7 @@ let core: [Target] = [
     library("KubernetesFormat", in: "Sources/Core", ["JSONFormat"]),
     library("AdmissionTrust", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
     library("Admission", in: "Sources/Core", ["JSONFormat", "KubernetesFormat"]),
+    library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
 ]
 
 let ports: [Target] = [
@@ -102,7 +103,7 @@ let ports: [Target] = [
     library("EventPorts", in: "Sources/Ports", ["EnforcementEvents"]),
     library(
         "KubernetesPorts", in: "Sources/Ports", ["Ports", "KubernetesFormat", "AdmissionTrust"]),
-    library("ImagePorts", in: "Sources/Ports", ["Injection"]),
+    library("ImagePorts", in: "Sources/Ports", ["ImageFormat", "Injection"]),
 ]
 
 let components: [Target] = [
@@ -118,8 +119,8 @@ let components: [Target] = [
     library(
         "Operator", in: "Sources/Components",
         [
-            "Ports", "ImagePorts", "KubernetesPorts", "KubernetesFormat", "Admission",
-            "AdmissionTrust", "Injection",
+            "Ports", "ImageFormat", "ImagePorts", "KubernetesPorts", "KubernetesFormat",
+            "Admission", "AdmissionTrust", "Injection",
         ]),
 ]
 
@@ -175,6 +176,19 @@ let adapters: [Target] = [
         ["KubernetesPorts", .product(name: "Yams", package: "Yams")]),
     library("AsyncClock", in: "Sources/Adapters", ["Ports", "KubernetesPorts"]),
     library(
+        "OCIRegistry", in: "Sources/Adapters",
+        [
+            "ImagePorts", "ImageFormat", "KubernetesFormat",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
+    library(
+        "CryptoHasher", in: "Sources/Adapters",
+        ["ImageFormat", .product(name: "Crypto", package: "swift-crypto")]),
+    library(
         "X509Issuer", in: "Sources/Adapters",
         [
             "KubernetesPorts", "AdmissionTrust",
@@ -212,8 +226,9 @@ let executables: [Target] = [
     program(
         "cloudtaser-operator", in: "Sources/Executables",
         [
-            "Operator", "Admission", "AdmissionServer", "AsyncClock", "Injection", "Kubeconfig",
-            "KubernetesFormat", "KubernetesHTTP", "KubernetesPorts", "Ports",
+            "Operator", "Admission", "AdmissionServer", "AsyncClock", "CryptoHasher",
+            "ImageFormat", "ImagePorts", "Injection", "Kubeconfig", "KubernetesFormat",
+            "KubernetesHTTP", "KubernetesPorts", "OCIRegistry", "Ports",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     program(
@@ -235,7 +250,10 @@ let simulation: [Target] = [
     // Apart from the world that the VM guest links: it has no tasks.
     .target(
         name: "SimulatedCluster",
-        dependencies: ["Ports", "KubernetesPorts", "KubernetesFormat", "AdmissionTrust"],
+        dependencies: [
+            "Ports", "ImageFormat", "ImagePorts", "KubernetesPorts", "KubernetesFormat",
+            "AdmissionTrust",
+        ],
         path: "Simulation/Cluster", swiftSettings: strict),
     .target(
         name: "SimulationEngine",
@@ -279,6 +297,15 @@ let testSupport: [Target] = [
         "vault-listener", in: "Tests/Support", ["VaultListener", "LoopbackPKI"]),
     library("OpenBaoServer", in: "Tests/Support", ["LoopbackPKI"]),
     library("KubernetesServer", in: "Tests/Support", ["LoopbackPKI"]),
+    library(
+        "RegistryServer", in: "Tests/Support",
+        [
+            "CryptoHasher", "KubernetesFormat", "KubernetesServer", "LoopbackPKI", "ImageFormat",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
     library(
         "ElectionTrial", in: "Tests/Support",
         ["KubernetesPorts", "Operator", "Ports", "SimulationEngine", "SimulationScenarios"]),
@@ -367,7 +394,8 @@ let testTargets: [Target] = [
             "EnforcementEvents", "EventIntegrity", "KubernetesPorts", "KubernetesFormat",
             "SimulatedCluster", "KubernetesHTTP", "KubernetesServer", "AsyncClock",
             "ScriptedServer", "Kubeconfig", "ElectionTrial", "SimulationEngine", "Operator",
-            "AdmissionTrust", "X509Issuer", "Injection",
+            "AdmissionTrust", "X509Issuer", "Injection", "CryptoHasher", "ImageFormat",
+            "ImagePorts", "OCIRegistry", "RegistryServer",
         ]),
     tests(
         "SimulationTests",
@@ -451,6 +479,7 @@ let testTargets: [Target] = [
     tests("AgentProgramTests", ["cloudtaser-agent", "TestKit"]),
     tests("KubernetesFormatTests", ["KubernetesFormat"]),
     tests("AdmissionTests", ["Admission"]),
+    tests("ImageFormatTests", ["ImageFormat", "KubernetesFormat"]),
     tests(
         "KubernetesHTTPTests",
         [
@@ -459,7 +488,8 @@ let testTargets: [Target] = [
     tests(
         "OperatorProgramTests",
         [
-            "cloudtaser-operator", "KubernetesFormat", "KubernetesServer", "LoopbackPKI", "TestKit",
+            "cloudtaser-operator", "KubernetesFormat", "KubernetesServer", "LoopbackPKI",
+            "RegistryServer", "TestKit",
             .product(name: "AsyncHTTPClient", package: "async-http-client"),
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -474,6 +504,10 @@ let testTargets: [Target] = [
             .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
         ]),
+    tests(
+        "OCIRegistryTests",
+        ["OCIRegistry", "ImageFormat", "ImagePorts", "LoopbackPKI", "ScriptedServer"]),
+    tests("CryptoHasherTests", ["CryptoHasher", "ImageFormat"]),
     tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
     tests("AsyncClockTests", ["AsyncClock", "KubernetesPorts", "Ports"]),
     tests(
@@ -481,7 +515,7 @@ let testTargets: [Target] = [
         [
             "Operator", "KubernetesPorts", "KubernetesFormat", "Ports", "AdmissionTrust",
             "SimulatedCluster", "SimulationEngine", "SimulationScenarios", "ElectionTrial",
-            "Admission", "AsyncClock", "ImagePorts", "Injection",
+            "Admission", "AsyncClock", "CryptoHasher", "ImageFormat", "ImagePorts", "Injection",
         ]),
     tests("AdmissionTrustTests", ["AdmissionTrust", "Injection", "KubernetesFormat"]),
     tests(
