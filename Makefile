@@ -112,6 +112,7 @@ simulation: setup build/cloudtaser ## The simulator's canaries and 500 fixed see
 	build/cloudtaser simulate --first-seed 1 --seeds 500
 	build/cloudtaser simulate --scenario leader-election --first-seed 1 --seeds 200
 	build/cloudtaser simulate --scenario webhook-certificates --first-seed 1 --seeds 100
+	build/cloudtaser simulate --scenario registry-lookups --first-seed 1 --seeds 100
 
 # .ci/run makes a warning of a failure: docs/adr/0007-seeds-of-a-commit-warn.md.
 .PHONY: simulation-of-commit

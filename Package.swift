@@ -265,7 +265,7 @@ let simulation: [Target] = [
             "SimulationEngine", "Simulation", "Wrapper", "Ports", "Delivery", "LeakIndex",
             "SecretMemory",
             "WrapperConfiguration", "Operator", "SimulatedCluster", "KubernetesPorts",
-            "KubernetesFormat", "AdmissionTrust",
+            "KubernetesFormat", "AdmissionTrust", "ImageFormat", "ImagePorts", "Injection",
         ],
         path: "Simulation/Scenarios", swiftSettings: strict),
     .target(
@@ -410,7 +410,7 @@ let testTargets: [Target] = [
         "SimulationScenariosTests",
         [
             "SimulationScenarios", "SimulationEngine", "Simulation", "SimulatedCluster", "Ports",
-            "Wrapper", "KubernetesPorts", "KubernetesFormat",
+            "Wrapper", "KubernetesPorts", "KubernetesFormat", "ImageFormat", "ImagePorts",
         ]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),
     tests("AttackProgramsTests", ["AttackPrograms", "DeliveredValue", "SecretMemory"]),

@@ -44,7 +44,9 @@ struct Origin: Sendable, Equatable {
             let name = parts.host, !name.isEmpty, parts.user == nil, parts.password == nil
         else { return nil }
         isSecure = parts.scheme == "https"
-        let plain = parts.port.map { "\(name):\($0)" } ?? name
+        // Foundation leaves the brackets of an address out, or not.
+        let bracketed = name.contains(":") && !name.hasPrefix("[") ? "[\(name)]" : name
+        let plain = parts.port.map { "\(bracketed):\($0)" } ?? bracketed
         host = plain.lowercased()
         guard isSecure || (parts.scheme == "http" && insecureHosts.contains(plain)) else {
             return nil
