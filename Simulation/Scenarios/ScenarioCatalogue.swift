@@ -5,7 +5,7 @@ package import SimulationEngine
 package enum ScenarioCatalogue {
     package static let all: [any SimulatedScenario.Type] = [
         WrapperScenario.self, LeaseClientScenario.self, LeaderElectionScenario.self,
-        CertificateScenario.self, SelfTestScenario.self,
+        CertificateScenario.self, RegistryScenario.self, SelfTestScenario.self,
     ]
 
     /// nil when there is none of that name.
