@@ -9,6 +9,7 @@ CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/cloudtaser
 OPENBAO := $(CACHE)/openbao/bao
 KUBERNETES_VALIDATE := $(CACHE)/kubernetes-validate
 KUBERNETES := $(CACHE)/kubernetes
+REGISTRY := $(CACHE)/registry/docker-registry
 MANIFEST_TOOLS := $(CACHE)/manifest-tools
 KERNELS := $(CACHE)/kernels
 STATIC := .build/static
@@ -86,9 +87,10 @@ demo: setup $(OPENBAO) ## The main job: a secret from a real vault, then attacke
 test: setup $(OPENBAO) $(KUBERNETES_VALIDATE) ## All tests that need no virtual machine, with the real servers
 	@.ci/setup test
 	@.ci/fetch-kubernetes $(KUBERNETES)
+	@.ci/fetch-registry $(REGISTRY)
 	@mkdir -p $(EVIDENCE)
 	CLOUDTASER_OPENBAO=$(OPENBAO) CLOUDTASER_KUBERNETES_VALIDATE=$(KUBERNETES_VALIDATE) \
-		CLOUDTASER_KUBERNETES=$(KUBERNETES) \
+		CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_REGISTRY=$(REGISTRY) \
 		CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE)) swift test
 
 $(OPENBAO):
@@ -111,6 +113,7 @@ simulation: setup build/cloudtaser ## The simulator's canaries and 500 fixed see
 	build/cloudtaser simulate --scenario leader-election --first-seed 1 --seeds 200
 	build/cloudtaser simulate --scenario webhook-certificates --first-seed 1 --seeds 100
 	build/cloudtaser simulate --scenario admission --first-seed 1 --seeds 200
+	build/cloudtaser simulate --scenario registry-lookups --first-seed 1 --seeds 100
 
 # .ci/run makes a warning of a failure: docs/adr/0007-seeds-of-a-commit-warn.md.
 .PHONY: simulation-of-commit

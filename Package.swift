@@ -88,6 +88,7 @@ let core: [Target] = [
     library("AdmissionTrust", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
     library("Admission", in: "Sources/Core", ["JSONFormat", "KubernetesFormat"]),
     library("Inventory", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
+    library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
 ]
 
 let ports: [Target] = [
@@ -103,7 +104,7 @@ let ports: [Target] = [
     library("EventPorts", in: "Sources/Ports", ["EnforcementEvents"]),
     library(
         "KubernetesPorts", in: "Sources/Ports", ["Ports", "KubernetesFormat", "AdmissionTrust"]),
-    library("ImagePorts", in: "Sources/Ports", ["Injection"]),
+    library("ImagePorts", in: "Sources/Ports", ["ImageFormat", "Injection"]),
 ]
 
 let components: [Target] = [
@@ -119,8 +120,8 @@ let components: [Target] = [
     library(
         "Operator", in: "Sources/Components",
         [
-            "Ports", "ImagePorts", "KubernetesPorts", "KubernetesFormat", "Admission",
-            "AdmissionTrust", "Injection",
+            "Ports", "ImageFormat", "ImagePorts", "KubernetesPorts", "KubernetesFormat",
+            "Admission", "AdmissionTrust", "Injection",
         ]),
 ]
 
@@ -179,6 +180,19 @@ let adapters: [Target] = [
         ["Inventory", "KubernetesFormat", .product(name: "Yams", package: "Yams")]),
     library("AsyncClock", in: "Sources/Adapters", ["Ports", "KubernetesPorts"]),
     library(
+        "OCIRegistry", in: "Sources/Adapters",
+        [
+            "ImagePorts", "ImageFormat", "KubernetesFormat",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
+    library(
+        "CryptoHasher", in: "Sources/Adapters",
+        ["ImageFormat", .product(name: "Crypto", package: "swift-crypto")]),
+    library(
         "X509Issuer", in: "Sources/Adapters",
         [
             "KubernetesPorts", "AdmissionTrust",
@@ -217,8 +231,9 @@ let executables: [Target] = [
         "cloudtaser-operator", in: "Sources/Executables",
         [
             "Operator", "Admission", "AdmissionServer", "AdmissionTrust", "AsyncClock",
-            "Injection", "Kubeconfig", "KubernetesFormat", "KubernetesHTTP", "KubernetesPorts",
-            "Ports", "X509Issuer",
+            "CryptoHasher", "ImageFormat", "ImagePorts", "Injection", "Kubeconfig",
+            "KubernetesFormat", "KubernetesHTTP", "KubernetesPorts", "OCIRegistry", "Ports",
+            "X509Issuer",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     program(
@@ -241,7 +256,10 @@ let simulation: [Target] = [
     // Apart from the world that the VM guest links: it has no tasks.
     .target(
         name: "SimulatedCluster",
-        dependencies: ["Ports", "KubernetesPorts", "KubernetesFormat", "AdmissionTrust"],
+        dependencies: [
+            "Ports", "ImageFormat", "ImagePorts", "KubernetesPorts", "KubernetesFormat",
+            "AdmissionTrust",
+        ],
         path: "Simulation/Cluster", swiftSettings: strict),
     .target(
         name: "SimulationEngine",
@@ -253,7 +271,8 @@ let simulation: [Target] = [
             "SimulationEngine", "Simulation", "Wrapper", "Ports", "Delivery", "LeakIndex",
             "SecretMemory",
             "WrapperConfiguration", "Operator", "SimulatedCluster", "KubernetesPorts",
-            "KubernetesFormat", "AdmissionTrust", "Admission", "Injection",
+            "KubernetesFormat", "AdmissionTrust", "Admission", "ImageFormat", "ImagePorts",
+            "Injection",
         ],
         path: "Simulation/Scenarios", swiftSettings: strict),
     .target(
@@ -285,6 +304,15 @@ let testSupport: [Target] = [
         "vault-listener", in: "Tests/Support", ["VaultListener", "LoopbackPKI"]),
     library("OpenBaoServer", in: "Tests/Support", ["LoopbackPKI"]),
     library("KubernetesServer", in: "Tests/Support", ["LoopbackPKI"]),
+    library(
+        "RegistryServer", in: "Tests/Support",
+        [
+            "CryptoHasher", "KubernetesFormat", "KubernetesServer", "LoopbackPKI", "ImageFormat",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
     library(
         "ElectionTrial", in: "Tests/Support",
         ["KubernetesPorts", "Operator", "Ports", "SimulationEngine", "SimulationScenarios"]),
@@ -373,7 +401,8 @@ let testTargets: [Target] = [
             "EnforcementEvents", "EventIntegrity", "KubernetesPorts", "KubernetesFormat",
             "SimulatedCluster", "KubernetesHTTP", "KubernetesServer", "AsyncClock",
             "ScriptedServer", "Kubeconfig", "ElectionTrial", "SimulationEngine", "Operator",
-            "AdmissionTrust", "X509Issuer", "Injection",
+            "AdmissionTrust", "X509Issuer", "Injection", "CryptoHasher", "ImageFormat",
+            "ImagePorts", "OCIRegistry", "RegistryServer",
         ]),
     tests(
         "SimulationTests",
@@ -388,7 +417,8 @@ let testTargets: [Target] = [
         "SimulationScenariosTests",
         [
             "SimulationScenarios", "SimulationEngine", "Simulation", "SimulatedCluster", "Ports",
-            "Wrapper", "KubernetesPorts", "KubernetesFormat", "Operator", "Injection",
+            "Wrapper", "KubernetesPorts", "KubernetesFormat", "ImageFormat", "ImagePorts",
+            "Operator", "Injection",
         ]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),
     tests("AttackProgramsTests", ["AttackPrograms", "DeliveredValue", "SecretMemory"]),
@@ -459,6 +489,7 @@ let testTargets: [Target] = [
     tests("AgentProgramTests", ["cloudtaser-agent", "TestKit"]),
     tests("KubernetesFormatTests", ["KubernetesFormat"]),
     tests("AdmissionTests", ["Admission"]),
+    tests("ImageFormatTests", ["ImageFormat", "KubernetesFormat"]),
     tests(
         "KubernetesHTTPTests",
         [
@@ -467,7 +498,8 @@ let testTargets: [Target] = [
     tests(
         "OperatorProgramTests",
         [
-            "cloudtaser-operator", "KubernetesFormat", "KubernetesServer", "LoopbackPKI", "TestKit",
+            "cloudtaser-operator", "KubernetesFormat", "KubernetesServer", "LoopbackPKI",
+            "RegistryServer", "TestKit",
             .product(name: "AsyncHTTPClient", package: "async-http-client"),
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -482,6 +514,10 @@ let testTargets: [Target] = [
             .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
         ]),
+    tests(
+        "OCIRegistryTests",
+        ["OCIRegistry", "ImageFormat", "ImagePorts", "LoopbackPKI", "ScriptedServer"]),
+    tests("CryptoHasherTests", ["CryptoHasher", "ImageFormat"]),
     tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
     tests("AsyncClockTests", ["AsyncClock", "KubernetesPorts", "Ports"]),
     tests(
@@ -489,7 +525,7 @@ let testTargets: [Target] = [
         [
             "Operator", "KubernetesPorts", "KubernetesFormat", "Ports", "AdmissionTrust",
             "SimulatedCluster", "SimulationEngine", "SimulationScenarios", "ElectionTrial",
-            "Admission", "AsyncClock", "ImagePorts", "Injection",
+            "Admission", "AsyncClock", "CryptoHasher", "ImageFormat", "ImagePorts", "Injection",
         ]),
     tests("AdmissionTrustTests", ["AdmissionTrust", "Injection", "KubernetesFormat"]),
     tests(

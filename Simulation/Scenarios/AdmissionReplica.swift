@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Admission
 internal import AdmissionTrust
+internal import ImagePorts
 internal import Injection
 internal import KubernetesFormat
 internal import KubernetesPorts
@@ -53,7 +54,7 @@ final class AdmissionReplica: @unchecked Sendable {
         namespaces = ClusterNamespaces(api: followed, clock: clock)
         handler = AdmissionHandler(
             policies: policies, namespaces: tampering.namespaces(namespaces),
-            images: NoImageCommands(), selector: .label, clock: clock, metrics: AdmissionMetrics())
+            images: NobodysImages(), selector: .label, clock: clock, metrics: AdmissionMetrics())
         var settings = WebhookTrustSettings(
             namespace: AdmissionWorld.namespace, secretName: "certificates",
             names: ["webhook.cloudtaser.svc"], webhook: AdmissionWorld.webhook)
@@ -99,6 +100,13 @@ final class AdmissionReplica: @unchecked Sendable {
             return changed.rendered()
         }
     }
+}
+
+/// The policy of the scenario asks no registry.
+private struct NobodysImages: ImageCommandSource {
+    func answers(
+        to question: ImageQuestion, namespace: String
+    ) async -> [String: ImageAnswer] { [:] }
 }
 
 /// Whom to tell that a call has reached the server; it is made after the client that tells.

@@ -5,7 +5,8 @@ package import SimulationEngine
 package enum ScenarioCatalogue {
     package static let all: [any SimulatedScenario.Type] = [
         WrapperScenario.self, LeaseClientScenario.self, LeaderElectionScenario.self,
-        CertificateScenario.self, AdmissionScenario.self, SelfTestScenario.self,
+        CertificateScenario.self, AdmissionScenario.self, RegistryScenario.self,
+        SelfTestScenario.self,
     ]
 
     /// nil when there is none of that name.

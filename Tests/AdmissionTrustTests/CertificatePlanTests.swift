@@ -69,9 +69,12 @@ private func leaf(madeAt time: Int64) -> CertificateFacts {
 
     @Test("the last authority is believed until the overlap is over")
     func overlap() throws {
-        #expect(try plan([600, 0], leaf: 605, at: 610) == .keep(until: 650))
-        #expect(try plan([600, 0], leaf: 605, at: 649) == .keep(until: 650))
-        #expect(try plan([600, 0], leaf: 605, at: 650) == .keepAuthorities(1))
+        #expect(try plan([600, 0], leaf: 605, at: 610) == .keep(until: 655))
+        #expect(try plan([600, 0], leaf: 605, at: 654) == .keep(until: 655))
+        #expect(try plan([600, 0], leaf: 605, at: 655) == .keepAuthorities(1))
+        // A leaf that changed over late: who has not seen it yet serves one of the last authority.
+        #expect(try plan([600, 0], leaf: 645, at: 655) == .keep(until: 695))
+        #expect(try plan([600, 0], leaf: 645, at: 695) == .keepAuthorities(1))
         #expect(
             try plan([600, 0], leaf: 590, signer: 1, at: 700, trustedFor: nil)
                 != .keepAuthorities(1), "not while it is in use")
@@ -82,7 +85,7 @@ private func leaf(madeAt time: Int64) -> CertificateFacts {
         #expect(times != nil)
         for (life, leaf, settle, overlap) in [
             (270, 90, 5, 50), (900, 15, 5, 50), (900, 90, 5, 5), (900, 90, -1, 50),
-            (900, 90, 5, 300),
+            (900, 90, 5, 300), (900, 90, 5, 56),
         ] as [(Int64, Int64, Int64, Int64)] {
             #expect(
                 CertificateTimes(

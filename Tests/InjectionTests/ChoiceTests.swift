@@ -273,12 +273,18 @@ import Testing
             ])
         }
         #expect(try value.patched() == nil)
+        #expect(
+            Injection.question(about: value.review, policy: try value.policy)?.architectures == [])
         let selected = value.changed {
             $0.pod.set("spec", "nodeSelector", "kubernetes.io/arch", to: .text("arm64"))
         }
         let byPolicy = value.changed {
             $0.policyText.replace(
                 #""wrapper""#, with: #""architectures":["amd64"],"wrapper""#)
+        }
+        for (asking, wanted) in [(selected, "arm64"), (byPolicy, "amd64")] {
+            let question = Injection.question(about: asking.review, policy: try asking.policy)
+            #expect(question?.architectures == [wanted])
         }
         #expect(
             try selected.patched()?["spec"]?["containers"]?[0]["command"]?[3].text == "/arm")
@@ -302,6 +308,9 @@ import Testing
         #expect(question?.serviceAccount == "default")
         for other in [
             Case(), value.changed { $0.annotate("inject", "false") },
+            // Refused anyway: nobody is asked.
+            value.changed { $0.annotate("vault-role", "bank-web") },
+            value.changed { $0.namespace = NamespaceFacts(name: "elsewhere") },
             value.changed { $0.operation = .update },
             value.changed {
                 $0.policyText.replace(

@@ -37,6 +37,8 @@ import Testing
             "--address", "--port", "--health-port", "--tls-certificate", "--tls-key",
             "--kubeconfig", "--policy-file", "--selector", "--namespace", "--lease-name",
             "--drain-seconds", "--request-seconds", "Examples:", "Exit codes:",
+            "--registry-credentials", "--registry-mirror", "--registry-ca", "--registry-host",
+            "--registry-insecure",
         ] {
             #expect(help.output.contains(text), "\(text)")
         }
@@ -48,6 +50,21 @@ import Testing
             (["--drain-seconds", "301"], 64, "0 to 300"),
             (["--selector", "both"], 64, "selector"), (["--request-seconds", "0"], 64, "1 to 300"),
             (["--lease-name", ""], 64, "lease-name"),
+            (["--registry-mirror", "a.eu=b.eu"], 64, "write HOST=https://MIRROR"),
+            (["--registry-host", "https://a.eu"], 64, "--registry-host is no host"),
+            (["--registry-insecure", "a/b"], 64, "--registry-insecure is no host"),
+            (
+                ["--policy-file", "POLICY", "--registry-credentials", "/nowhere/c.json"], 1,
+                "/nowhere/c.json cannot be read; name a file"
+            ),
+            (
+                ["--policy-file", "POLICY", "--registry-credentials", "BROKEN"], 1,
+                "has no object 'auths'"
+            ),
+            (
+                ["--policy-file", "POLICY", "--registry-ca", "BROKEN"], 1,
+                "holds no certificates in PEM"
+            ),
             (
                 ["--policy-file", "/nowhere/p.json"], 1,
                 "/nowhere/p.json cannot be read; name a file"

@@ -114,7 +114,7 @@ import Testing
         var example = try AdmissionCase()
         example.command = []
         var refusal = try await example.refusal()
-        #expect(refusal.contains("(this operator asks no registry); set command"), "\(refusal)")
+        #expect(refusal.contains("(nobody is asked); set command"), "\(refusal)")
         example.images = FakeImages(nil)
         refusal = try await example.refusal()
         #expect(refusal.contains("(no registry answered in time); set command"), "\(refusal)")

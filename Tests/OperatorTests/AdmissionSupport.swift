@@ -74,7 +74,8 @@ struct AdmissionCase {
     var command: [String] = ["/bin/web"]
     var state: PolicyState
     var namespaces = FakeNamespaces()
-    var images: any ImageCommandSource = NoImageCommands()
+    /// Never asked unless a test says so.
+    var images: any ImageCommandSource = FakeImages(.failed("nobody is asked"))
     let metrics = AdmissionMetrics()
     let reports = Reports()
 

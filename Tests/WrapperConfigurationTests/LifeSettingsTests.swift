@@ -54,6 +54,12 @@ import WrapperConfiguration
         #expect(try Parser.parse([.stopSeconds: text]).get().life.stopSeconds == seconds)
     }
 
+    @Test(arguments: [("0", 30), ("1s", 1), ("29s", 29), ("30s", 30), ("31s", 30), ("1h", 30)])
+    func `no call takes longer than the whole fetch may`(text: String, seconds: Int) throws {
+        let settings = try Parser.parse([.fetchSecondsMax: text]).get()
+        #expect(settings.vault.requestSecondsMax == seconds)
+    }
+
     @Test(arguments: ["-1", "1.5", "s", "1d", "86401", "25h", "999999999999", " 5"])
     func `times that are none are refused`(text: String) {
         #expect(throws: ConfigurationFailure.self) {

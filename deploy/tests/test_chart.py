@@ -38,6 +38,9 @@ CHANGES = {
     "operator.priorityClassName": "",
     "operator.resources": {"requests": {"cpu": 1}},
     "operator.nodeSelector": {"a": "b"}, "operator.tolerations": [{"operator": "Exists"}],
+    "registries.credentials": ["pull"], "registries.mirrors": ["a.eu=https://b.eu/c"],
+    "registries.hosts": ["a.eu:5000"], "registries.insecureHosts": ["b.eu"],
+    "registries.authorities": "ca",
     "agent.enabled": False, "agent.digest": DIGEST, "agent.mode": "detect",
     "agent.extraArgs": ["--policy=AV-026=detect"], "agent.priorityClassName": "x",
     "agent.resources": {"requests": {"cpu": 1}},
@@ -59,6 +62,9 @@ VARIANTS = {
         "operator": {
             "digest": DIGEST, "certificateSecret": "tls", "tolerations": [{"operator": "Exists"}],
             "priorityClassName": ""},
+        "registries": {
+            "credentials": ["pull", "other"], "mirrors": ["docker.io=https://b.eu/c", "a.eu=https://d.eu"],
+            "hosts": ["docker.io"], "insecureHosts": ["b.eu:5000"], "authorities": "ca"},
         "agent": {"extraArgs": ["--lock-modules"], "tolerations": []},
         "serviceMonitor": {"enabled": True, "labels": {"a": "b"}}},
     "nothing": {
@@ -206,6 +212,30 @@ class Chart(unittest.TestCase):
         budget = support.named(rendered, "PodDisruptionBudget", "cloudtaser-operator")
         self.assertEqual(budget["spec"]["maxUnavailable"], 1)
 
+    def test_registries_are_told_to_the_operator_by_flags_that_it_has(self):
+        rendered = support.objects(VARIANTS["changed"])
+        pod = support.named(rendered, "Deployment", "cloudtaser-operator")["spec"]["template"]["spec"]
+        container = pod["containers"][0]
+        told = [flag for flag in container["args"] if flag.startswith("--registry-")]
+        self.assertEqual(told, [
+            "--registry-credentials=/registries/0/.dockerconfigjson",
+            "--registry-credentials=/registries/1/.dockerconfigjson",
+            "--registry-mirror=docker.io=https://b.eu/c", "--registry-mirror=a.eu=https://d.eu",
+            "--registry-host=docker.io", "--registry-insecure=b.eu:5000",
+            "--registry-ca=/registries/ca/ca.crt"])
+        program = support.read("Sources", "Executables", "cloudtaser-operator", "RegistryFlags.swift")
+        for flag in told:
+            words = flag.split("=")[0].strip("-").split("-")
+            self.assertIn(f"var {words[0]}{''.join(word.title() for word in words[1:])}:", program)
+        # Each file is mounted from what was named.
+        volumes = {volume["name"]: volume for volume in pod["volumes"]}
+        mounts = {
+            mount["mountPath"]: volumes[mount["name"]] for mount in container["volumeMounts"]}
+        self.assertEqual(mounts["/registries/0"]["secret"]["secretName"], "pull")
+        self.assertEqual(mounts["/registries/1"]["secret"]["secretName"], "other")
+        self.assertEqual(mounts["/registries/ca"]["configMap"]["name"], "ca")
+        self.assertEqual(mounts["/tls"]["secret"]["secretName"], "tls")
+
 
 class Values(unittest.TestCase):
     def test_each_changes_something(self):
@@ -253,6 +283,8 @@ class Values(unittest.TestCase):
                 ("agent.extraArgs", ["run"]), ("image.registry", "r/"), ("image.tag", "a b"),
                 ("csi.kubeletFolder", "var"), ("csi.driverImage", ""), ("kubernetesVersion", "2"),
                 ("serviceMonitor.interval", "30"), ("agent.tolerations", [{"operators": "Exists"}]),
+                ("registries.mirrors", ["b.eu"]), ("registries.mirrors", ["a/b=https://b.eu"]),
+                ("registries.hosts", ["a/b"]), ("registries.credentials", [""]),
                 ("operator.resources", {"requests": {"gpu": 1}})]:
             with self.subTest(path):
                 with self.assertRaises(helm_python.HelmError):

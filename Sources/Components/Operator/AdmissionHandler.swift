@@ -166,7 +166,7 @@ package struct AdmissionHandler: Sendable {
     private func answers(
         to question: ImageQuestion, namespace: String
     ) async -> [String: ImageAnswer] {
-        let found = await within(Self.askTimeMax) {
+        let found = await clock.within(Self.askTimeMax) {
             await images.answers(to: question, namespace: namespace)
         }
         var answers = found ?? [:]
@@ -179,29 +179,13 @@ package struct AdmissionHandler: Sendable {
     private func readNamespace(
         _ name: String
     ) async -> Result<NamespaceFacts, KubernetesFailure> {
-        let answer = await within(Self.askTimeMax) {
+        let answer = await clock.within(Self.askTimeMax) {
             () async -> Result<NamespaceFacts, KubernetesFailure> in
             do throws(KubernetesFailure) {
                 return .success(try await namespaces.facts(of: name))
             } catch { return .failure(error) }
         }
         return answer ?? .failure(.timedOut(host: "the API server"))
-    }
-
-    /// - Returns: nil when it takes longer.
-    private func within<Value: Sendable>(
-        _ time: Duration, _ work: @escaping @Sendable () async -> Value
-    ) async -> Value? {
-        await withTaskGroup(of: Value?.self) { group in
-            group.addTask { await work() }
-            group.addTask {
-                await clock.sleep(for: time)
-                return nil
-            }
-            let first = await group.next() ?? nil
-            group.cancelAll()
-            return first
-        }
     }
 }
 
@@ -244,18 +228,4 @@ package struct AdmissionReport: Sendable, Equatable {
     package let purpose: AdmissionPurpose
     package let isDryRun: Bool
     package let reason: String
-}
-
-/// In a build that asks no registry.
-package struct NoImageCommands: ImageCommandSource {
-    package init() {}
-
-    package func answers(
-        to question: ImageQuestion, namespace: String
-    ) async -> [String: ImageAnswer] {
-        Dictionary(
-            question.images.map {
-                ($0, .failed("this operator asks no registry"))
-            }, uniquingKeysWith: { first, _ in first })
-    }
 }

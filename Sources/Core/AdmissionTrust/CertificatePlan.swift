@@ -49,9 +49,10 @@ package enum CertificatePlan: Sendable, Hashable {
             self = Self.followed(view, at: now, trustedFor: trustedFor, times)
             return
         }
-        // The last ones go before the next one comes. The leaf comes before it, too: it has to last
-        // while an authority settles.
-        let overlapEnd = newest.validFrom + times.backdate + times.overlap
+        // From when the leaf changed over, which may be long after the authority was made: until
+        // then everybody serves one of the last authority. The last ones go before the next one
+        // comes. The leaf comes before it, too: it has to last while an authority settles.
+        let overlapEnd = view.leaf.validFrom + times.backdate + times.overlap
         if view.authorities.count > 1, now >= overlapEnd {
             self = .keepAuthorities(1)
         } else if now >= view.leaf.renewAt || view.leaf.names != names {

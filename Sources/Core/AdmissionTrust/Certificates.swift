@@ -78,8 +78,8 @@ package struct CertificateTimes: Sendable, Hashable {
     /// How long API servers have had a new authority before a certificate of it is used. Each of
     /// them follows the webhook's configuration by a watch of its own.
     package let settle: Int64
-    /// How long the last authority is believed after the next one was made. By then each replica
-    /// has read the Secret again.
+    /// How long the last authority is believed after the leaf was signed by the next one. By then
+    /// each replica has read the Secret again.
     package let overlap: Int64
 
     /// A year, 30 days, an hour, half a minute, a day.
@@ -87,14 +87,15 @@ package struct CertificateTimes: Sendable, Hashable {
         authorityLife: 365 * 86_400, leafLife: 30 * 86_400, backdate: 3600, settle: 30,
         overlap: 86_400)
 
-    /// nil unless a leaf fits into what is left of an authority that is about to be followed, and
-    /// an overlap into a third of its life.
+    /// nil unless a leaf fits into what is left of an authority that is about to be followed, an
+    /// overlap into a third of its life, and an overlap into the time before a leaf is renewed.
     package init?(
         checked authorityLife: Int64, leafLife: Int64, backdate: Int64, settle: Int64,
         overlap: Int64
     ) {
         guard leafLife > 3 * settle, settle >= 0, overlap > settle, backdate >= 0,
-            authorityLife / 3 > leafLife, authorityLife / 3 > overlap
+            authorityLife / 3 > leafLife, authorityLife / 3 > overlap,
+            (leafLife + backdate) * 2 / 3 - backdate > overlap
         else { return nil }
         self.init(
             authorityLife: authorityLife, leafLife: leafLife, backdate: backdate, settle: settle,

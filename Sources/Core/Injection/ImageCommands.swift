@@ -3,17 +3,21 @@
 /// What an image starts when a pod does not say: from its config, one for each platform of an
 /// index. Directory, user and PATH stay in force for what the wrapper starts and are not needed.
 package struct ImageCommand: Sendable, Equatable {
-    /// Of its config's `os`, `architecture` (with `variant`): `linux`, `arm64`.
+    /// As a node's `kubernetes.io/os` and `kubernetes.io/arch` have it: `linux`, `arm64`.
     package let system: String
     package let architecture: String
+    /// Of the processor: `v7`; empty: none.
+    package let variant: String
     package let entrypoint: [String]
     package let command: [String]
 
     package init(
-        system: String = "linux", architecture: String, entrypoint: [String], command: [String]
+        system: String = "linux", architecture: String, variant: String = "",
+        entrypoint: [String], command: [String]
     ) {
         self.system = system
         self.architecture = architecture
+        self.variant = variant
         self.entrypoint = entrypoint
         self.command = command
     }
@@ -34,6 +38,22 @@ package struct ImageQuestion: Sendable, Equatable {
     /// Of the pod, in its namespace.
     package let pullSecrets: [String]
     package let serviceAccount: String
+    /// Of the nodes that the pod may run on, as in `kubernetes.io/arch`; empty: any.
+    package let architectures: [String]
+
+    package init(
+        images: [String], pullSecrets: [String], serviceAccount: String, architectures: [String]
+    ) {
+        self.images = images
+        self.pullSecrets = pullSecrets
+        self.serviceAccount = serviceAccount
+        self.architectures = architectures
+    }
+}
+
+extension ImageCommand {
+    /// `arm64`, `arm/v7`.
+    var machine: String { variant.isEmpty ? architecture : architecture + "/" + variant }
 }
 
 extension ContainerView {
@@ -66,8 +86,8 @@ extension ContainerView {
             let others = arguments.isEmpty ? other.entrypoint + other.command : other.entrypoint
             guard others == words else {
                 throw refusal(
-                    "has no command, and its image starts differently on \(first.architecture)"
-                        + " and \(other.architecture)")
+                    "has no command, and its image starts differently on \(first.machine)"
+                        + " and \(other.machine)")
             }
         }
         guard !(words + arguments).isEmpty else {

@@ -100,7 +100,10 @@ package enum Injection {
         guard review.operation == .create, policy.entrypoints == .registry,
             let pod = try? PodView(review.pod),
             (try? OptIn.isAsked(
-                pod, in: review.namespace, selector: review.selector, warnings: &ignored)) == true
+                pod, in: review.namespace, selector: review.selector, warnings: &ignored)) == true,
+            // Nobody makes the operator ask registries who is granted nothing.
+            let settings = try? WorkloadSettings(
+                of: pod, in: review.namespace, policy: policy, warnings: &ignored)
         else { return nil }
         var images: [String] = []
         for container in pod.containers
@@ -112,7 +115,8 @@ package enum Injection {
         return ImageQuestion(
             images: images,
             pullSecrets: secrets.compactMap { (try? $0.object().text("name")) ?? nil },
-            serviceAccount: (try? pod.spec.text("serviceAccountName")) ?? "default")
+            serviceAccount: (try? pod.spec.text("serviceAccountName")) ?? "default",
+            architectures: settings.architectures)
     }
 
     private static func inject(

@@ -63,6 +63,11 @@ package struct SettingsParser {
         settings.restrictSystemCalls = try flag(.restrictSystemCalls, default: true)
         settings.denySendmmsg = try flag(.denySendmmsg)
         settings.life = try life()
+        // 0 is one try, not one without time.
+        if settings.life.fetchSecondsMax > 0 {
+            settings.vault.requestSecondsMax = min(
+                settings.vault.requestSecondsMax, settings.life.fetchSecondsMax)
+        }
         settings.agent = try choice(.agent) ?? .preferred
         if let path = try filePath(.agentSocket) { settings.agentSocket = path }
         settings.destinations = try destinations(for: settings)

@@ -28,6 +28,10 @@ struct OperatorCommand: AsyncParsableCommand {
               Against a cluster from outside:
                 cloudtaser-operator --kubeconfig ~/.kube/config \\
                   --tls-certificate server.pem --tls-key server-key.pem
+              With a private registry, through a mirror:
+                cloudtaser-operator --tls-certificate /tls/tls.crt --tls-key /tls/tls.key \\
+                  --registry-credentials /registry/.dockerconfigjson --registry-ca /ca/ca.crt \\
+                  --registry-mirror docker.io=https://mirror.example.eu/hub
 
             Exit codes: 0 ended by a signal · 1 cannot run · 64 wrong usage.
             """,
@@ -62,6 +66,8 @@ struct OperatorCommand: AsyncParsableCommand {
     var drainSeconds = 5
     @Option(help: "Seconds that a request may take to arrive.")
     var requestSeconds = 10
+    @OptionGroup(title: "Registries")
+    var registries: RegistryFlags
 
     private static let selectors = OptInSelector.allCases.map(\.rawValue)
         .joined(separator: ", ")

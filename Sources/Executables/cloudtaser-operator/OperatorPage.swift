@@ -6,6 +6,7 @@ import Operator
 /// What the health port answers.
 struct OperatorPage: Sendable {
     let metrics: AdmissionMetrics
+    let images: ImageCommands
     let access: ClusterAccess
     let webhooks: AdmissionServer
     /// nil: the certificate is in files.
@@ -28,6 +29,7 @@ struct OperatorPage: Sendable {
     func metricsAnswer() -> ServedAnswer {
         var page = MetricsPage()
         metrics.append(to: &page)
+        images.append(to: &page)
         page.family(
             "cloudtaser_operator_policy_in_force", .gauge,
             "Whether there is one policy that can be used (1).",

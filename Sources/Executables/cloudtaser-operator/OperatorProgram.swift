@@ -19,6 +19,7 @@ struct OperatorProgram: Sendable {
     private let log: OperatorLog
     private let metrics = AdmissionMetrics()
     private let access: ClusterAccess
+    private let registries: Registries
     private let election = Election()
     private let stopping = StopFlag()
 
@@ -26,6 +27,7 @@ struct OperatorProgram: Sendable {
         self.command = command
         log = OperatorLog(clock: AsyncClock())
         access = try ClusterAccess(command, clock: AsyncClock(), log: log)
+        registries = try Registries(command.registries, clock: AsyncClock())
     }
 
     func run() async throws {
@@ -45,6 +47,7 @@ struct OperatorProgram: Sendable {
             [("port", String(webhooks.port)), ("healthPort", String(health.port))])
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await certificate.keep(identity, clock: clock, log: log) }
+            group.addTask { await registries.credentials.follow(clock: clock, log: log) }
             if let cluster = access.cluster {
                 group.addTask { await cluster.mirroredNamespaces.mirror.run() }
                 if let policies = cluster.mirroredPolicies {
@@ -70,7 +73,7 @@ struct OperatorProgram: Sendable {
         _ identity: ServerIdentity
     ) async throws(ServerFailure) -> AdmissionServer {
         let handler = AdmissionHandler(
-            policies: access.policies, namespaces: access.namespaces, images: NoImageCommands(),
+            policies: access.policies, namespaces: access.namespaces, images: registries.commands,
             selector: command.selector, clock: clock, metrics: metrics
         ) { [log] in log.refused($0) }
         var routes: [String: ServedRoute] = [:]
@@ -97,7 +100,8 @@ struct OperatorProgram: Sendable {
         _ webhooks: AdmissionServer, _ certificate: ServedCertificate
     ) async throws(ServerFailure) -> AdmissionServer {
         let page = OperatorPage(
-            metrics: metrics, access: access, webhooks: webhooks, certificate: certificate.own,
+            metrics: metrics, images: registries.commands, access: access, webhooks: webhooks,
+            certificate: certificate.own,
             leads: { (command.leaseName, election.isLeading) },
             uninjectedCount: { election.uninjectedCount })
         return try await AdmissionServer(

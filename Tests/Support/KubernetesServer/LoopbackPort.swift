@@ -2,9 +2,9 @@
 import Glibc
 
 /// Ports of 127.0.0.1 for servers that cannot be told to take any.
-enum LoopbackPort {
+package enum LoopbackPort {
     /// Different ports that were free a moment ago.
-    static func free(_ count: Int) throws -> [UInt16] {
+    package static func free(_ count: Int) throws -> [UInt16] {
         var open: [Int32] = []
         defer { for descriptor in open { close(descriptor) } }
         var ports: [UInt16] = []
@@ -17,7 +17,7 @@ enum LoopbackPort {
         return ports
     }
 
-    static func connects(to port: UInt16) -> Bool {
+    package static func connects(to port: UInt16) -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         return withAddress(port: port) { connect(descriptor, $0, $1) == 0 }

@@ -39,7 +39,7 @@ package final class TokenSigner: Sendable {
     }
 
     /// Base64url without padding (RFC 4648, section 5).
-    private static func encoded(_ bytes: [UInt8]) -> String {
+    static func encoded(_ bytes: [UInt8]) -> String {
         let alphabet = Array(
             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".unicodeScalars)
         var text = ""
