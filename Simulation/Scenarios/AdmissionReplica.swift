@@ -60,8 +60,8 @@ final class AdmissionReplica: @unchecked Sendable {
             names: ["webhook.cloudtaser.svc"], webhook: AdmissionWorld.webhook)
         guard
             let times = CertificateTimes(
-                checked: 400, leafLife: 120, backdate: 20, settle: 10, overlap: 100)
-        else { return }
+                checked: 400, leafLife: 120, backdate: 20, settle: 10, overlap: 60)
+        else { preconditionFailure("times of certificates that do not fit") }
         settings.times = times
         settings.lookEvery = .seconds(20)
         trust = WebhookTrust(

@@ -48,6 +48,8 @@ final class AdmissionWorld: @unchecked Sendable {
             await call(review, within: .seconds(seconds))
         }
         setPolicies([AdmissionGrant.all])
+        // Nobody may go through a run without a pod.
+        admit(false)
     }
 
     // MARK: - Replicas
