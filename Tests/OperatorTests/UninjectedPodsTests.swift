@@ -212,8 +212,8 @@ struct UninjectedPodsTests {
     }
 }
 
-/// A clock by which a look is due when everything has been read, and a leadership that ends
-/// after so many questions.
+/// A clock by which a look is due when everything has been read, and a leadership that ends after
+/// so many questions.
 private final class Looks: AsyncTimeSource {
     let isDue = Mutex<@Sendable () -> Bool>({ true })
     let left = Mutex(0)
