@@ -28,14 +28,14 @@ struct ScenarioTests {
         #expect(hashes.count == 300)
     }
 
-    /// Other seeds for each commit, and still the same ones for the same commit.
+    /// The same for every commit (docs/adr/0007-seeds-of-a-commit-warn.md); `make simulation` plays
+    /// more of them.
     @Test(
-        "a hundred seeds derived from the commit are green",
+        "the first seeds of each scenario are green",
         arguments: ScenarioCatalogue.all.map { $0.name }.filter { $0 != SelfTestScenario.name })
-    func commitSeeds(name: String) throws {
+    func firstSeeds(name: String) throws {
         let scenario = try #require(ScenarioCatalogue.scenario(named: name))
-        let first = UInt64(Checkout.current.commit.prefix(12), radix: 16) ?? 1
-        for seed in first..<first + 100 {
+        for seed in UInt64(1)...5 {
             let findings = SimulationRunner().run(scenario, seed: seed).findings
             #expect(
                 findings == [], "cloudtaser simulate --scenario \(name) --seed \(seed) --trace")
