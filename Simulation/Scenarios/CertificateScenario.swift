@@ -29,8 +29,9 @@ package struct CertificateScenario: SimulatedScenario {
     package struct Tampering: Sendable {
         /// Seconds that API servers have a new authority before it is used.
         package var settle: Int64 = 30
-        /// Seconds that the last authority is believed beside the next one.
-        package var overlap: Int64 = 100
+        /// Seconds that the last authority is believed beside the next one. Longer than faults can
+        /// make looks fail in a row, of which life has 1,440 in an overlap.
+        package var overlap: Int64 = 200
         package var wrap: @Sendable (any KubernetesAPI) -> any KubernetesAPI = { $0 }
 
         package init() {}

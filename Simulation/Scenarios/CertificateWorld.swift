@@ -71,8 +71,7 @@ final class CertificateWorld: @unchecked Sendable {
             namespace: Self.namespace, secretName: Self.secret.name, names: ["webhook.default.svc"],
             webhook: Self.webhook)
         settings.times = times
-        // Often within an overlap, as in life: a look that fails is to be repeated many times.
-        settings.lookEvery = .seconds(5)
+        settings.lookEvery = .seconds(20)
         let trust = WebhookTrust(
             api: tampering.wrap(plain), clock: clock, issuer: issuer, settings: settings,
             report: { [self] in mark($0) }, serve: { [self] in replicas[name]?.leaf = $0 })

@@ -16,9 +16,9 @@ private func client(
 ) throws -> KubernetesHTTP {
     var settings = KubernetesHTTPSettings()
     settings.isRetrying = false
-    settings.requestTime = .seconds(300)
-    settings.connectTime = .seconds(300)
-    settings.watchGrace = .seconds(300)
+    settings.requestTime = .seconds(3000)
+    settings.connectTime = .seconds(3000)
+    settings.watchGrace = .seconds(3000)
     return try KubernetesHTTP(
         ClusterEndpoint(
             server: server.address,

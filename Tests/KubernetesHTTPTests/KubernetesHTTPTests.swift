@@ -19,8 +19,8 @@ private func client(
     serverName: String? = nil, change: (inout KubernetesHTTPSettings) -> Void = { _ in }
 ) throws -> KubernetesHTTP {
     var settings = KubernetesHTTPSettings()
-    settings.requestTime = .seconds(300)
-    settings.connectTime = .seconds(300)
+    settings.requestTime = .seconds(3000)
+    settings.connectTime = .seconds(3000)
     settings.firstPause = .milliseconds(10)
     settings.pauseMax = .milliseconds(50)
     change(&settings)
@@ -195,7 +195,7 @@ private func failure(_ call: () async throws -> some Any) async -> KubernetesFai
         let second = try client(server)
         await withTaskGroup(of: (isFirst: Bool, KubernetesFailure?).self) { group in
             group.addTask { (true, await failure { try await first.get(pods.object("a")) }) }
-            // With 300 s: it is still waiting then.
+            // With 3000 s: it is still waiting then.
             group.addTask { (false, await failure { try await second.get(pods.object("b")) }) }
             let ended = await group.next()
             #expect(ended?.isFirst == true)
