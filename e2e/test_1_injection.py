@@ -138,8 +138,10 @@ class Injection(unittest.TestCase):
                 file.write(token)
             sleeping = subprocess.Popen(["sleep", "600"], env={"PATH": "/usr/bin:/bin", "TOKEN": token})
             try:
-                # Popen has returned after exec.
-                self.assertEqual(vault_tokens(sleeping.pid, folder), [token.encode()] * 2)
+                # Popen returns within exec, a moment before the kernel shows the new environment.
+                found = stage.eventually("its environment is there", lambda: (
+                    seen := vault_tokens(sleeping.pid, folder)) and len(seen) > 1 and seen)
+                self.assertEqual(found, [token.encode()] * 2)
             finally:
                 sleeping.kill()
                 sleeping.wait()
