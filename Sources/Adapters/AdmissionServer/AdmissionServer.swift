@@ -139,10 +139,3 @@ package final class AdmissionServer: Sendable {
         for channel in connections.channels { channel.close(promise: nil) }
     }
 }
-
-extension TimeAmount {
-    init(_ duration: Duration) {
-        let (seconds, attoseconds) = duration.components
-        self = .nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
-    }
-}

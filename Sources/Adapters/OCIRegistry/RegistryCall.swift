@@ -160,12 +160,3 @@ extension OCIRegistry {
 
     private static let failureCharactersMax = 256
 }
-
-extension TimeAmount {
-    /// Saturating at 292 years.
-    init(_ duration: Duration) {
-        let (seconds, attoseconds) = duration.components
-        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        self = .nanoseconds(overflow ? .max : whole + attoseconds / 1_000_000_000)
-    }
-}
