@@ -20,7 +20,7 @@ struct ContainerPlan {
         self.container = container
         self.settings = settings
         self.objects = objects
-        let isStarted = container.command.starts(with: InjectedNames.runCommand)
+        let isStarted = InjectedNames.startsByWrapper(container.command)
         let requests = try EnvironmentReferences.requests(
             of: container, beside: annotated, settings: settings)
         guard !requests.isEmpty else {

@@ -8,9 +8,7 @@ enum EphemeralContainers {
         _ pod: PodView, review: PodReview, policy: CloudTaserPolicy?, warnings: inout [String]
     ) throws(Refusal) -> InjectionDecision {
         // Annotations can be removed from a running pod; what it runs cannot.
-        let wrapped = pod.containers.filter {
-            $0.command.starts(with: InjectedNames.runCommand)
-        }
+        let wrapped = pod.containers.filter { InjectedNames.startsByWrapper($0.command) }
         guard !wrapped.isEmpty else { return .notAskedFor }
         let ours = Set(
             wrapped.flatMap(\.mounts).filter {

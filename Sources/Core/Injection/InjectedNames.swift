@@ -22,6 +22,16 @@ package enum InjectedNames {
 
     package static let runCommand = [wrapper, "run", "--"]
     package static let attachCommand = [wrapper, "attach", "--"]
+
+    /// Whether a container with this command starts its program by the wrapper.
+    package static func startsByWrapper(_ command: [String]) -> Bool {
+        command.starts(with: runCommand)
+    }
+
+    /// Whether an init container with this command copies the wrapper, and has no values.
+    package static func copiesWrapper(_ command: [String]) -> Bool {
+        command.first == wrapperInImage
+    }
 }
 
 /// What a pod may be at most.

@@ -113,7 +113,7 @@ enum InstallContainer {
         pod: PodView, policy: CloudTaserPolicy
     ) throws(Refusal) -> Bool {
         guard container.kind == .initialization,
-            container.command.first == InjectedNames.wrapperInImage,
+            InjectedNames.copiesWrapper(container.command),
             volume.mountPath == InjectedNames.wrapperFolder, try isMount(mount, volume)
         else { return false }
         let wanted = try json(name: container.name, volume: volume, pod: pod, policy: policy)

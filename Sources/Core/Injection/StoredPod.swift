@@ -22,7 +22,7 @@ package enum StoredPod {
                 ?? true
         else { return [] }
         let programs = pod.containers.filter { !$0.installsWrapper }
-        let bare = programs.filter { !$0.command.starts(with: InjectedNames.runCommand) }
+        let bare = programs.filter { !InjectedNames.startsByWrapper($0.command) }
         // Without a value anywhere the operator would have refused it: then it counts as a whole.
         guard bare.count < programs.count else { return bare.map(\.name) }
         let isForAll = pod.annotations[PodAnnotation.secretPaths.rawValue] != nil
@@ -32,7 +32,7 @@ package enum StoredPod {
 
 extension ContainerView {
     fileprivate var installsWrapper: Bool {
-        kind == .initialization && command.first == InjectedNames.wrapperInImage
+        kind == .initialization && InjectedNames.copiesWrapper(command)
     }
 
     fileprivate var hasReference: Bool {

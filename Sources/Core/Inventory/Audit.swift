@@ -36,14 +36,14 @@ package struct Audit: Sendable {
         _ inventory: Inventory, excluding excluded: Set<String> = Inventory.excludedNamespaces
     ) {
         let looked = inventory.running
-        rows = looked.flatMap { Self.rows(of: $0, inventory, isExcluded: excluded) }
+        rows = looked.flatMap { Self.rows(of: $0, isExcluded: excluded) }
         unread = inventory.unread
         objectCount = inventory.objectCount
         let coverage = Coverage(inventory)
         nodes = coverage.counts
         findings =
             looked.filter { !excluded.contains($0.object.namespace) && !$0.isOver }
-            .flatMap { Self.findings(of: $0, inventory) }
+            .flatMap(Self.findings)
             + Self.orphans(inventory, excluded) + coverage.findings
     }
 
@@ -60,9 +60,8 @@ package struct Audit: Sendable {
     // MARK: - Workloads
 
     private static func rows(
-        of workload: Workload, _ inventory: Inventory, isExcluded: Set<String>
+        of workload: Workload, isExcluded: Set<String>
     ) -> [Row] {
-        let uses = SecretUses(workload: workload, knowledge: inventory.knowledge).all
         let isLeftOut = isExcluded.contains(workload.object.namespace)
         return workload.containers.map { container in
             let standing: Standing =
@@ -70,7 +69,7 @@ package struct Audit: Sendable {
                 ? .excluded : container.isWrapped ? .protected : .unprotected
             return Row(
                 object: workload.object.reference, container: container.name, standing: standing,
-                useCount: uses.count { $0.container == container.name },
+                useCount: workload.uses.count { $0.container == container.name },
                 note: note(workload, container, isLeftOut))
         }
     }
@@ -87,16 +86,13 @@ package struct Audit: Sendable {
         return workload.isPod ? "asks, and is not wrapped" : "asks: the webhook wraps its pods"
     }
 
-    private static func findings(
-        of workload: Workload, _ inventory: Inventory
-    ) -> [Finding] {
+    private static func findings(of workload: Workload) -> [Finding] {
         let isMissed =
             workload.isPod && workload.asks == true
             && !workload.containers.contains(where: \.isWrapped)
         let missed = isMissed ? [finding(.unwrapped, workload.object)] : []
-        let uses = SecretUses(workload: workload, knowledge: inventory.knowledge).all
         return missed
-            + uses.map { use in
+            + workload.uses.map { use in
                 Discovery.Entry(workload: workload, use: use, manager: nil).finding
             }
     }
@@ -123,8 +119,7 @@ package struct Audit: Sendable {
         ]
         var used = inventory.secretsInUse
         for workload in inventory.workloads {
-            for use in SecretUses(workload: workload, knowledge: inventory.knowledge).all
-            where kinds.contains(use.finding) {
+            for use in workload.uses where kinds.contains(use.finding) {
                 used.insert("\(workload.object.namespace)/\(use.subject)")
             }
         }

@@ -30,7 +30,7 @@ package struct Discovery: Sendable {
         let managers = Self.managers(in: inventory)
         let looked = inventory.originals
         entries = looked.flatMap { workload in
-            SecretUses(workload: workload, knowledge: inventory.knowledge).all.map { use in
+            workload.uses.map { use in
                 Entry(
                     workload: workload, use: use,
                     manager: managers["\(workload.object.namespace)/\(use.subject)"])

@@ -13,15 +13,16 @@ package struct Inventory: Sendable {
     package let nodes: [ClusterObject]
     package let unread: [UnreadObject]
     package let objectCount: Int
-    let knowledge: Knowledge
     /// `namespace/name` of Secrets that something other than a workload uses.
     let secretsInUse: Set<String>
 
     package init(_ objects: [ClusterObject], unread: [UnreadObject] = []) {
         var workloads: [Workload] = []
         var broken = unread
+        let knowledge = Knowledge(objects)
         for object in objects {
-            if let workload = Workload(object) {
+            if var workload = Workload(object) {
+                workload.uses = SecretUses(workload: workload, knowledge: knowledge).all
                 workloads.append(workload)
             } else if Workload.runsContainers(object) {
                 broken.append(UnreadObject(source: object.source, reason: "has no pod spec"))
@@ -32,7 +33,6 @@ package struct Inventory: Sendable {
         objectCount = objects.count
         secrets = objects.filter { $0.kind == "Secret" && $0.group.isEmpty }
         nodes = objects.filter { $0.kind == "Node" && $0.group.isEmpty }
-        knowledge = Knowledge(objects)
         secretsInUse = Self.references(in: objects)
     }
 

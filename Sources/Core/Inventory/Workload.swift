@@ -12,6 +12,8 @@ package struct Workload: Sendable {
     /// Member names from the object to `pod`, for a reader.
     package let podPath: String
     package let containers: [Container]
+    /// Found by the inventory, which knows the objects beside it.
+    package internal(set) var uses: [SecretUse] = []
 
     package struct Container: Sendable {
         package enum Kind: String, Sendable, CaseIterable {
@@ -28,14 +30,16 @@ package struct Workload: Sendable {
 
         /// Whether its stored command starts the wrapper: what the admission webhook makes of it.
         package var isWrapped: Bool {
-            let words = tree["command"]?.elements?.compactMap(\.text) ?? []
-            return words.starts(with: InjectedNames.runCommand)
+            InjectedNames.startsByWrapper(command)
         }
 
         /// The webhook's own container, which copies the wrapper and has no values.
         package var installsWrapper: Bool {
-            guard kind == .initialization else { return false }
-            return (tree["command"]?.elements?.first?.text) == InjectedNames.wrapperInImage
+            kind == .initialization && InjectedNames.copiesWrapper(command)
+        }
+
+        private var command: [String] {
+            tree["command"]?.elements?.compactMap(\.text) ?? []
         }
     }
 
