@@ -130,7 +130,8 @@ package final class UninjectedPods: Sendable {
             count += 1
             do throws(KubernetesFailure) {
                 _ = try await api.create(
-                    event(of: offender), in: Self.events(offender.namespace), WriteOptions())
+                    event(of: offender).rendered(at: clock.secondsSince1970()),
+                    in: WarningEvent.collection(in: offender.namespace), WriteOptions())
                 report(.found(namespace: offender.namespace, pod: offender.name))
             } catch {
                 // Somebody who led before has told of it.
@@ -144,32 +145,14 @@ package final class UninjectedPods: Sendable {
         }
     }
 
-    private static func events(_ namespace: String) -> ResourceCollection {
-        ResourceCollection(group: "", version: "v1", resource: "events", namespace: namespace)
-    }
-
     /// Its name is the pod's and its uid's: whoever leads next makes no other.
-    private func event(of offender: Offender) -> [UInt8] {
-        let stamp = JSONTree.string(WallClockText.seconds(clock.secondsSince1970()))
-        let event: JSONTree = [
-            "apiVersion": "v1", "kind": "Event",
-            "metadata": [
-                "name": .string("cloudtaser.\(offender.uid)"),
-                "namespace": .string(offender.namespace),
-            ],
-            "involvedObject": [
-                "apiVersion": "v1", "kind": "Pod", "namespace": .string(offender.namespace),
-                "name": .string(offender.name), "uid": .string(offender.uid),
-            ],
-            "reason": .string(Self.reason), "type": "Warning",
-            "message": .string(
-                "asks for secrets, but starts without the wrapper: "
-                    + offender.containers.joined(separator: ", ")
-                    + "; delete the pod, so that its next one is injected"),
-            "source": ["component": "cloudtaser-operator"], "firstTimestamp": stamp,
-            "lastTimestamp": stamp, "count": 1,
-        ]
-        return event.rendered()
+    private func event(of offender: Offender) -> WarningEvent {
+        WarningEvent(
+            name: "cloudtaser.\(offender.uid)", kind: "Pod", namespace: offender.namespace,
+            objectName: offender.name, uid: offender.uid, reason: Self.reason,
+            message: "asks for secrets, but starts without the wrapper: "
+                + offender.containers.joined(separator: ", ")
+                + "; delete the pod, so that its next one is injected")
     }
 }
 

@@ -258,27 +258,15 @@ extension WebhookTrust {
     /// and stops nothing.
     private func tell(of fault: CertificateFault, in stored: CertificateSecret) async {
         let time = clock.nanosecondsSince1970()
-        let stamp = JSONTree.string(WallClockText.seconds(Int64(time / 1_000_000_000)))
-        var object: JSONTree = [
-            "apiVersion": "v1", "kind": "Secret", "namespace": .string(settings.namespace),
-            "name": .string(secret.name),
-        ]
-        if let uid = stored.uid { object["uid"] = .string(uid) }
-        let event: JSONTree = [
-            "apiVersion": "v1", "kind": "Event",
-            "metadata": [
-                "name": .string(secret.name + "." + String(time, radix: 16)),
-                "namespace": .string(settings.namespace),
-            ],
-            "involvedObject": object, "reason": "CertificatesReplaced", "type": "Warning",
-            "message": .string("The webhook's certificates were of no use and are new: \(fault)"),
-            "source": ["component": "cloudtaser-operator"], "firstTimestamp": stamp,
-            "lastTimestamp": stamp, "count": 1,
-        ]
-        var collection = secret.collection
-        collection.resource = "events"
+        let event = WarningEvent(
+            name: secret.name + "." + String(time, radix: 16), kind: "Secret",
+            namespace: settings.namespace, objectName: secret.name, uid: stored.uid,
+            reason: "CertificatesReplaced",
+            message: "The webhook's certificates were of no use and are new: \(fault)")
         do throws(KubernetesFailure) {
-            _ = try await api.create(event.rendered(), in: collection, WriteOptions())
+            _ = try await api.create(
+                event.rendered(at: Int64(time / 1_000_000_000)),
+                in: WarningEvent.collection(in: settings.namespace), WriteOptions())
         } catch { report(.callFailed(error)) }
     }
 }
