@@ -12,9 +12,10 @@ struct Reference: ParsableCommand {
 
 /// A page that is written, or compared with what is committed.
 struct GeneratedPage: ParsableArguments {
-    @Flag(help: "Write nothing; end with 3 when the file differs.")
+    @Flag(help: "Write nothing; end with 3 when a file differs.")
     var check = false
 
+    /// - Parameter command: below `reference`, that writes it.
     func conclude(_ page: String, at path: String, command: String) throws {
         guard check else {
             try Folder.write(page, to: path)
@@ -23,7 +24,7 @@ struct GeneratedPage: ParsableArguments {
         }
         guard try Folder.data(at: path) == Data(page.utf8) else {
             throw Findings(
-                description: "\(path): differs; run: cloudtaser reference \(command) --out \(path)")
+                description: "\(path): differs; run: cloudtaser reference \(command)")
         }
         print("\(path) is as the sources say")
     }
@@ -45,7 +46,7 @@ struct ReferenceExitCodes: ParsableCommand {
     @OptionGroup var generated: GeneratedPage
 
     func run() throws {
-        try generated.conclude(Self.page, at: out, command: "exit-codes")
+        try generated.conclude(Self.page, at: out, command: "exit-codes --out \(out)")
     }
 
     static var page: String {
@@ -80,7 +81,7 @@ struct ReferenceFindings: ParsableCommand {
     @OptionGroup var generated: GeneratedPage
 
     func run() throws {
-        try generated.conclude(Self.page, at: out, command: "findings")
+        try generated.conclude(Self.page, at: out, command: "findings --out \(out)")
     }
 
     static var page: String {

@@ -17,8 +17,7 @@ struct ReferenceEvents: ParsableCommand {
 
     @Option(help: "Folder to write to or, with --check, to compare.")
     var out = "docs/reference"
-    @Flag(help: "Write nothing; end with 3 when a file differs.")
-    var check = false
+    @OptionGroup var generated: GeneratedPage
 
     func run() throws {
         let files = [
@@ -26,17 +25,7 @@ struct ReferenceEvents: ParsableCommand {
             ("event-fields.md", EventReference.fieldsPage),
         ]
         for (name, text) in files {
-            let path = "\(out)/\(name)"
-            guard check else {
-                try Folder.write(text, to: path)
-                print("wrote \(path)")
-                continue
-            }
-            guard try Folder.data(at: path) == Data(text.utf8) else {
-                throw Findings(
-                    description: "\(path): differs; run: cloudtaser reference events --out \(out)")
-            }
-            print("\(path) is as the sources say")
+            try generated.conclude(text, at: "\(out)/\(name)", command: "events --out \(out)")
         }
     }
 }

@@ -21,20 +21,8 @@ package final class CertificateTokenSigner: Sendable {
     package func sign(claims: String) throws -> String {
         let message =
             TokenSigner.encoded(Array(header.utf8)) + "." + TokenSigner.encoded(Array(claims.utf8))
-        guard let context = EVP_MD_CTX_new() else {
-            throw LoopbackPKIFailure(call: "EVP_MD_CTX_new")
-        }
-        defer { EVP_MD_CTX_free(context) }
-        let bytes = Array(message.utf8)
-        var count = 0
-        guard EVP_DigestSignInit(context, nil, EVP_sha256(), nil, key) == 1,
-            EVP_DigestSign(context, nil, &count, bytes, bytes.count) == 1
-        else { throw LoopbackPKIFailure(call: "EVP_DigestSign") }
-        var signature = [UInt8](repeating: 0, count: count)
-        guard EVP_DigestSign(context, &signature, &count, bytes, bytes.count) == 1 else {
-            throw LoopbackPKIFailure(call: "EVP_DigestSign")
-        }
-        return message + "." + TokenSigner.encoded(Self.joined(Array(signature.prefix(count))))
+        let signature = try TokenSigner.signature(of: message, by: key)
+        return message + "." + TokenSigner.encoded(Self.joined(signature))
     }
 
     /// The two numbers of a DER signature, 32 bytes each.

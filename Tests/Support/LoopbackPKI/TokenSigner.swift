@@ -22,6 +22,11 @@ package final class TokenSigner: Sendable {
     package func sign(claims: String) throws -> String {
         let header = #"{"alg":"RS256","typ":"JWT"}"#
         let message = Self.encoded(Array(header.utf8)) + "." + Self.encoded(Array(claims.utf8))
+        return message + "." + Self.encoded(try Self.signature(of: message, by: key))
+    }
+
+    /// Over the SHA-256 of the text.
+    static func signature(of message: String, by key: OpaquePointer) throws -> [UInt8] {
         guard let context = EVP_MD_CTX_new() else {
             throw LoopbackPKIFailure(call: "EVP_MD_CTX_new")
         }
@@ -35,7 +40,7 @@ package final class TokenSigner: Sendable {
         guard EVP_DigestSign(context, &signature, &count, bytes, bytes.count) == 1 else {
             throw LoopbackPKIFailure(call: "EVP_DigestSign")
         }
-        return message + "." + Self.encoded(Array(signature.prefix(count)))
+        return Array(signature.prefix(count))
     }
 
     /// Base64url without padding (RFC 4648, section 5).
