@@ -52,7 +52,7 @@ import WrapperConfiguration
     @Test(arguments: [
         "http://vault:8200", "vault:8200", "https://", "https://a b", "https://v:0",
         "https://v:65536", "https://v:8x", "https://user@v", "https://v/a?b", "https://v/../x",
-        "https://[::1", "https://v\u{0}", "https://v%41",
+        "https://[::1", "https://v\u{0}", "https://v%41", "https://v?x", "https://v#x",
     ])
     func `an address that is not a plain https origin is refused`(address: String) {
         #expect(throws: ConfigurationFailure.self) {

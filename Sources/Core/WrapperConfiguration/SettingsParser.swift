@@ -265,7 +265,9 @@ extension SettingsParser {
         let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         var prefix = String(rest.dropFirst(authority.count))
         while prefix.hasSuffix("/") { prefix.removeLast() }
-        guard prefix.isEmpty || isPath(String(prefix.dropFirst())) else { throw refusal }
+        guard prefix.isEmpty || prefix.hasPrefix("/") && isPath(String(prefix.dropFirst())) else {
+            throw refusal
+        }
         var host = authority
         var port: UInt16 = 443
         if authority.hasPrefix("[") {
