@@ -10,14 +10,16 @@ _cases = {}
 
 
 def evidence(identifier, control):
-    """Of a test method, whose docstring is the observation. It calls `self.control()` when the control
-    has shown what it should; one that never does fails. Parts (`subTest`) would not be seen here."""
+    """Of a test method, whose docstring is the observation; `self.measured(text)` adds to it. It calls
+    `self.control()` when the control has shown what it should; one that never does fails. Parts (`subTest`)
+    would not be seen here."""
     def decorate(test):
         @functools.wraps(test)
         def run(self):
             case = {"observation": test.__doc__, "control": control, "passed": False, "shown": False}
             _cases.setdefault(identifier, []).append(case)
             self.control = lambda: case.update(shown=True)
+            self.measured = lambda text: case.update(observation=f"{case['observation']}; {text}")
             test(self)
             self.assertTrue(case["shown"], "the control was not looked at")
             case["passed"] = True

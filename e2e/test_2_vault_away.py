@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What becomes of an injected container while the vault cannot be reached, or is sealed."""
 import os
+import statistics
 import tempfile
 import threading
+import time
 import unittest
 
 import demo
@@ -13,6 +15,8 @@ from evidence import evidence
 
 # Two versions of a secret of its own.
 VALUES = "canary-2f6a1d90c3", "canary-b81e04d77a"
+# Starts with the vault, and without.
+STARTS = 9
 
 
 def files_with(folder, values):
@@ -68,6 +72,47 @@ class VaultAway(unittest.TestCase):
                 file.write(VALUES[1])
             self.assertEqual(files_with(folder, VALUES), ["control"])
         self.control()
+
+    @evidence("LIM-AVAIL-01", "with the vault back the same command line starts the program, as it starts "
+                              "alone, with the value in its environment")
+    def test_a_start_needs_the_vault(self):
+        """while the vault is out of reach or sealed, the container of a new pod ends before its program"""
+        made = self.stage.api.create_pod("shop", stage.pod(
+            "starts", more={"cloudtaser.io/fetch-seconds-max": "5"}))
+        with tempfile.TemporaryDirectory(prefix="cloudtaser-pod-") as folder:
+            os.chmod(folder, 0o755)
+            box = containers.Sandbox(self.stage.api, made, folder, self.stage.images())
+            code, _, errors = box.run("cloudtaser-install")
+            self.assertEqual(code, 0, errors)
+            code, output, errors = box.run("web", is_offline=True)
+            self.assertEqual((code, output), (83, ""), errors)
+            self.stage.vault.seal()
+            try:
+                code, output, errors = box.run("web")
+            finally:
+                self.stage.vault.unseal()
+            self.assertEqual((code, output), (90, ""), errors)
+            through = self.milliseconds_to_start(box)
+            web = box.container("web")
+            web["command"] = web["command"][3:]
+            web["env"].append({"name": stage.COMMAND[1], "value": stage.VALUE})
+            alone = self.milliseconds_to_start(box)
+        self.measured(f"a start took {through:.0f} ms through a vault on the same machine and {alone:.0f} ms "
+                      f"without (median of {STARTS})")
+        self.control()
+
+    def milliseconds_to_start(self, box):
+        """Until the program says that it has its value: the median."""
+        times = []
+        for _ in range(STARTS):
+            began = time.monotonic()
+            process = box.start("web")
+            line = process.stdout.readline()
+            times.append(time.monotonic() - began)
+            process.terminate()
+            errors = process.communicate()[1]
+            self.assertEqual(line.split()[2:], [demo.fingerprint(stage.VALUE)], errors)
+        return statistics.median(times) * 1000
 
     def check_running(self, box):
         process = box.start("web")
