@@ -38,7 +38,7 @@ EVIDENCE := build/evidence
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z][a-zA-Z/-]*:.*## ' $(MAKEFILE_LIST) | sort | \
+	@grep -hE '^[a-z][a-zA-Z0-9/-]*:.*## ' $(MAKEFILE_LIST) | sort | \
 		awk -F ':.*## ' '{ printf "  make %-22s %s\n", $$1, $$2 }'
 
 .PHONY: setup
@@ -108,12 +108,13 @@ $(KUBERNETES_VALIDATE):
 
 SEEDS := 10000
 
-.PHONY: simulate
-simulate: setup build/cloudtaser ## Soak the simulator with SEEDS=10000 seeds of this commit
-	build/cloudtaser simulate --seeds $(SEEDS) --commit $$(git rev-parse HEAD)
+.PHONY: soak
+soak: setup build/cloudtaser ## SEEDS=10000 seeds of this commit in each scenario; writes docs/reference/soak.md
+	python3 Tests/Benchmarks/soak.py --program build/cloudtaser --seeds $(SEEDS) \
+		$(addprefix --scenario ,$(SCENARIOS))
 
-# Seeds that every run of the continuous integration plays; the next target and `make simulate`
-# explore others.
+# Seeds that every run of the continuous integration plays; the next target and `make soak` explore
+# others.
 .PHONY: simulation
 simulation: setup build/cloudtaser ## The simulator's canaries and 500 fixed seeds
 	build/cloudtaser simulate --first-seed 1 --seeds 500
@@ -135,8 +136,15 @@ test-manifests: ## The chart, its CRDs and every manifest of deploy/, with a rea
 	@CLOUDTASER_KUBERNETES=$(KUBERNETES) $(MANIFEST_TOOLS)/bin/python3 deploy/tests/run.py
 
 # The operator as `make test` has built it: a release build would take longer than the tests.
-.PHONY: e2e-kubernetes
-e2e-kubernetes: $(OPENBAO) ## The operator and an injected container, with a real API server and vault
+E2E = CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_OPENBAO=$(OPENBAO) \
+	CLOUDTASER_OPERATOR="$$(swift build --show-bin-path)/cloudtaser-operator" \
+	CLOUDTASER_TOOL="$$(swift build --show-bin-path)/cloudtaser" \
+	CLOUDTASER_WRAPPER=build/cloudtaser-wrapper \
+	CLOUDTASER_APPLICATION=build/demo-application \
+	CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE))
+
+.PHONY: e2e-programs
+e2e-programs: $(OPENBAO)
 	@.ci/setup e2e
 	@.ci/fetch-manifest-tools $(MANIFEST_TOOLS)
 	@.ci/fetch-kubernetes $(KUBERNETES)
@@ -144,12 +152,19 @@ e2e-kubernetes: $(OPENBAO) ## The operator and an injected container, with a rea
 	swift build --product cloudtaser-operator
 	swift build --product cloudtaser
 	@mkdir -p $(EVIDENCE)
-	@CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_OPENBAO=$(OPENBAO) \
-		CLOUDTASER_OPERATOR="$$(swift build --show-bin-path)/cloudtaser-operator" \
-		CLOUDTASER_TOOL="$$(swift build --show-bin-path)/cloudtaser" \
-		CLOUDTASER_WRAPPER=build/cloudtaser-wrapper \
-		CLOUDTASER_APPLICATION=build/demo-application \
-		CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE)) $(MANIFEST_TOOLS)/bin/python3 e2e/run.py
+
+.PHONY: e2e-kubernetes
+e2e-kubernetes: e2e-programs ## The operator and an injected container, with a real API server and vault
+	@$(E2E) $(MANIFEST_TOOLS)/bin/python3 e2e/run.py
+
+# A landed version that users may have.
+BEFORE := 9556dcb
+
+.PHONY: e2e-upgrade
+e2e-upgrade: e2e-programs ## From the operator of commit BEFORE to this one and back, under load
+	@.ci/build-operator $(BEFORE) $(CACHE)/operator/$(BEFORE)
+	@$(E2E) CLOUDTASER_BEFORE=$(CACHE)/operator/$(BEFORE) \
+		$(MANIFEST_TOOLS)/bin/python3 e2e/run.py upgrade_under_load
 
 .PHONY: generate-manifests
 generate-manifests: ## Write deploy/kustomize/base anew from the chart

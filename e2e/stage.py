@@ -39,13 +39,24 @@ def eventually(what, is_true):
     raise AssertionError(f"never: {what}")
 
 
+class Version:
+    """A chart as it is rendered here, and the operator that it starts."""
+
+    def __init__(self, program, chart=support.CHART):
+        self.program = os.path.abspath(program)
+        self.rendered = support.objects({}, support.OLD_VERSION, chart)
+        deployment = support.named(self.rendered, "Deployment", operators.NAME)
+        self.arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
 class Stage:
-    def __init__(self, folder):
+    def __init__(self, folder, version):
         self.folder = folder
+        self.version = version
         self.programs = {
             name: os.path.abspath(os.environ[variable]) for name, variable in {
-                "operator": "CLOUDTASER_OPERATOR", "wrapper": "CLOUDTASER_WRAPPER",
-                "application": "CLOUDTASER_APPLICATION", "tool": "CLOUDTASER_TOOL"}.items()}
+                "wrapper": "CLOUDTASER_WRAPPER", "application": "CLOUDTASER_APPLICATION",
+                "tool": "CLOUDTASER_TOOL"}.items()}
         self._open = contextlib.ExitStack()
         try:
             self._start()
@@ -66,15 +77,12 @@ class Stage:
             "--feature-gates=BoundServiceAccountTokenVolume=true,RootCAConfigMap=true",
             "--enable-admission-plugins=OwnerReferencesPermissionEnforcement"))
         self.api = kubernetes.Connection(self.server)
-        self.rendered = support.objects({}, support.OLD_VERSION)
         for namespace in support.NAMESPACE, "shop", "bank", "vault":
             # By which pods are left out; servers from 1.21 set it themselves.
             self.kubectl("create", "-f", "-", text=json.dumps({
                 "apiVersion": "v1", "kind": "Namespace", "metadata": {
                     "name": namespace, "labels": {"kubernetes.io/metadata.name": namespace}}}))
-        # The server's word, not kubectl's.
-        self.kubectl("apply", "--validate=false", "-f", "-", text=json.dumps(
-            {"apiVersion": "v1", "kind": "List", "items": self.rendered}))
+        self.apply(self.version)
         self.kubectl("wait", "--for=condition=Established", "--timeout=120s",
                      "crd/cloudtaserpolicies.cloudtaser.io")
         for namespace, account in ("shop", "app"), ("shop", "other"), ("bank", "app"), ("vault", "vault"):
@@ -82,8 +90,6 @@ class Stage:
         self.vault = self._open.enter_context(openbao.OpenBao(os.environ["CLOUDTASER_OPENBAO"]))
         self._set_up_vault()
         self.set_policy(["shop"])
-        deployment = support.named(self.rendered, "Deployment", operators.NAME)
-        self._arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
         self._kubeconfig = self._operators_kubeconfig()
         self.replicas = []
         self._open.callback(lambda: [one.kill() for one in self.replicas])
@@ -99,6 +105,11 @@ class Stage:
         ok, output = self.server.kubectl(*arguments, text=text)
         assert ok, output
         return output
+
+    def apply(self, version):
+        # The server's word, not kubectl's.
+        self.kubectl("apply", "--validate=false", "-f", "-", text=json.dumps(
+            {"apiVersion": "v1", "kind": "List", "items": version.rendered}))
 
     def _set_up_vault(self):
         """Logins are checked by a TokenReview of the API server."""
@@ -139,7 +150,7 @@ class Stage:
     def add_replica(self):
         log = os.path.join(self.folder, f"operator-{time.monotonic_ns()}.log")
         self.replicas.append(operators.Replica(
-            self.programs["operator"], self._arguments, self._kubeconfig, log))
+            self.version.program, self.version.arguments, self._kubeconfig, log))
         return self.replicas[-1]
 
     def remove(self, replica, end):
@@ -223,6 +234,6 @@ def is_wrapped(made):
 def shared():
     folder = tempfile.TemporaryDirectory(prefix="cloudtaser-e2e-")
     atexit.register(folder.cleanup)
-    stage = Stage(folder.name)
+    stage = Stage(folder.name, Version(os.environ["CLOUDTASER_OPERATOR"]))
     atexit.register(stage.close)
     return stage

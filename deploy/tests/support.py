@@ -61,16 +61,16 @@ def merged(target, patch):
     return result
 
 
-def templates(values=None, version="1.36"):
+def templates(values=None, version="1.36", chart=CHART):
     """Rendered text by template; NOTES.txt too."""
     base = {"image": {"registry": "registry.example.eu/cloudtaser"}, "kubernetesVersion": version}
-    with helm_python.Chart.load(CHART) as chart:
-        return chart.render(merged(base, values or {}), name="cloudtaser", namespace=NAMESPACE)
+    with helm_python.Chart.load(chart) as loaded:
+        return loaded.render(merged(base, values or {}), name="cloudtaser", namespace=NAMESPACE)
 
 
-def objects(values=None, version="1.36"):
+def objects(values=None, version="1.36", chart=CHART):
     return [
-        document for path, text in sorted(templates(values, version).items())
+        document for path, text in sorted(templates(values, version, chart).items())
         if not path.endswith(".txt") for document in load_all(text)]
 
 
