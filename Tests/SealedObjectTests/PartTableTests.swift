@@ -111,25 +111,24 @@ import Testing
 @Suite struct `Sizes of objects in parts` {
     /// What a listing shows of an object with M parts does not depend on where its footer is.
     @Test func `have one overhead for one count of upstream parts`() throws {
-        for count in 2...10_000 {
+        let differing = (2...10_000).filter { count in
             let extra = FooterLayout.extraPart.sealedBytes(upstreamParts: count)
             let merged = FooterLayout.mergedIntoLastPart.sealedBytes(upstreamParts: count)
-            #expect(80 * (count - 1) + extra == 80 * count + merged)
-            #expect(FooterLayout.overheadBytes(upstreamParts: count) == 80 * count + merged)
-            guard 80 * (count - 1) + extra == 80 * count + merged else { break }
+            return 80 * (count - 1) + extra != 80 * count + merged
+                || FooterLayout.overheadBytes(upstreamParts: count) != 80 * count + merged
         }
+        #expect(differing == [])
     }
 
     @Test func `leave room for rows and digests in both layouts`() {
-        for count in 2...10_000 {
-            for layout in FooterLayout.allCases {
-                let needed =
-                    16 + 44 * layout.clientParts(of: count) + SealedObjectLimits.digestBytesMax
+        for layout in FooterLayout.allCases {
+            let wrong = (2...10_000).filter { count in
+                let rows = 44 * layout.clientParts(of: count)
+                let needed = 16 + rows + SealedObjectLimits.digestBytesMax
                 let plain = layout.plainBytes(upstreamParts: count)
-                guard plain < needed || plain > needed + 1_024 + 80 + 44 else { continue }
-                #expect(Bool(false), "\(layout) of \(count) parts: \(plain) for \(needed)")
-                return
+                return plain < needed || plain > needed + 1_024 + 80 + 44
             }
+            #expect(wrong == [])
         }
     }
 

@@ -21,8 +21,8 @@ import Testing
         var next = 0
         for sealed in 0...sealedMax {
             guard let plain = SegmentSize.plainSize(ofSealed: sealed) else { continue }
-            #expect(plain == next && SegmentSize.sealedSize(of: plain) == sealed)
-            if plain != next { break }
+            // An expectation for each size would take most of the time.
+            guard plain == next, SegmentSize.sealedSize(of: plain) == sealed else { break }
             next += 1
         }
         #expect(next == plainMax + 1)
@@ -30,13 +30,15 @@ import Testing
 
     @Test func `are a bijection at random sizes up to the largest`() {
         var generator = SeededGenerator(seed: 1)
+        var agreed = 0
         for _ in 0..<200_000 {
             let bits = Int.random(in: 20...48, using: &generator)
             let plain = Int.random(
                 in: 0...min(1 << bits, SealedObjectLimits.plainBytesMax), using: &generator)
             let sealed = SegmentSize.sealedSize(of: plain)
-            #expect(sealed.flatMap { SegmentSize.plainSize(ofSealed: $0) } == plain)
+            agreed += sealed.flatMap { SegmentSize.plainSize(ofSealed: $0) } == plain ? 1 : 0
         }
+        #expect(agreed == 200_000)
     }
 
     /// Behind a whole chunk a lone tag would be an empty chunk, which no segment has.

@@ -69,6 +69,9 @@ package struct CryptoObjectCipher: AuthenticatedCipher {
         SealingKey(expand(key, info: info).key)
     }
 
+    /// Of 32 bytes, for published vectors.
+    func sealingKey(_ bytes: RawSpan) -> SealingKey { SealingKey(secret(bytes).key) }
+
     package func expandInClear(_ key: Secret, info: [UInt8]) -> Octets32 {
         expand(key, info: info).key.withUnsafeBytes { bytes in
             var octets = InlineArray<32, UInt8>(repeating: 0)

@@ -10,8 +10,9 @@ package enum PartTableRefusal: Error, Sendable, Equatable {
     case partTooLarge(part: Int)
     /// All parts together are larger than `plainBytesMax`.
     case objectTooLarge
-    /// Two parts have the same salt: they were sealed with the same key stream, and what one of
-    /// them says can be computed from the other. The object must not be completed.
+    /// Two parts have the same salt. Their keys differ all the same, but what draws salts repeats
+    /// itself: two attempts at one part may have had one key stream. The object must not be
+    /// completed.
     case saltUsedTwice(part: Int)
     /// Digests are larger than `digestBytesMax`, of one kind twice or of a wrong size.
     case digestsInvalid
@@ -31,7 +32,7 @@ package enum PartTableRefusal: Error, Sendable, Equatable {
         case .objectTooLarge:
             "the parts are larger than \(SealedObjectLimits.plainBytesMax) bytes together"
         case .saltUsedTwice(let part):
-            "part \(part) has the salt of another part: upload it anew with a new one"
+            "part \(part) has the salt of another part: the source of randomness repeats itself"
         case .digestsInvalid: "the footer's digests are not of known kinds and sizes"
         case .footerMalformed: "the footer is not as this version writes it"
         case .sizesDisagree(let expected, let found):
