@@ -315,7 +315,7 @@ def main():
     if sys.argv[1] == "make":
         (folder / "peer.json").write_text(peer.text())
     else:
-        vectors.check(folder, peer.text())
+        sys.exit(not vectors.check(folder, peer.text()))
 
 
 if __name__ == "__main__":
