@@ -112,6 +112,31 @@ import Testing
         #expect(open(two, dataKey: key) == Opened(failure: .notAuthentic))
     }
 
+    @Test func `have what a range is read with`() throws {
+        let size = 100_000
+        let plain = Sample.random(size, seed: 1)
+        let sealed = try seal(plain)
+        let header = try readHeader(sealed)
+        let content = try #require(KeyEnvelope.Content(header))
+        #expect(try KeyEnvelope(try wrapped(content: content).text).content.header == header)
+        #expect(KeyEnvelope.Content(try readHeader(try seal([], Sample.part(1)))) == nil)
+        #expect(KeyEnvelope.Content.parts.header == nil)
+        // With another commitment nothing is read.
+        let other = SegmentHeader(
+            identity: .object, salt: header.salt, commitment: Sample.octets(5))
+        let range = try #require(SegmentRange(10..<20, of: size))
+        let dataKey = Sample.dataKey
+        #expect(throws: SealedObjectFailure.notAuthentic) {
+            _ = try OpenerStateMachine(
+                Sample.cipher, dataKey: dataKey.span.bytes, header: other, range: range)
+        }
+        #expect(try openRange(sealed, 10..<20, of: size).plain == Array(plain[10..<20]))
+    }
+
+    @Test func `that are missing are refused`() {
+        #expect(throws: EnvelopeRefusal.missing) { try KeyEnvelope(nil) }
+    }
+
     /// A copy: another wrap, the same data key, so the payload stays as it is.
     @Test func `are made anew for a copy`() throws {
         let key = try #require(try unwrap(try wrapped("from"), "from"))

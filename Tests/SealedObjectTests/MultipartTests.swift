@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import CryptoObjectCipher
-import SealedObject
 import TestKit
 import Testing
+
+@testable import SealedObject
 
 /// An object in parts, as the proxy has it stored.
 struct Multipart {
@@ -52,7 +53,8 @@ func openMultipart(
     dataKey: [UInt8] = Sample.dataKey, slicing: Slicing = .whole
 ) -> Opened {
     do {
-        let suffix = Array(sealed.suffix(FooterLayout.suffixBytes(upstreamParts: upstreamParts)))
+        let bytes = FooterLayout.suffixBytes(upstreamParts: upstreamParts) ?? 0
+        let suffix = Array(sealed.suffix(bytes))
         let (table, _) = try PartTable.open(
             suffix: suffix.span.bytes, upstreamParts: upstreamParts,
             sealedObjectBytes: sealed.count, Sample.cipher, dataKey: dataKey.span.bytes)
@@ -91,7 +93,7 @@ func open(
 
 @Suite struct `Objects in parts` {
     static let shapes: [[Int]] = [
-        [0], [1], [65_536], [65_536, 65_536, 3], [100, 1, 70_000], [5, 0, 6], [65_536, 0],
+        [0], [0, 0], [1], [65_536], [65_536, 65_536, 3], [100, 1, 70_000], [5, 0, 6], [65_536, 0],
         [131_073, 65_535, 65_537, 40],
     ]
 
@@ -218,7 +220,7 @@ func open(
     @Test func `find the footer behind what looks like one`() throws {
         let object = Multipart([200], .mergedIntoLastPart)
         var sealed = try object.sealed()
-        let suffix = FooterLayout.suffixBytes(upstreamParts: 1)
+        let suffix = try #require(FooterLayout.suffixBytes(upstreamParts: 1))
         #expect(suffix == (try object.footer()).count + 80)
         let place = sealed.count - suffix
         sealed.replaceSubrange(place..<place + 16, with: SegmentIdentity.footer.prefix)
@@ -229,7 +231,7 @@ func open(
                 == 1)
         let two = Multipart([65_536, 200], .mergedIntoLastPart)
         var bytes = try two.sealed()
-        let begin = bytes.count - FooterLayout.suffixBytes(upstreamParts: 2)
+        let begin = bytes.count - (try #require(FooterLayout.suffixBytes(upstreamParts: 2)))
         bytes.replaceSubrange(begin..<begin + 16, with: SegmentIdentity.footer.prefix)
         let end = Array(bytes[begin...])
         #expect(FooterLayout.candidates(in: end.span.bytes, upstreamParts: 2).count == 2)
@@ -237,6 +239,18 @@ func open(
             suffix: end.span.bytes, upstreamParts: 2, sealedObjectBytes: bytes.count,
             Sample.cipher, dataKey: dataKey.span.bytes)
         #expect(found.layout == .mergedIntoLastPart && found.table.rows.count == 2)
+    }
+
+    /// The count comes from whoever stores the object.
+    @Test func `refuse counts of parts that no object has`() throws {
+        let sealed = try Multipart([10], .mergedIntoLastPart).sealed()
+        for count in [Int.min, -1, 0, 10_001, .max] {
+            #expect(FooterLayout.suffixBytes(upstreamParts: count) == nil)
+            #expect(openMultipart(sealed, upstreamParts: count).failure == .notSealed)
+        }
+        #expect(FooterLayout.suffixBytes(upstreamParts: 1) != nil)
+        #expect(FooterLayout.suffixBytes(upstreamParts: 10_000) != nil)
+        #expect(openMultipart(sealed, upstreamParts: 1).failure == nil)
     }
 
     @Test func `refuse stretches cut, filled and of another range`() throws {

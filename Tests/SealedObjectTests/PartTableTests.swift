@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import SealedObject
 import TestKit
 import Testing
+
+@testable import SealedObject
 
 @Suite struct `Tables of parts` {
     private func row(_ number: Int, _ bytes: Int = 5, salt: Int? = nil) -> PartTable.Row {
@@ -60,6 +61,14 @@ import Testing
                 footer: table.footer(layout), layout,
                 upstreamParts: layout.upstreamParts(of: 1))
             #expect(read == table)
+        }
+        // Where the footer is stored, none of them can be found; in its plaintext they can.
+        let dataKey = Sample.dataKey
+        let sealed = try table.sealedFooter(
+            .extraPart, Sample.cipher, dataKey: dataKey.span.bytes, salt: Sample.octets(0))
+        for digest in digests where digest.bytes.count >= 16 {
+            #expect(table.footer(.extraPart).contains(digest.bytes))
+            #expect(!sealed.contains(digest.bytes))
         }
         #expect(PlainDigest(.crc32, [1, 2, 3]) == nil)
         #expect(throws: PartTableRefusal.digestsInvalid) {

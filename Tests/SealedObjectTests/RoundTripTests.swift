@@ -27,6 +27,7 @@ import Testing
         let plain = Sample.random(size, seed: seed)
         let sealed = try seal(plain, slicing: .random(&generator))
         #expect(try seal(plain) == sealed)
+        #expect(try seal(plain, plainBytes: size, slicing: .random(&generator)) == sealed)
         #expect(open(sealed, slicing: .random(&generator)) == Opened(plain: plain))
         #expect(open(sealed, plainBytes: size, slicing: .random(&generator)).plain == plain)
     }
@@ -36,6 +37,7 @@ import Testing
         let plain = Sample.random(length < 79 ? 70_000 : 200_000, seed: 2)
         let sealed = try seal(plain, slicing: .of(length))
         #expect(try seal(plain) == sealed)
+        #expect(try seal(plain, plainBytes: plain.count, slicing: .of(length)) == sealed)
         #expect(open(sealed, slicing: .of(length)) == Opened(plain: plain))
         #expect(open(sealed, plainBytes: plain.count, slicing: .of(length)).plain == plain)
     }
@@ -88,6 +90,40 @@ import Testing
         #expect(passed == .pass(taken: 0, output: 0..<Sample.chunk))
     }
 
+    /// The sealed size is promised to the store before the plaintext has arrived.
+    @Test(arguments: Sample.sizes)
+    func `hold a client to the size that it said`(_ size: Int) throws {
+        let plain = Sample.random(size + 1, seed: 6)
+        for slicing in [Slicing.whole, .of(1_000), .of(65_536)] {
+            #expect(
+                try seal(Array(plain.dropLast()), plainBytes: size, slicing: slicing)
+                    == (try seal(Array(plain.dropLast()))))
+            #expect(throws: SealedObjectFailure.trailingBytes) {
+                try seal(plain, plainBytes: size, slicing: slicing)
+            }
+            #expect(throws: SealedObjectFailure.truncated) {
+                try seal(Array(plain.dropLast()), plainBytes: size + 1, slicing: slicing)
+            }
+        }
+    }
+
+    /// Where the size is known, a whole chunk is sealed where it is and does not wait.
+    @Test func `pass on a chunk at once when the size is known`() throws {
+        let dataKey = Sample.dataKey
+        var sealer = try SealerStateMachine(
+            Sample.cipher, dataKey: dataKey.span.bytes, identity: .object,
+            salt: Sample.octets(1), plainBytes: Sample.chunk)
+        var output = [UInt8](repeating: 0, count: SealedObjectLimits.outputBytesMax)
+        let plain = Sample.random(Sample.chunk, seed: 7)
+        let action = try output.withUnsafeMutableBytes {
+            try sealer.push(plain.span.bytes, into: $0)
+        }
+        let sealed = Sample.header + Sample.sealedChunk
+        #expect(action == .pass(taken: Sample.chunk, output: 0..<sealed))
+        #expect(try output.withUnsafeMutableBytes { try sealer.finish(into: $0) }.isEmpty)
+        #expect(open(Array(output[..<sealed])) == Opened(plain: plain))
+    }
+
     @Test func `end where the index does`() throws {
         let dataKey = Sample.dataKey
         var output = [UInt8](repeating: 0, count: SealedObjectLimits.outputBytesMax)
@@ -95,7 +131,8 @@ import Testing
         for (index, isLast) in [(Int(UInt32.max) - 1, false), (Int(UInt32.max), true)] {
             var sealer = try SealerStateMachine(
                 Sample.cipher, dataKey: dataKey.span.bytes, identity: .object,
-                salt: Sample.octets(1), firstIndex: index)
+                salt: Sample.octets(1))
+            sealer.skip(to: index)
             let action = try output.withUnsafeMutableBytes {
                 try sealer.push(plain.span.bytes, into: $0)
             }
@@ -133,5 +170,9 @@ import Testing
         let tooMany = SealedObjectLimits.plainBytesMax + 1
         #expect(open([], plainBytes: tooMany).failure == .tooLarge(limitBytes: 1 << 48))
         #expect(open([], plainBytes: tooMany - 1).failure == .truncated)
+        #expect(throws: SealedObjectFailure.tooLarge(limitBytes: 1 << 48)) {
+            try seal([], plainBytes: tooMany)
+        }
+        #expect(throws: SealedObjectFailure.truncated) { try seal([], plainBytes: tooMany - 1) }
     }
 }

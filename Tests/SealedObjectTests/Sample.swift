@@ -83,10 +83,11 @@ struct Slicing {
 
 func seal(
     _ plain: [UInt8], _ identity: SegmentIdentity = .object, salt: Octets32 = Sample.octets(1),
-    dataKey: [UInt8] = Sample.dataKey, slicing: Slicing = .whole
+    dataKey: [UInt8] = Sample.dataKey, plainBytes: Int? = nil, slicing: Slicing = .whole
 ) throws -> [UInt8] {
     var sealer = try SealerStateMachine(
-        Sample.cipher, dataKey: dataKey.span.bytes, identity: identity, salt: salt)
+        Sample.cipher, dataKey: dataKey.span.bytes, identity: identity, salt: salt,
+        plainBytes: plainBytes)
     var sealed: [UInt8] = []
     var output = [UInt8](repeating: 0xEE, count: SealedObjectLimits.outputBytesMax)
     for slice in slicing.slices(plain) {

@@ -86,8 +86,9 @@ import Testing
         let size = vector.parts.reduce(0) { $0 + $1.plainBytes }
         let opened = openMultipart(sealed, upstreamParts: vector.upstreamParts, dataKey: key)
         #expect(opened == Opened(plain: VectorMaker.plaintext(0..<size)), "\(vector.name)")
-        let suffix = Array(
-            sealed.suffix(FooterLayout.suffixBytes(upstreamParts: vector.upstreamParts)))
+        let suffixBytes = try #require(
+            FooterLayout.suffixBytes(upstreamParts: vector.upstreamParts))
+        let suffix = Array(sealed.suffix(suffixBytes))
         let (table, layout) = try PartTable.open(
             suffix: suffix.span.bytes, upstreamParts: vector.upstreamParts,
             sealedObjectBytes: sealed.count, Sample.cipher, dataKey: key.span.bytes)

@@ -2,17 +2,19 @@
 private import SecretMemory
 
 /// Bytes of a chunk whose rest has not arrived: at most a sealed chunk. Taken from ordinary memory
-/// when first needed, zeroed in the end.
+/// when first needed, zeroed in the end. Not copyable, so that it has one owner in one thread.
 struct ChunkBuffer: ~Copyable, @unchecked Sendable {
     private var storage: UnsafeMutableRawBufferPointer?
     private let capacity: Int
     private(set) var count = 0
+    /// So many bytes have been written at some time.
+    private var used = 0
 
     init(capacity: Int) { self.capacity = capacity }
 
     deinit {
         guard let storage else { return }
-        SecretBytes.zero(storage)
+        SecretBytes.zero(UnsafeMutableRawBufferPointer(rebasing: storage[..<used]))
         storage.deallocate()
     }
 
@@ -31,6 +33,7 @@ struct ChunkBuffer: ~Copyable, @unchecked Sendable {
                 .copyMemory(from: bytes)
         }
         count += taken
+        used = max(used, count)
         return taken
     }
 

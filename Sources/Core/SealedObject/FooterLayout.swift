@@ -10,6 +10,8 @@ package enum FooterLayout: UInt8, Sendable, Hashable, CaseIterable {
     case extraPart = 0
     case mergedIntoLastPart = 1
 
+    /// The footer may be one more part than a client's.
+    static let upstreamParts = 1...SealedObjectLimits.partsMax + 1
     /// Before the rows: version, layout, 2 zeros, number of rows, total.
     static let fixedBytes = 16
     /// Number (4), plaintext bytes (8), salt (32).
@@ -27,8 +29,8 @@ package enum FooterLayout: UInt8, Sendable, Hashable, CaseIterable {
         self == .extraPart ? upstreamParts - 1 : upstreamParts
     }
 
-    /// - Parameter upstreamParts: from 1, for a footer of its own from 2.
-    package func plainBytes(upstreamParts: Int) -> Int {
+    /// - Parameter upstreamParts: one of `Self.upstreamParts`.
+    func plainBytes(upstreamParts: Int) -> Int {
         // The footer of its own makes up for the header of the part that it takes the place of.
         let header = SealedObjectLimits.headerBytes
         let least =
@@ -39,21 +41,24 @@ package enum FooterLayout: UInt8, Sendable, Hashable, CaseIterable {
     }
 
     /// Of the footer's segment.
-    package func sealedBytes(upstreamParts: Int) -> Int {
+    func sealedBytes(upstreamParts: Int) -> Int {
         SegmentSize.sealedSize(of: plainBytes(upstreamParts: upstreamParts)) ?? 0
     }
 
-    /// How many bytes from the object's end hold the footer in either layout.
-    package static func suffixBytes(upstreamParts: Int) -> Int {
-        extraPart.sealedBytes(upstreamParts: upstreamParts)
+    /// How many bytes from the object's end hold the footer in either layout. nil: no object has so
+    /// many parts, whatever its store says.
+    package static func suffixBytes(upstreamParts: Int) -> Int? {
+        guard Self.upstreamParts.contains(upstreamParts) else { return nil }
+        return extraPart.sealedBytes(upstreamParts: upstreamParts)
     }
 
     /// The layouts that an object's last `suffixBytes` look like, and where in them the footer
     /// begins. Two when the bytes before a merged footer look like a header: only a key tells.
-    package static func candidates(
+    static func candidates(
         in suffix: RawSpan, upstreamParts: Int
     ) -> [(layout: FooterLayout, offset: Int)] {
-        allCases.compactMap { layout in
+        guard Self.upstreamParts.contains(upstreamParts) else { return [] }
+        return allCases.compactMap { layout in
             let offset = suffix.byteCount - layout.sealedBytes(upstreamParts: upstreamParts)
             guard offset >= 0, layout.clientParts(of: upstreamParts) >= 1,
                 let header = try? SegmentHeader(
@@ -66,7 +71,7 @@ package enum FooterLayout: UInt8, Sendable, Hashable, CaseIterable {
 
     /// What an object of so many upstream parts has beyond its plaintext and its parts' tags, in
     /// either layout.
-    package static func overheadBytes(upstreamParts: Int) -> Int {
+    static func overheadBytes(upstreamParts: Int) -> Int {
         mergedIntoLastPart.sealedBytes(upstreamParts: upstreamParts)
             + upstreamParts * SealedObjectLimits.headerBytes
     }
@@ -77,7 +82,7 @@ package enum FooterLayout: UInt8, Sendable, Hashable, CaseIterable {
     package static func alignedPlainSize(
         ofSealed sealedBytes: Int, upstreamParts: Int
     ) -> Int? {
-        guard (1...SealedObjectLimits.partsMax + 1).contains(upstreamParts) else { return nil }
+        guard Self.upstreamParts.contains(upstreamParts) else { return nil }
         let overhead = overheadBytes(upstreamParts: upstreamParts)
         let (chunks, isTooSmall) = sealedBytes.subtractingReportingOverflow(overhead)
         guard !isTooSmall, chunks >= 0,

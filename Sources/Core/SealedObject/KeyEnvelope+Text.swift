@@ -51,8 +51,10 @@ extension KeyEnvelope {
         bytes += value
     }
 
-    /// Reads the value of `x-amz-meta-ct1`.
-    package init(_ text: String) throws(EnvelopeRefusal) {
+    /// Reads the value of `x-amz-meta-ct1`; nil: the object has none, which is refused as well: an
+    /// object may not pass for a plain one because somebody took its metadata away.
+    package init(_ text: String?) throws(EnvelopeRefusal) {
+        guard let text else { throw .missing }
         guard text.utf8.count <= SealedObjectLimits.envelopeTextBytesMax else {
             throw .tooLong(bytes: text.utf8.count)
         }

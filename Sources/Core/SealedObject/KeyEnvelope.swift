@@ -48,6 +48,18 @@ package struct KeyEnvelope: Sendable, Hashable {
         case object(salt: Octets32, commitment: Octets32)
         /// Parts with a footer.
         case parts
+
+        /// Of the sealer that seals a whole object; nil when it seals something else.
+        package init?(_ header: SegmentHeader) {
+            guard header.identity == .object else { return nil }
+            self = .object(salt: header.salt, commitment: header.commitment)
+        }
+
+        /// The segment's header, so that a range is one request; nil for parts.
+        package var header: SegmentHeader? {
+            guard case .object(let salt, let commitment) = self else { return nil }
+            return SegmentHeader(identity: .object, salt: salt, commitment: commitment)
+        }
     }
 
     package enum Wrap: Sendable, Hashable {

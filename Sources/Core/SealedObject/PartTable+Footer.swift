@@ -34,7 +34,7 @@ extension PartTable {
         footer content: [UInt8], _ layout: FooterLayout, upstreamParts: Int
     ) throws(PartTableRefusal) {
         let bytes = content.span.bytes
-        guard (1...SealedObjectLimits.partsMax + 1).contains(upstreamParts),
+        guard FooterLayout.upstreamParts.contains(upstreamParts),
             bytes.byteCount == layout.plainBytes(upstreamParts: upstreamParts),
             bytes[byte: 0] == Self.version, bytes[byte: 1] == layout.rawValue,
             bytes.bigEndian(at: 2, UInt16.self) == 0,
@@ -135,7 +135,7 @@ extension AuthenticatedCipher {
         _ plaintext: [UInt8], dataKey: RawSpan, identity: SegmentIdentity, salt: Octets32
     ) throws(SealedObjectFailure) -> [UInt8] {
         var sealer = try SealerStateMachine(
-            self, dataKey: dataKey, identity: identity, salt: salt)
+            self, dataKey: dataKey, identity: identity, salt: salt, plainBytes: plaintext.count)
         var sealed: [UInt8] = []
         sealed.reserveCapacity(SegmentSize.sealedSize(of: plaintext.count) ?? 0)
         var scratch = [UInt8](repeating: 0, count: SealedObjectLimits.outputBytesMax)

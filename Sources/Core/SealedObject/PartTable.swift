@@ -14,7 +14,7 @@ package enum PartTableRefusal: Error, Sendable, Equatable {
     /// itself: two attempts at one part may have had one key stream. The object must not be
     /// completed.
     case saltUsedTwice(part: Int)
-    /// Digests are larger than `digestBytesMax`, of one kind twice or of a wrong size.
+    /// Digests are not in the order of their kinds, of one kind twice or of a wrong size.
     case digestsInvalid
     /// The footer's plaintext is not what a writer makes.
     case footerMalformed
