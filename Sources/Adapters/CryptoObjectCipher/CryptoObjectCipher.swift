@@ -8,10 +8,13 @@ package import SealedObject
 /// Copies of keys that this makes in ordinary memory:
 /// - `Secret` and `PseudorandomKey` are a `SymmetricKey` each, on the heap, which swift-crypto
 ///   zeroes with the last reference.
-/// - While HKDF runs: its salt and pseudorandom key as further `SymmetricKey`s, and what was made so
-///   far; swift-crypto zeroes these too.
-/// - HMAC's state and results are values on the stack (about 200 and 64 bytes), which nothing
-///   zeroes; later calls write over them.
+/// - While HKDF runs: its salt and pseudorandom key as further `SymmetricKey`s, what was made so
+///   far, and the hash's states; swift-crypto zeroes these too.
+/// - HMAC's key, padded to 128 bytes, and its two masked forms are arrays on the heap which nobody
+///   zeroes: in `extract` the salt, in `expand` the pseudorandom key, from which a segment's keys
+///   can be computed. The secret itself is HMAC's message and does not get there.
+/// - HMAC's results, 64 bytes each, are values on the stack that nobody zeroes; of `extract` that
+///   is the pseudorandom key.
 /// - `SealingKey` is BoringSSL's key schedule, on the heap, zeroed when freed. The 32 bytes that it
 ///   is made from are a `SymmetricKey` until then.
 ///

@@ -39,8 +39,8 @@ package enum EnvelopeRefusal: Error, Sendable, Equatable {
 
 /// What stands in `x-amz-meta-ct1` of a sealed object: its data key, wrapped, and by what.
 ///
-/// Shape: base64url of version 1, suite 1, kind, and fields of tag (1 byte), length (1) and value in
-/// the order of their tags, each once. It has one text only; what is unknown is refused.
+/// Shape: base64url of version 1, suite 1, kind, and fields of tag (1 byte), length (1) and value
+/// in the order of their tags, each once. It has one text only; what is unknown is refused.
 package struct KeyEnvelope: Sendable, Hashable {
     package enum Content: Sendable, Hashable {
         /// One segment. Its salt and commitment stand here too, so that a range can be read without

@@ -9,8 +9,8 @@
 /// it was made, and may be used by several threads.
 typedef struct boringssl_aead boringssl_aead;
 
-/// EVP_AEAD_CTX_new with EVP_aead_aes_256_gcm and tags of 16 bytes. `key` has 32 bytes. Returns NULL
-/// on failure.
+/// EVP_AEAD_CTX_new with EVP_aead_aes_256_gcm and tags of 16 bytes. `key` has 32 bytes. Returns
+/// NULL on failure.
 boringssl_aead *boringssl_aead_new(const uint8_t *key);
 
 /// EVP_AEAD_CTX_free.
