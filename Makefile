@@ -100,6 +100,12 @@ test: setup $(OPENBAO) $(KUBERNETES_VALIDATE) ## All tests that need no virtual 
 	$(SERVERS) swift test --skip '$(ON_THE_CLOCK)'
 	$(SERVERS) swift test --skip-build --filter '$(ON_THE_CLOCK)'
 
+# Debian's own interpreter: the package belongs to it.
+.PHONY: test-ct1
+test-ct1: ## The vectors of sealed objects, by a decoder in Python
+	@.ci/setup ct1
+	@/usr/bin/python3 -B Tests/ct1/ct1.py check Fixtures/ct1
+
 $(OPENBAO):
 	@.ci/fetch-openbao $@
 

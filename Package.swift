@@ -63,6 +63,10 @@ let system: [Target] = [
         "CBPFPrograms", path: "Sources/System/CBPFPrograms", dependencies: ["CBPF"],
         linking: ["bpf", "elf", "z"]),
     cTarget("CSimulationHooks", path: "Sources/System/CSimulationHooks"),
+    // Calls the BoringSSL inside swift-crypto by name, and is linked with it.
+    cTarget(
+        "CBoringSSL", path: "Sources/System/CBoringSSL",
+        dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
     library("SecretMemory", in: "Sources/System", ["CLinux"]),
     library("SocketAddresses", in: "Sources/System"),
 ]
@@ -89,6 +93,7 @@ let core: [Target] = [
     library("Admission", in: "Sources/Core", ["JSONFormat", "KubernetesFormat"]),
     library("Inventory", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
     library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
+    library("SealedObject", in: "Sources/Core", ["SecretMemory"]),
 ]
 
 let ports: [Target] = [
@@ -192,6 +197,11 @@ let adapters: [Target] = [
     library(
         "CryptoHasher", in: "Sources/Adapters",
         ["ImageFormat", .product(name: "Crypto", package: "swift-crypto")]),
+    library(
+        "CryptoObjectCipher", in: "Sources/Adapters",
+        [
+            "SealedObject", "CBoringSSL", .product(name: "Crypto", package: "swift-crypto"),
+        ]),
     library(
         "X509Issuer", in: "Sources/Adapters",
         [
@@ -518,6 +528,9 @@ let testTargets: [Target] = [
         "OCIRegistryTests",
         ["OCIRegistry", "ImageFormat", "ImagePorts", "LoopbackPKI", "ScriptedServer"]),
     tests("CryptoHasherTests", ["CryptoHasher", "ImageFormat"]),
+    tests("CryptoObjectCipherTests", ["CryptoObjectCipher", "SealedObject"]),
+    tests(
+        "SealedObjectTests", ["SealedObject", "CryptoObjectCipher", "SecretMemory", "TestKit"]),
     tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
     tests("AsyncClockTests", ["AsyncClock", "KubernetesPorts", "Ports"]),
     tests(

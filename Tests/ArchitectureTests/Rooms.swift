@@ -92,6 +92,6 @@ enum House {
         "AsyncHTTPClient": "SwiftNIO", "NIOCore": "SwiftNIO", "NIOPosix": "SwiftNIO",
         "NIOHTTP1": "SwiftNIO", "NIOSSL": "SwiftNIO", "Yams": "libyaml",
         "X509": "Swift's certificates", "SwiftASN1": "Swift's certificates",
-        "Crypto": "Swift's certificates",
+        "Crypto": "Swift's certificates", "CBoringSSL": "Swift's certificates",
     ]
 }
