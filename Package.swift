@@ -89,6 +89,7 @@ let core: [Target] = [
     library("Admission", in: "Sources/Core", ["JSONFormat", "KubernetesFormat"]),
     library("Inventory", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
     library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
+    library("S3Format", in: "Sources/Core"),
 ]
 
 let ports: [Target] = [
@@ -490,6 +491,7 @@ let testTargets: [Target] = [
     tests("KubernetesFormatTests", ["KubernetesFormat"]),
     tests("AdmissionTests", ["Admission"]),
     tests("ImageFormatTests", ["ImageFormat", "KubernetesFormat"]),
+    tests("S3FormatTests", ["S3Format", "TestKit"]),
     tests(
         "KubernetesHTTPTests",
         [
