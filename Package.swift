@@ -96,7 +96,9 @@ let ports: [Target] = [
     .target(
         name: "Ports", dependencies: ["Delivery", "Destinations", "SecretMemory"],
         path: "Sources/Ports",
-        exclude: ["AgentPorts", "EventPorts", "ImagePorts", "KubernetesPorts"],
+        exclude: [
+            "AgentPorts", "EventPorts", "ImagePorts", "KubernetesPorts", "ObjectStorePorts",
+        ],
         swiftSettings: strict),
     // Modules of their own: whatever the wrapper's ports import is linked into the wrapper.
     library(
@@ -106,6 +108,7 @@ let ports: [Target] = [
     library(
         "KubernetesPorts", in: "Sources/Ports", ["Ports", "KubernetesFormat", "AdmissionTrust"]),
     library("ImagePorts", in: "Sources/Ports", ["ImageFormat", "Injection"]),
+    library("ObjectStorePorts", in: "Sources/Ports", ["S3Format"]),
 ]
 
 let components: [Target] = [
@@ -263,6 +266,9 @@ let simulation: [Target] = [
         ],
         path: "Simulation/Cluster", swiftSettings: strict),
     .target(
+        name: "SimulatedStorage", dependencies: ["ObjectStorePorts", "S3Format"],
+        path: "Simulation/Storage", swiftSettings: strict),
+    .target(
         name: "SimulationEngine",
         dependencies: ["Ports", "SecretMemory", "CSimulationHooks"],
         path: "Simulation/Engine", swiftSettings: strict),
@@ -403,7 +409,8 @@ let testTargets: [Target] = [
             "SimulatedCluster", "KubernetesHTTP", "KubernetesServer", "AsyncClock",
             "ScriptedServer", "Kubeconfig", "ElectionTrial", "SimulationEngine", "Operator",
             "AdmissionTrust", "X509Issuer", "Injection", "CryptoHasher", "ImageFormat",
-            "ImagePorts", "OCIRegistry", "RegistryServer",
+            "ImagePorts", "OCIRegistry", "RegistryServer", "ObjectStorePorts", "S3Format",
+            "SimulatedStorage",
         ]),
     tests(
         "SimulationTests",
