@@ -279,7 +279,7 @@ let simulation: [Target] = [
             "SecretMemory",
             "WrapperConfiguration", "Operator", "SimulatedCluster", "KubernetesPorts",
             "KubernetesFormat", "AdmissionTrust", "Admission", "ImageFormat", "ImagePorts",
-            "Injection",
+            "Injection", "ObjectStorePorts", "SimulatedStorage",
         ],
         path: "Simulation/Scenarios", swiftSettings: strict),
     .target(
@@ -426,8 +426,9 @@ let testTargets: [Target] = [
         [
             "SimulationScenarios", "SimulationEngine", "Simulation", "SimulatedCluster", "Ports",
             "Wrapper", "KubernetesPorts", "KubernetesFormat", "ImageFormat", "ImagePorts",
-            "Operator", "Injection",
+            "Operator", "Injection", "ObjectStorePorts", "S3Format", "SimulatedStorage",
         ]),
+    tests("SimulatedStorageTests", ["ObjectStorePorts", "S3Format", "SimulatedStorage"]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),
     tests("AttackProgramsTests", ["AttackPrograms", "DeliveredValue", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
