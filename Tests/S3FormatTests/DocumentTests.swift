@@ -25,7 +25,7 @@ private struct RecordedAnswer: Decodable {
 
 @Suite struct `S3's documents` {
     @Test func `come back as they were written`() {
-        #expect(SampleDocument.all.count == 16)
+        #expect(SampleDocument.all.count == 17)
         for document in SampleDocument.all { #expect(document.comesBack, "\(document.name)") }
     }
 
@@ -178,9 +178,86 @@ private struct RecordedAnswer: Decodable {
         ] {
             #expect(code { () throws(S3Error) in try S3DeleteRequest(bytes) } == .malformedXML)
         }
-        let large = [UInt8](repeating: 0x20, count: S3Limits.requestDocumentBytesMax) + delete(1)
+        let large = [UInt8](repeating: 0x20, count: S3Limits.documentBytesMax) + delete(1)
         #expect(code { () throws(S3Error) in try S3DeleteRequest(large) } == .malformedXML)
         #expect(try S3DeleteRequest(Array(large.dropFirst(delete(1).count))).entries.count == 1)
+    }
+
+    /// Whatever a page or request may hold is within the limits: counted from a few entries,
+    /// because each costs the same.
+    @Test func `fit when they are as large as S3 lets them be`() throws {
+        let worst = String(repeating: "\u{1F}", count: S3Limits.keyBytesMax)
+        let key = try #require(S3Key(worst))
+        let identifier = String(repeating: "v", count: 64)
+        let version = S3ListedVersion(
+            key: key, versionID: identifier, isLatest: true, modified: SampleDocument.time,
+            content: .object(tag: SampleDocument.tag, size: .max, storageClass: "GLACIER_IR"),
+            owner: S3Owner(id: identifier, displayName: identifier))
+        let checksums = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"].map {
+            S3Error.Detail("Checksum" + $0, String(repeating: "A", count: 44))
+        }
+        let part = S3NamedPart(
+            number: 1, tag: S3EntityTag("\"" + String(repeating: "e", count: 200) + "\""),
+            checksums: checksums)
+        func versions(_ count: Int) -> [UInt8] {
+            let all = [S3ListedVersion](repeating: version, count: count)
+            return S3VersionList(bucket: "bucket", versions: all).rendered()
+        }
+        func deletions(_ count: Int) -> [UInt8] {
+            let entry = S3DeleteRequest.Entry(key: key, versionID: identifier)
+            return S3DeleteRequest(entries: .init(repeating: entry, count: count)).rendered()
+        }
+        func parts(_ count: Int) -> [UInt8] {
+            S3CompleteRequest(parts: .init(repeating: part, count: count)).rendered()
+        }
+        for (render, most) in [
+            (versions, S3Limits.pageEntriesMax), (deletions, S3Limits.deleteKeysMax),
+            (parts, S3Limits.partNumbers.upperBound),
+        ] as [((Int) -> [UInt8], Int)] {
+            let (one, two) = (render(1), render(2))
+            func elements(_ bytes: [UInt8]) -> Int {
+                String(decoding: bytes, as: UTF8.self).components(separatedBy: "</").count - 1
+            }
+            #expect(one.count + (two.count - one.count) * most <= S3Limits.documentBytesMax)
+            #expect(
+                elements(one) + (elements(two) - elements(one)) * most
+                    <= S3Limits.documentElementsMax)
+        }
+        #expect(try S3VersionList(versions(2)).versions == [version, version])
+        #expect(try S3DeleteRequest(deletions(2)).entries.count == 2)
+    }
+
+    @Test func `tag by a header, too`() throws {
+        let tagging = try S3Tagging.request(header: "a=b+c&d%26=%3D&e=&f&\u{e9}=1")
+        #expect(
+            tagging.tags == [
+                .init(key: "a", value: "b c"), .init(key: "d&", value: "="),
+                .init(key: "e", value: ""), .init(key: "f", value: ""),
+                .init(key: "\u{e9}", value: "1"),
+            ])
+        #expect(try S3Tagging.request(header: tagging.headerValue) == tagging)
+        #expect(try S3Tagging.request(header: "").tags.isEmpty)
+        for (header, wanted) in [
+            ("a=%zz", S3ErrorCode.invalidArgument), ("a=1&a=2", .invalidArgument),
+            ("=a", .invalidTag), ((0...10).map { "k\($0)=" }.joined(separator: "&"), .badRequest),
+        ] {
+            #expect(
+                code { () throws(S3Error) in try S3Tagging.request(header: header) } == wanted)
+        }
+    }
+
+    @Test func `tell attributes that were asked for`() throws {
+        let recorded = try #require(RecordedRequest.named("GetObjectAttributes", "minimal"))
+        #expect(try S3AttributeName.request(try recorded.parsed().headers) == [.tag, .size])
+        for text in ["", ",", "ETag,Other", "etag", "ETag;ObjectSize"] {
+            let headers = S3Headers([.init(S3AttributeName.header, text)])
+            #expect(
+                code { () throws(S3Error) in try S3AttributeName.request(headers) }
+                    == .invalidArgument)
+        }
+        #expect(
+            code { () throws(S3Error) in try S3AttributeName.request(S3Headers()) }
+                == .invalidArgument)
     }
 
     @Test func `tag as much as they may, and no more`() throws {

@@ -231,6 +231,33 @@ import Testing
             } == .notImplemented)
     }
 
+    @Test func `smuggle no header into what is sent on`() {
+        let signed = "&X-Amz-Signature=0"
+        for query in [
+            "response-content-type=a%0D%0Ab:c", "response-expires=%0A", "response-expires=%00",
+            "x-amz-meta-a=b%0D%0Ac:d" + signed, "x-amz-acl=%7F" + signed,
+            "x-amz-copy-source-if-match=a%0D%0Ab" + signed,
+        ] {
+            #expect(
+                code { () throws(S3Error) in try request("GET", "/bucket/key", query) }
+                    == .invalidArgument)
+            // The control: the same without what ends a header.
+            let harmless = ["%0D%0A", "%0A", "%00", "%7F"].reduce(query) { text, bad in
+                text.split(separator: bad, omittingEmptySubsequences: false).joined()
+            }
+            #expect(
+                code { () throws(S3Error) in try request("GET", "/bucket/key", harmless) } == nil)
+        }
+        #expect(
+            code { () throws(S3Error) in
+                try request("GET", "/bucket/key", "", ["If-Match": "a\r\nb"])
+            } == .invalidArgument)
+        #expect(
+            code { () throws(S3Error) in
+                try request("GET", "/bucket/key", "", ["Host": "a", "host": "b"])
+            } == .invalidRequest)
+    }
+
     @Test func `append nothing and hand over no keys`() {
         for name in [
             "x-amz-write-offset-bytes", "x-amz-server-side-encryption-customer-algorithm",

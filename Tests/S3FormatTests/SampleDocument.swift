@@ -142,6 +142,8 @@ struct SampleDocument: Sendable {
                     .deleted(key: $0, versionID: nil, isMarker: false, marker: nil)
                 })
         let tagging = S3Tagging(tags: [.init(key: "a&", value: ""), .init(key: "é", value: " ")])
+        let attributes = S3AttributesDocument(
+            tag: S3EntityTag("0123-1"), size: 7, storageClass: "STANDARD_IA")
         let error = S3Error(
             .invalidRange, "It's <not> & \"there\"", details: [.init("ActualObjectSize", "7")]
         ).document(resource: "/bucket/a&b", requestID: "R", hostID: "H==")
@@ -160,6 +162,9 @@ struct SampleDocument: Sendable {
             },
             SampleDocument("tagging", tagging, tagging.rendered()) {
                 bytes throws(S3DocumentFailure) in try S3Tagging(bytes)
+            },
+            SampleDocument("attributes", attributes, attributes.rendered()) {
+                bytes throws(S3DocumentFailure) in try S3AttributesDocument(bytes)
             },
             SampleDocument("error", error, error.rendered()) {
                 bytes throws(S3DocumentFailure) in try S3ErrorDocument(bytes)

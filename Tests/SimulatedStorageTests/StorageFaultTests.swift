@@ -285,6 +285,32 @@ private final class Stage: Sendable {
         #expect(tags[0].allSatisfy { $0.bare.utf8.count == 32 })
     }
 
+    @Test func `gives pages and takes deletions of a bounded size`() async throws {
+        let stage = try Stage()
+        let wrong = ObjectStoreFailure.refused(code: "InvalidArgument", status: 400)
+        for count in [0, -1, S3Limits.pageEntriesMax + 1] {
+            await #expect(throws: wrong) {
+                try await stage.store.list(stage.bucket, ObjectQuery(entriesMax: count))
+            }
+            await #expect(throws: wrong) {
+                try await stage.store.listVersions(
+                    stage.bucket, ObjectMarkerQuery(entriesMax: count))
+            }
+        }
+        let start = ObjectQuery.Start.continuation("of another store")
+        await #expect(throws: wrong) {
+            try await stage.store.list(stage.bucket, ObjectQuery(start: start))
+        }
+        let entry = S3DeleteRequest.Entry(key: stage.location.key)
+        let most = [S3DeleteRequest.Entry](repeating: entry, count: S3Limits.deleteKeysMax)
+        #expect(try await stage.store.delete(most, in: stage.bucket).count == most.count)
+        for entries in [[], most + [entry]] {
+            await #expect(throws: ObjectStoreFailure.refused(code: "MalformedXML", status: 400)) {
+                try await stage.store.delete(entries, in: stage.bucket)
+            }
+        }
+    }
+
     @Test func `may take smaller parts`() async throws {
         let stage = try Stage()
         for (least, isEnough) in [(Int64(4), false), (3, true)] {

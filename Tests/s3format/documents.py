@@ -100,6 +100,9 @@ expect("marker", deleted["Deleted"][0]["DeleteMarkerVersionId"], "m")
 expect("failed", deleted["Errors"][0]["Message"], "No <>")
 expect("tags", read("tagging", "GetObjectTagging")["TagSet"],
        [{"Key": "a&", "Value": ""}, {"Key": "é", "Value": " "}])
+attributes = read("attributes", "GetObjectAttributes")
+expect("attributes", [attributes[name] for name in ("ETag", "ObjectSize", "StorageClass")],
+       ["0123-1", 7, "STANDARD_IA"])
 error = read("error", "GetObject", status=416)
 expect("error", error["Error"]["Code"], "InvalidRange")
 expect("error", error["Error"]["Message"], "It's <not> & \"there\"")

@@ -29,8 +29,7 @@ package struct S3DeleteRequest: Sendable, Hashable {
 
     package init(_ bytes: [UInt8]) throws(S3Error) {
         do throws(S3DocumentFailure) {
-            let root = try XMLReader.read(
-                bytes, root: Self.root, bytesMax: S3Limits.requestDocumentBytesMax)
+            let root = try XMLReader.read(bytes, root: Self.root)
             // Conditions that are not passed on would delete what they protect.
             let known: Set<String> = ["Key", "VersionId", "ETag"]
             entries = try root.entries("Object") { element throws(S3DocumentFailure) in

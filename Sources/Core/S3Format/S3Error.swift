@@ -72,7 +72,7 @@ package struct S3ErrorDocument: Sendable, Hashable {
     package var known: S3ErrorCode? { S3ErrorCode(rawValue: code) }
 
     package init(_ bytes: [UInt8]) throws(S3DocumentFailure) {
-        let root = try XMLReader.read(bytes, bytesMax: S3Limits.answerDocumentBytesMax)
+        let root = try XMLReader.read(bytes)
         guard root.name == "Error" else { throw .malformed("the document is no Error") }
         try self.init(root)
     }

@@ -32,6 +32,11 @@ package struct S3Headers: Sendable, Equatable {
         fields.map(\.name).filter { $0.hasPrefix(prefix) }
     }
 
+    /// Whether a text may be a header's value: nothing that ends it.
+    package static func isValue(_ text: String) -> Bool {
+        text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
+    }
+
     mutating func append(_ field: Field) {
         fields.append(Field(field.name, Self.trimmed(field.value)))
     }

@@ -29,10 +29,9 @@ package enum S3Limits {
     /// Characters, as UTF-16 counts them.
     package static let tagKeyCharactersMax = 128
     package static let tagValueCharactersMax = 256
-    /// Bytes of a document that a client sends: 10,000 parts with five checksums each.
-    package static let requestDocumentBytesMax = 4 << 20
-    /// Bytes of a document that a server sends: 1000 keys of which each byte is encoded.
-    package static let answerDocumentBytesMax = 8 << 20
+    /// Bytes of a document, from clients and from servers: 1000 keys of which each byte is written
+    /// as a reference, or 10,000 parts with five checksums each.
+    package static let documentBytesMax = 8 << 20
     package static let documentElementsMax = 1 << 17
     package static let documentDepthMax = 8
     package static let elementNameBytesMax = 64

@@ -35,9 +35,9 @@ package struct S3Metadata: Sendable, Hashable {
         var entries: [Entry] = []
         for name in names {
             let entry = Entry(String(name.dropFirst(Self.prefix.count)), headers[name] ?? "")
-            guard !entry.name.isEmpty,
-                entry.value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 })
-            else { throw S3Error(.invalidArgument, "An x-amz-meta header is malformed.") }
+            guard !entry.name.isEmpty, S3Headers.isValue(entry.value) else {
+                throw S3Error(.invalidArgument, "An x-amz-meta header is malformed.")
+            }
             entries.append(entry)
         }
         let count = entries.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }

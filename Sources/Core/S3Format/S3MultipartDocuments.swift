@@ -60,8 +60,7 @@ package struct S3CompleteRequest: Sendable, Hashable {
     package init(_ bytes: [UInt8]) throws(S3Error) {
         let parts: [S3NamedPart]
         do throws(S3DocumentFailure) {
-            let root = try XMLReader.read(
-                bytes, root: Self.root, bytesMax: S3Limits.requestDocumentBytesMax)
+            let root = try XMLReader.read(bytes, root: Self.root)
             parts = try root.entries("Part") { element throws(S3DocumentFailure) in
                 S3NamedPart(
                     number: try element.partNumber(),

@@ -17,6 +17,14 @@ package struct S3Query: Sendable, Equatable {
 
     /// - Parameter raw: as it was sent, without `?`. Each name may stand once.
     package init(raw: some StringProtocol) throws(S3Error) {
+        try self.init(values: raw)
+        guard parameters.allSatisfy({ $0.name.utf8.allSatisfy { $0 < 0x80 } }) else {
+            throw S3Error(.invalidURI)
+        }
+    }
+
+    /// As `init(raw:)`, with names that may be any.
+    init(values raw: some StringProtocol) throws(S3Error) {
         guard raw.utf8.count <= S3Limits.queryBytesMax else {
             throw S3Error(.invalidURI, "The query is longer than is allowed.")
         }
@@ -25,15 +33,16 @@ package struct S3Query: Sendable, Equatable {
             throw S3Error(.invalidURI, "The query has more parameters than is allowed.")
         }
         var parameters: [Parameter] = []
-        var names: Set<String> = []
+        // As bytes: strings are equal when they look alike.
+        var names: Set<[UInt8]> = []
         for part in parts {
             let sides = part.split(
                 separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = Self.text(sides[0]), name.utf8.allSatisfy({ $0 < 0x80 }),
+            guard let name = Self.text(sides[0]),
                 let value = sides.count == 2 ? Self.text(sides[1]) : ""
             else { throw S3Error(.invalidURI) }
             // Two readers may disagree about which of two counts.
-            guard names.insert(name).inserted else {
+            guard names.insert(Array(name.utf8)).inserted else {
                 throw S3Error(.invalidArgument, "A query parameter stands more than once.")
             }
             parameters.append(Parameter(name, value))

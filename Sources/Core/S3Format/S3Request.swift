@@ -90,6 +90,14 @@ package struct S3Request: Sendable, Equatable {
     private func check(_ rules: S3Rules) throws(S3Error) {
         if let key = target.key, rules.isReserved(key) { throw S3Rules.reservedRefusal }
         try S3Metadata.refuseReserved(headers)
+        // A value out of a query may hold what would end a header when it is sent on.
+        let overrides = query.parameters.filter { S3Route.overrides.contains($0.name) }
+        guard headers.fields.map(\.value).allSatisfy(S3Headers.isValue),
+            overrides.map(\.value).allSatisfy(S3Headers.isValue)
+        else { throw S3Error(.invalidArgument, "A header holds a control character.") }
+        guard headers.fields.filter({ $0.name == "host" }).count <= 1 else {
+            throw S3Error(.invalidRequest, "The request has more than one Host.")
+        }
         guard !headers.fields.contains(where: { Self.isRefused($0.name) }) else {
             throw S3Error(.notImplemented)
         }

@@ -21,11 +21,7 @@ package struct S3Tagging: Sendable, Hashable {
 
     /// What a server sends.
     package init(_ bytes: [UInt8]) throws(S3DocumentFailure) {
-        try self.init(bytes, bytesMax: S3Limits.answerDocumentBytesMax)
-    }
-
-    private init(_ bytes: [UInt8], bytesMax: Int) throws(S3DocumentFailure) {
-        let root = try XMLReader.read(bytes, root: Self.root, bytesMax: bytesMax)
+        let root = try XMLReader.read(bytes, root: Self.root)
         guard let set = root.first("TagSet") else { throw .malformed("Tagging has no TagSet") }
         self.init(
             tags: try set.entries("Tag") { element throws(S3DocumentFailure) in
@@ -37,19 +33,47 @@ package struct S3Tagging: Sendable, Hashable {
     package static func request(_ bytes: [UInt8]) throws(S3Error) -> S3Tagging {
         let tagging: S3Tagging
         do throws(S3DocumentFailure) {
-            tagging = try S3Tagging(bytes, bytesMax: S3Limits.requestDocumentBytesMax)
+            tagging = try S3Tagging(bytes)
         } catch { throw S3Error(error) }
-        guard tagging.tags.count <= S3Limits.tagsMax else {
+        try tagging.check()
+        return tagging
+    }
+
+    package static let header = "x-amz-tagging"
+
+    /// What a client sends as a header: as a query, `a=b&c=d`.
+    package static func request(header: String) throws(S3Error) -> S3Tagging {
+        let query: S3Query
+        do throws(S3Error) { query = try S3Query(values: header) } catch {
+            throw S3Error(
+                .invalidArgument,
+                "The header 'x-amz-tagging' shall be encoded as UTF-8 then "
+                    + "URLEncoded URL query parameters without tag name duplicates.")
+        }
+        let tagging = S3Tagging(
+            tags: query.parameters.map { Tag(key: $0.name, value: $0.value) })
+        try tagging.check()
+        return tagging
+    }
+
+    package var headerValue: String {
+        tags.map {
+            PercentEncoding.encoded($0.key.utf8, keepsSlash: false) + "="
+                + PercentEncoding.encoded($0.value.utf8, keepsSlash: false)
+        }.joined(separator: "&")
+    }
+
+    private func check() throws(S3Error) {
+        guard tags.count <= S3Limits.tagsMax else {
             throw S3Error(.badRequest, "Object tags cannot be greater than \(S3Limits.tagsMax)")
         }
-        let keys = Set(tagging.tags.map { Array($0.key.utf8) })
-        guard keys.count == tagging.tags.count,
-            tagging.tags.allSatisfy({
+        let keys = Set(tags.map { Array($0.key.utf8) })
+        guard keys.count == tags.count,
+            tags.allSatisfy({
                 (1...S3Limits.tagKeyCharactersMax).contains($0.key.utf16.count)
                     && $0.value.utf16.count <= S3Limits.tagValueCharactersMax
             })
         else { throw S3Error(.invalidTag) }
-        return tagging
     }
 
     package func rendered() -> [UInt8] {

@@ -20,7 +20,7 @@ package struct XMLReader {
 
     /// - Returns: the root.
     package static func read(
-        _ bytes: [UInt8], bytesMax: Int
+        _ bytes: [UInt8], bytesMax: Int = S3Limits.documentBytesMax
     ) throws(S3DocumentFailure) -> XMLElement {
         guard bytes.count <= bytesMax else {
             throw .malformed("the document is larger than \(bytesMax) bytes")
@@ -35,9 +35,9 @@ package struct XMLReader {
     /// As `read`, and the root must have this name. An `Error` is thrown as one.
     /// Instead of `…Result` it may be `…Response`, as moto has it.
     static func read(
-        _ bytes: [UInt8], root name: String, bytesMax: Int = S3Limits.answerDocumentBytesMax
+        _ bytes: [UInt8], root name: String
     ) throws(S3DocumentFailure) -> XMLElement {
-        let root = try read(bytes, bytesMax: bytesMax)
+        let root = try read(bytes)
         if root.name == "Error" { throw .error(try S3ErrorDocument(root)) }
         let isResponse = name.hasSuffix("Result") && root.name == name.dropLast(6) + "Response"
         guard root.name == name || isResponse else {
@@ -52,14 +52,15 @@ package struct XMLReader {
         skipSpaces()
         try declaration()
         while index < bytes.count {
-            if skip("<!--") {
+            if bytes[index] != UInt8(ascii: "<") {
+                try text()
+            } else if skip("<!--") {
                 try comment()
             } else if skip("</") {
                 if let root = try closeTag() { return try finished(root) }
-            } else if skip("<") {
-                if let root = try openTag() { return try finished(root) }
             } else {
-                try text()
+                index += 1
+                if let root = try openTag() { return try finished(root) }
             }
         }
         throw .malformed("the document ends early")
@@ -137,8 +138,7 @@ package struct XMLReader {
 
     private mutating func close() throws(S3DocumentFailure) -> XMLElement? {
         guard let ended = open.popLast() else { throw .malformed("an end tag has no start tag") }
-        let hasText = !ended.text.allSatisfy(Self.isSpace)
-        guard ended.children.isEmpty || !hasText else {
+        guard ended.children.isEmpty || ended.text.allSatisfy(Self.isSpace) else {
             throw .malformed("text stands between elements")
         }
         let element = XMLElement(
@@ -161,7 +161,9 @@ package struct XMLReader {
     private mutating func token() throws(S3DocumentFailure) -> String {
         let start = index
         while index < bytes.count, Self.isNameByte(bytes[index]) { index += 1 }
-        guard index > start, index - start <= S3Limits.elementNameBytesMax else {
+        guard index > start, index - start <= S3Limits.elementNameBytesMax,
+            Self.isNameStart(bytes[start])
+        else {
             throw .malformed("a name is missing, too long or with a character that is not used")
         }
         return String(decoding: bytes[start..<index], as: UTF8.self)
@@ -201,23 +203,27 @@ package struct XMLReader {
 
     // MARK: - Text
 
+    /// Up to the next tag.
     private mutating func text() throws(S3DocumentFailure) {
-        let byte = bytes[index]
-        index += 1
-        guard !open.isEmpty else {
-            guard Self.isSpace(byte) else { throw .malformed("text stands before the root") }
-            return
+        var text: [UInt8] = []
+        while index < bytes.count, bytes[index] != UInt8(ascii: "<") {
+            let byte = bytes[index]
+            guard !open.isEmpty || Self.isSpace(byte) else {
+                throw .malformed("text stands before the root")
+            }
+            index += 1
+            switch byte {
+            case UInt8(ascii: "&"): text += try reference()
+            case 0x0D:
+                // XML 1.0, section 2.11.
+                if index < bytes.count, bytes[index] == 0x0A { index += 1 }
+                text.append(0x0A)
+            case 0..<0x20 where !Self.isSpace(byte):
+                throw .malformed("a control character is not written as a reference")
+            default: text.append(byte)
+            }
         }
-        switch byte {
-        case UInt8(ascii: "&"): open[open.count - 1].text += try reference()
-        case 0x0D:
-            // XML 1.0, section 2.11.
-            if index < bytes.count, bytes[index] == 0x0A { index += 1 }
-            open[open.count - 1].text.append(0x0A)
-        case 0..<0x20 where !Self.isSpace(byte):
-            throw .malformed("a control character is not written as a reference")
-        default: open[open.count - 1].text.append(byte)
-        }
+        if !open.isEmpty { open[open.count - 1].text += text }
     }
 
     /// Behind `&`.
@@ -239,7 +245,7 @@ package struct XMLReader {
             let value = UInt32(digits, radix: radix), value > 0,
             let scalar = Unicode.Scalar(value)
         else { throw .malformed("a reference is to no character") }
-        return Array(String(Character(scalar)).utf8)
+        return value < 0x80 ? [UInt8(value)] : Array(String(Character(scalar)).utf8)
     }
 
     // MARK: - Bytes
@@ -264,6 +270,10 @@ package struct XMLReader {
 
     private static func isSpace(_ byte: UInt8) -> Bool {
         byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D
+    }
+
+    private static func isNameStart(_ byte: UInt8) -> Bool {
+        (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x5F
     }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {
