@@ -94,13 +94,16 @@ let core: [Target] = [
     library("Inventory", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
     library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
     library("SealedObject", in: "Sources/Core", ["SecretMemory"]),
+    library("S3Format", in: "Sources/Core"),
 ]
 
 let ports: [Target] = [
     .target(
         name: "Ports", dependencies: ["Delivery", "Destinations", "SecretMemory"],
         path: "Sources/Ports",
-        exclude: ["AgentPorts", "EventPorts", "ImagePorts", "KubernetesPorts"],
+        exclude: [
+            "AgentPorts", "EventPorts", "ImagePorts", "KubernetesPorts", "ObjectStorePorts",
+        ],
         swiftSettings: strict),
     // Modules of their own: whatever the wrapper's ports import is linked into the wrapper.
     library(
@@ -110,6 +113,7 @@ let ports: [Target] = [
     library(
         "KubernetesPorts", in: "Sources/Ports", ["Ports", "KubernetesFormat", "AdmissionTrust"]),
     library("ImagePorts", in: "Sources/Ports", ["ImageFormat", "Injection"]),
+    library("ObjectStorePorts", in: "Sources/Ports", ["S3Format"]),
 ]
 
 let components: [Target] = [
@@ -272,6 +276,9 @@ let simulation: [Target] = [
         ],
         path: "Simulation/Cluster", swiftSettings: strict),
     .target(
+        name: "SimulatedStorage", dependencies: ["ObjectStorePorts", "S3Format"],
+        path: "Simulation/Storage", swiftSettings: strict),
+    .target(
         name: "SimulationEngine",
         dependencies: ["Ports", "SecretMemory", "CSimulationHooks"],
         path: "Simulation/Engine", swiftSettings: strict),
@@ -282,7 +289,7 @@ let simulation: [Target] = [
             "SecretMemory",
             "WrapperConfiguration", "Operator", "SimulatedCluster", "KubernetesPorts",
             "KubernetesFormat", "AdmissionTrust", "Admission", "ImageFormat", "ImagePorts",
-            "Injection",
+            "Injection", "ObjectStorePorts", "SimulatedStorage",
         ],
         path: "Simulation/Scenarios", swiftSettings: strict),
     .target(
@@ -412,7 +419,8 @@ let testTargets: [Target] = [
             "SimulatedCluster", "KubernetesHTTP", "KubernetesServer", "AsyncClock",
             "ScriptedServer", "Kubeconfig", "ElectionTrial", "SimulationEngine", "Operator",
             "AdmissionTrust", "X509Issuer", "Injection", "CryptoHasher", "ImageFormat",
-            "ImagePorts", "OCIRegistry", "RegistryServer",
+            "ImagePorts", "OCIRegistry", "RegistryServer", "ObjectStorePorts", "S3Format",
+            "SimulatedStorage",
         ]),
     tests(
         "SimulationTests",
@@ -428,8 +436,9 @@ let testTargets: [Target] = [
         [
             "SimulationScenarios", "SimulationEngine", "Simulation", "SimulatedCluster", "Ports",
             "Wrapper", "KubernetesPorts", "KubernetesFormat", "ImageFormat", "ImagePorts",
-            "Operator", "Injection",
+            "Operator", "Injection", "ObjectStorePorts", "S3Format", "SimulatedStorage",
         ]),
+    tests("SimulatedStorageTests", ["ObjectStorePorts", "S3Format", "SimulatedStorage"]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),
     tests("AttackProgramsTests", ["AttackPrograms", "DeliveredValue", "SecretMemory"]),
     tests("ArchitectureTests", ["Compliance"]),
@@ -500,6 +509,7 @@ let testTargets: [Target] = [
     tests("KubernetesFormatTests", ["KubernetesFormat"]),
     tests("AdmissionTests", ["Admission"]),
     tests("ImageFormatTests", ["ImageFormat", "KubernetesFormat"]),
+    tests("S3FormatTests", ["S3Format", "TestKit"]),
     tests(
         "KubernetesHTTPTests",
         [
