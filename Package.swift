@@ -89,6 +89,7 @@ let core: [Target] = [
     library("Admission", in: "Sources/Core", ["JSONFormat", "KubernetesFormat"]),
     library("Inventory", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
     library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
+    library("Checksums", in: "Sources/Core", ["SecretMemory"]),
 ]
 
 let ports: [Target] = [
@@ -191,7 +192,7 @@ let adapters: [Target] = [
         ]),
     library(
         "CryptoHasher", in: "Sources/Adapters",
-        ["ImageFormat", .product(name: "Crypto", package: "swift-crypto")]),
+        ["Checksums", "ImageFormat", .product(name: "Crypto", package: "swift-crypto")]),
     library(
         "X509Issuer", in: "Sources/Adapters",
         [
@@ -517,7 +518,8 @@ let testTargets: [Target] = [
     tests(
         "OCIRegistryTests",
         ["OCIRegistry", "ImageFormat", "ImagePorts", "LoopbackPKI", "ScriptedServer"]),
-    tests("CryptoHasherTests", ["CryptoHasher", "ImageFormat"]),
+    tests("CryptoHasherTests", ["Checksums", "CryptoHasher", "ImageFormat"]),
+    tests("ChecksumsTests", ["Checksums", "CryptoHasher", "TestKit"]),
     tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
     tests("AsyncClockTests", ["AsyncClock", "KubernetesPorts", "Ports"]),
     tests(
