@@ -90,6 +90,8 @@ let core: [Target] = [
     library("Inventory", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
     library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
     library("Checksums", in: "Sources/Core", ["SecretMemory"]),
+    library(
+        "RequestSignature", in: "Sources/Core", ["Checksums", "KubernetesFormat", "SecretMemory"]),
 ]
 
 let ports: [Target] = [
@@ -520,6 +522,12 @@ let testTargets: [Target] = [
         ["OCIRegistry", "ImageFormat", "ImagePorts", "LoopbackPKI", "ScriptedServer"]),
     tests("CryptoHasherTests", ["Checksums", "CryptoHasher", "ImageFormat"]),
     tests("ChecksumsTests", ["Checksums", "CryptoHasher", "TestKit"]),
+    tests(
+        "RequestSignatureTests",
+        [
+            "RequestSignature", "Checksums", "CryptoHasher", "KubernetesFormat", "SecretMemory",
+            "TestKit",
+        ]),
     tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
     tests("AsyncClockTests", ["AsyncClock", "KubernetesPorts", "Ports"]),
     tests(
