@@ -87,6 +87,51 @@ import Testing
         }
     }
 
+    /// Around the length from which bytes are folded, around blocks of it, and far above.
+    @Test func `agree with the definition where bytes are folded`() {
+        var random = SeededGenerator(seed: 3)
+        let bytes = (0..<20_000).map { _ in UInt8.random(in: 0...255, using: &random) }
+        let least = [
+            CyclicRedundancyTables.crc32.foldedBytesMin,
+            CyclicRedundancyTables.crc32c.foldedBytesMin,
+            CyclicRedundancyTables.crc64nvme.foldedBytesMin,
+        ]
+        let around = least.flatMap { [$0 - 1, $0, $0 + 1, $0 + 63, $0 + 64, $0 + 65] }
+        let blocks = least.map { $0 + 8192 }
+        for count in around + blocks + [20_000] {
+            for start in [0, 7] {
+                let whole = Array(bytes[start..<count])
+                let rest = Array(bytes[..<start])
+                var plain = CyclicRedundancy(CyclicRedundancyTables.crc32)
+                var castagnoli = CyclicRedundancy(CyclicRedundancyTables.crc32c)
+                var wide = CyclicRedundancy(CyclicRedundancyTables.crc64nvme)
+                for piece in [rest, whole] {
+                    plain.update(piece.span.bytes)
+                    castagnoli.update(piece.span.bytes)
+                    wide.update(piece.span.bytes)
+                }
+                let all = rest + whole
+                #expect(plain.checksum == Self.slowly(0xEDB8_8320 as UInt32, all), "\(count)")
+                #expect(castagnoli.checksum == Self.slowly(0x82F6_3B78 as UInt32, all), "\(count)")
+                #expect(
+                    wide.checksum == Self.slowly(0x9A6C_9329_AC4B_C9B5 as UInt64, all), "\(count)")
+            }
+        }
+    }
+
+    /// Folding moves words: a bit of any word of a long text has to count.
+    @Test func `every word counts where bytes are folded`() {
+        var bytes = [UInt8](repeating: 0, count: 12_000)
+        let whole = ChecksumAlgorithm.allCases.map { Self.checksum($0, bytes) }
+        for place in stride(from: 0, to: bytes.count, by: 88) {
+            bytes[place + place / 8 % 8] = 1
+            for (algorithm, checksum) in zip(ChecksumAlgorithm.allCases, whole).prefix(3) {
+                #expect(Self.checksum(algorithm, bytes) != checksum, "\(place)")
+            }
+            bytes[place + place / 8 % 8] = 0
+        }
+    }
+
     @Test func `every bit counts`() {
         let bytes = [UInt8](repeating: 7, count: 61)
         for algorithm in ChecksumAlgorithm.allCases {

@@ -45,20 +45,22 @@ extension Authorization {
 
     private init(header value: String) throws(SignatureRefusal) {
         let prefix = SigningText.algorithm + " "
-        guard value.hasPrefix(prefix) else { throw .unsupportedMechanism }
-        var found: [AuthorizationPart: Substring] = [:]
-        for component in value.dropFirst(prefix.count).split(separator: ",") {
-            let text = component.drop { $0 == " " }
-            guard let equals = text.firstIndex(of: "="),
-                let part = AuthorizationPart(rawValue: String(text[..<equals])),
+        guard value.utf8.starts(with: prefix.utf8) else { throw .unsupportedMechanism }
+        var found: [AuthorizationPart: String] = [:]
+        for component in value.utf8.dropFirst(prefix.utf8.count).split(separator: Self.comma) {
+            let text = component.drop { $0 == Self.space }
+            guard let equals = text.firstIndex(of: UInt8(ascii: "=")),
+                let part = AuthorizationPart(rawValue: String(Substring(text[..<equals]))),
                 Self.headerParts.contains(part)
             else { throw .malformed(.unknownPart, .header) }
-            guard found.updateValue(Self.trimmed(text[equals...].dropFirst()), forKey: part) == nil
-            else { throw .malformed(.malformed(part), .header) }
+            let partValue = Self.trimmed(text[equals...].dropFirst())
+            guard found.updateValue(partValue, forKey: part) == nil else {
+                throw .malformed(.malformed(part), .header)
+            }
         }
         func part(_ part: AuthorizationPart) throws(SignatureRefusal) -> String {
             guard let text = found[part] else { throw .malformed(.missing(part), .header) }
-            return String(text)
+            return text
         }
         try self.init(
             form: .header, credential: try part(.credential),
@@ -69,10 +71,13 @@ extension Authorization {
         .credential, .signedHeaders, .signature,
     ]
 
-    private static func trimmed(_ text: Substring) -> Substring {
+    private static let comma = UInt8(ascii: ",")
+    private static let space = UInt8(ascii: " ")
+
+    private static func trimmed(_ text: Substring.UTF8View) -> String {
         var text = text
-        while text.last == " " { text.removeLast() }
-        return text
+        while text.last == space { text.removeLast() }
+        return String(Substring(text))
     }
 
     // MARK: - Query
@@ -109,13 +114,17 @@ extension Authorization {
         window: (start: SigningTime, seconds: Int64)?
     ) throws(SignatureRefusal) {
         // The access key ID may hold slashes, what follows it may not.
-        let parts = credential.split(separator: "/", omittingEmptySubsequences: false)
+        let parts = credential.utf8.split(
+            separator: UInt8(ascii: "/"), omittingEmptySubsequences: false
+        ).map { String(Substring($0)) }
         let accessKeyID = parts.dropLast(4).joined(separator: "/")
         guard parts.count >= 5, !accessKeyID.isEmpty,
             accessKeyID.utf8.count <= RequestLimits.accessKeyIDBytesMax,
             accessKeyID.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
         else { throw .malformed(.malformed(.credential), form) }
-        let names = signedHeaders.split(separator: ";", omittingEmptySubsequences: false)
+        let names = signedHeaders.utf8.split(
+            separator: UInt8(ascii: ";"), omittingEmptySubsequences: false
+        ).map { String(Substring($0)) }
         guard names.count <= RequestLimits.fieldCountMax else {
             throw .tooLarge(.fields, limit: RequestLimits.fieldCountMax)
         }
@@ -130,10 +139,10 @@ extension Authorization {
         self.form = form
         self.accessKeyID = accessKeyID
         scope = SigningScope(
-            date: String(parts[parts.count - 4]), region: String(parts[parts.count - 3]),
-            service: String(parts[parts.count - 2]))
-        terminator = String(parts[parts.count - 1])
-        signedNames = names.map(String.init)
+            date: parts[parts.count - 4], region: parts[parts.count - 3],
+            service: parts[parts.count - 2])
+        terminator = parts[parts.count - 1]
+        signedNames = names
         self.signature = signature
         self.window = window
     }

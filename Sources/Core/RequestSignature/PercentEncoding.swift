@@ -21,6 +21,7 @@ enum PercentEncoding {
     /// nil: a `%` without two digits.
     static func decoded(_ text: some Sequence<UInt8>, plusIsSpace: Bool) -> [UInt8]? {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.underestimatedCount)
         var iterator = text.makeIterator()
         while let byte = iterator.next() {
             switch byte {

@@ -69,6 +69,7 @@ struct CanonicalFields {
     /// nil: holds a character that ends a line or a text.
     private static func canonical(_ value: String) -> [UInt8]? {
         var text: [UInt8] = []
+        text.reserveCapacity(value.utf8.count)
         var isAfterBlank = true
         for byte in value.utf8 {
             switch byte {

@@ -10,7 +10,10 @@ package struct SigningTime: Sendable, Equatable {
     /// - Parameter secondsSince1970: from 0000-01-01 to 9999-12-31.
     package init(secondsSince1970: Int64) {
         self.secondsSince1970 = secondsSince1970
-        text = WallClockText.seconds(secondsSince1970).filter { $0 != "-" && $0 != ":" }
+        text = String(
+            decoding: WallClockText.seconds(secondsSince1970).utf8.filter {
+                $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: ":")
+            }, as: UTF8.self)
     }
 
     /// nil: not a time as `x-amz-date` has it.
