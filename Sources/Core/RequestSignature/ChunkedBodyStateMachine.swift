@@ -84,7 +84,7 @@ package struct ChunkedBodyStateMachine: Sendable {
     }
 
     /// The body has no more bytes. When this returns, what is released is the last of a body that
-    /// was checked as a whole.
+    /// was checked as a whole. To be called when nothing is released.
     package mutating func ended() throws(BodyRefusal) {
         guard state != .refused else { throw .alreadyRefused }
         guard case .epilogue(let count) = state, count != 1, !isReleased else {
