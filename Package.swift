@@ -95,6 +95,9 @@ let core: [Target] = [
     library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
     library("SealedObject", in: "Sources/Core", ["SecretMemory"]),
     library("S3Format", in: "Sources/Core"),
+    library("Checksums", in: "Sources/Core", ["SecretMemory"]),
+    library(
+        "RequestSignature", in: "Sources/Core", ["Checksums", "KubernetesFormat", "SecretMemory"]),
 ]
 
 let ports: [Target] = [
@@ -200,7 +203,7 @@ let adapters: [Target] = [
         ]),
     library(
         "CryptoHasher", in: "Sources/Adapters",
-        ["ImageFormat", .product(name: "Crypto", package: "swift-crypto")]),
+        ["Checksums", "ImageFormat", .product(name: "Crypto", package: "swift-crypto")]),
     library(
         "CryptoObjectCipher", in: "Sources/Adapters",
         [
@@ -537,10 +540,17 @@ let testTargets: [Target] = [
     tests(
         "OCIRegistryTests",
         ["OCIRegistry", "ImageFormat", "ImagePorts", "LoopbackPKI", "ScriptedServer"]),
-    tests("CryptoHasherTests", ["CryptoHasher", "ImageFormat"]),
     tests("CryptoObjectCipherTests", ["CryptoObjectCipher", "SealedObject"]),
     tests(
         "SealedObjectTests", ["SealedObject", "CryptoObjectCipher", "SecretMemory", "TestKit"]),
+    tests("CryptoHasherTests", ["Checksums", "CryptoHasher", "ImageFormat"]),
+    tests("ChecksumsTests", ["Checksums", "CryptoHasher", "TestKit"]),
+    tests(
+        "RequestSignatureTests",
+        [
+            "RequestSignature", "Checksums", "CryptoHasher", "KubernetesFormat", "SecretMemory",
+            "TestKit",
+        ]),
     tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
     tests("AsyncClockTests", ["AsyncClock", "KubernetesPorts", "Ports"]),
     tests(
