@@ -153,7 +153,8 @@ let adapters: [Target] = [
     library(
         "AgentSockets", in: "Sources/Adapters", ["Ports", "AgentPorts", "AgentProtocol", "CLinux"]),
     library(
-        "AgentFiles", in: "Sources/Adapters", ["AgentPorts", "Enforcement", "EnforcementEvents"]),
+        "AgentFiles", in: "Sources/Adapters",
+        ["Ports", "AgentPorts", "Enforcement", "EnforcementEvents"]),
     library(
         "EventIntegrity", in: "Sources/Adapters", ["EventPorts", "EnforcementEvents", "COpenSSL"]),
     library(
