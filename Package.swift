@@ -89,6 +89,9 @@ let core: [Target] = [
     library("Admission", in: "Sources/Core", ["JSONFormat", "KubernetesFormat"]),
     library("Inventory", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
     library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
+    library(
+        "Protection", in: "Sources/Core",
+        ["Destinations", "EnforcementEvents", "KubernetesFormat"]),
 ]
 
 let ports: [Target] = [
@@ -518,6 +521,7 @@ let testTargets: [Target] = [
     tests(
         "OCIRegistryTests",
         ["OCIRegistry", "ImageFormat", "ImagePorts", "LoopbackPKI", "ScriptedServer"]),
+    tests("ProtectionTests", ["Protection", "KubernetesFormat"]),
     tests("CryptoHasherTests", ["CryptoHasher", "ImageFormat"]),
     tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
     tests("AsyncClockTests", ["AsyncClock", "KubernetesPorts", "Ports"]),
