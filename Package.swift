@@ -98,7 +98,7 @@ let ports: [Target] = [
     .target(
         name: "Ports", dependencies: ["Delivery", "Destinations", "SecretMemory"],
         path: "Sources/Ports",
-        exclude: ["AgentPorts", "EventPorts", "ImagePorts", "KubernetesPorts"],
+        exclude: ["AgentPorts", "EventPorts", "ImagePorts", "KubernetesPorts", "NodePorts"],
         swiftSettings: strict),
     // Modules of their own: whatever the wrapper's ports import is linked into the wrapper.
     library(
@@ -108,6 +108,7 @@ let ports: [Target] = [
     library(
         "KubernetesPorts", in: "Sources/Ports", ["Ports", "KubernetesFormat", "AdmissionTrust"]),
     library("ImagePorts", in: "Sources/Ports", ["ImageFormat", "Injection"]),
+    library("NodePorts", in: "Sources/Ports", ["Protection"]),
 ]
 
 let components: [Target] = [
@@ -194,6 +195,15 @@ let adapters: [Target] = [
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
         ]),
     library(
+        "NodeAgentHTTP", in: "Sources/Adapters",
+        [
+            "NodePorts", "Protection",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+        ]),
+    library(
         "CryptoHasher", in: "Sources/Adapters",
         ["ImageFormat", .product(name: "Crypto", package: "swift-crypto")]),
     library(
@@ -262,7 +272,7 @@ let simulation: [Target] = [
         name: "SimulatedCluster",
         dependencies: [
             "Ports", "ImageFormat", "ImagePorts", "KubernetesPorts", "KubernetesFormat",
-            "AdmissionTrust",
+            "AdmissionTrust", "NodePorts", "Protection",
         ],
         path: "Simulation/Cluster", swiftSettings: strict),
     .target(
@@ -406,7 +416,8 @@ let testTargets: [Target] = [
             "SimulatedCluster", "KubernetesHTTP", "KubernetesServer", "AsyncClock",
             "ScriptedServer", "Kubeconfig", "ElectionTrial", "SimulationEngine", "Operator",
             "AdmissionTrust", "X509Issuer", "Injection", "CryptoHasher", "ImageFormat",
-            "ImagePorts", "OCIRegistry", "RegistryServer",
+            "ImagePorts", "OCIRegistry", "RegistryServer", "NodeAgentHTTP", "NodePorts",
+            "Protection",
         ]),
     tests(
         "SimulationTests",
@@ -521,6 +532,7 @@ let testTargets: [Target] = [
     tests(
         "OCIRegistryTests",
         ["OCIRegistry", "ImageFormat", "ImagePorts", "LoopbackPKI", "ScriptedServer"]),
+    tests("NodeAgentHTTPTests", ["NodeAgentHTTP", "NodePorts", "Protection", "ScriptedServer"]),
     tests("ProtectionTests", ["Protection", "KubernetesFormat"]),
     tests("CryptoHasherTests", ["CryptoHasher", "ImageFormat"]),
     tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
