@@ -125,7 +125,7 @@ let components: [Target] = [
         "Operator", in: "Sources/Components",
         [
             "Ports", "ImageFormat", "ImagePorts", "KubernetesPorts", "KubernetesFormat",
-            "Admission", "AdmissionTrust", "Injection",
+            "Admission", "AdmissionTrust", "Injection", "NodePorts", "Protection",
         ]),
 ]
 
@@ -246,8 +246,8 @@ let executables: [Target] = [
         [
             "Operator", "Admission", "AdmissionServer", "AdmissionTrust", "AsyncClock",
             "CryptoHasher", "ImageFormat", "ImagePorts", "Injection", "Kubeconfig",
-            "KubernetesFormat", "KubernetesHTTP", "KubernetesPorts", "OCIRegistry", "Ports",
-            "X509Issuer",
+            "KubernetesFormat", "KubernetesHTTP", "KubernetesPorts", "NodeAgentHTTP", "OCIRegistry",
+            "Ports", "Protection", "X509Issuer",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     program(
@@ -543,6 +543,7 @@ let testTargets: [Target] = [
             "Operator", "KubernetesPorts", "KubernetesFormat", "Ports", "AdmissionTrust",
             "SimulatedCluster", "SimulationEngine", "SimulationScenarios", "ElectionTrial",
             "Admission", "AsyncClock", "CryptoHasher", "ImageFormat", "ImagePorts", "Injection",
+            "NodePorts", "Protection",
         ]),
     tests("AdmissionTrustTests", ["AdmissionTrust", "Injection", "KubernetesFormat"]),
     tests(
