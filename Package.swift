@@ -286,7 +286,7 @@ let simulation: [Target] = [
             "SecretMemory",
             "WrapperConfiguration", "Operator", "SimulatedCluster", "KubernetesPorts",
             "KubernetesFormat", "AdmissionTrust", "Admission", "ImageFormat", "ImagePorts",
-            "Injection",
+            "Injection", "NodePorts", "Protection",
         ],
         path: "Simulation/Scenarios", swiftSettings: strict),
     .target(
@@ -433,7 +433,7 @@ let testTargets: [Target] = [
         [
             "SimulationScenarios", "SimulationEngine", "Simulation", "SimulatedCluster", "Ports",
             "Wrapper", "KubernetesPorts", "KubernetesFormat", "ImageFormat", "ImagePorts",
-            "Operator", "Injection",
+            "Operator", "Injection", "Protection",
         ]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),
     tests("AttackProgramsTests", ["AttackPrograms", "DeliveredValue", "SecretMemory"]),

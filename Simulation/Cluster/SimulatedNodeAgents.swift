@@ -19,16 +19,20 @@ package final class SimulatedNodeAgents: NodeAgents {
     /// Called at the start of each call: takes the time that the network takes, and says whether
     /// the call fails.
     private let begin: @Sendable (NodeAddress) async -> AgentAnswerFailure?
-    private let answers = Mutex<[NodeAddress: @Sendable () -> Answer]>([:])
+    private let others: @Sendable (NodeAddress) -> Answer?
+    private let answers = Mutex<[NodeAddress: Answer]>([:])
 
+    /// - Parameter others: what is answered where nobody serves; nil: nobody listens there.
     package init(
-        begin: @escaping @Sendable (NodeAddress) async -> AgentAnswerFailure? = { _ in nil }
+        begin: @escaping @Sendable (NodeAddress) async -> AgentAnswerFailure? = { _ in nil },
+        others: @escaping @Sendable (NodeAddress) -> Answer? = { _ in nil }
     ) {
         self.begin = begin
+        self.others = others
     }
 
-    /// - Parameter answer: called for each question; nil: nobody listens there.
-    package func serve(_ address: NodeAddress, _ answer: (@Sendable () -> Answer)?) {
+    /// - Parameter answer: nil: nobody serves there any more.
+    package func serve(_ address: NodeAddress, _ answer: Answer?) {
         answers.withLock { $0[address] = answer }
     }
 
@@ -39,7 +43,7 @@ package final class SimulatedNodeAgents: NodeAgents {
         let fault = await begin(address)
         guard !Task.isCancelled else { throw .cancelled }
         if let fault { throw fault }
-        guard let answer = answers.withLock({ $0[address] })?() else {
+        guard let answer = answers.withLock({ $0[address] }) ?? others(address) else {
             throw .unreachable(detail: "cannot connect")
         }
         guard answer.status == 200 else { throw .unexpectedStatus(answer.status) }

@@ -152,8 +152,7 @@ final class ReportCluster: Sendable {
             "tier": "lsm", "mode": .string(mode), "scans": true, "workloads": .array(workloads),
             "more": false,
         ]
-        let body = answer.rendered()
-        agents.serve(address) { SimulatedNodeAgents.Answer(body: body) }
+        agents.serve(address, SimulatedNodeAgents.Answer(body: answer.rendered()))
     }
 
     // MARK: - Looking

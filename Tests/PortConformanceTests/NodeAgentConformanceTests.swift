@@ -22,8 +22,8 @@ private final class SimulatedAgentsBench: NodeAgentBench {
             return last
         }
         let address = try #require(NodeAddress("10.0.0.\(number)"))
-        let answer = SimulatedNodeAgents.Answer(status: status, body: Array(body.utf8))
-        simulated.serve(address) { answer }
+        simulated.serve(
+            address, SimulatedNodeAgents.Answer(status: status, body: Array(body.utf8)))
         return address
     }
 }
