@@ -98,6 +98,9 @@ let core: [Target] = [
     library("Checksums", in: "Sources/Core", ["SecretMemory"]),
     library(
         "RequestSignature", in: "Sources/Core", ["Checksums", "KubernetesFormat", "SecretMemory"]),
+    library(
+        "Protection", in: "Sources/Core",
+        ["Destinations", "EnforcementEvents", "KubernetesFormat"]),
 ]
 
 let ports: [Target] = [
@@ -105,7 +108,8 @@ let ports: [Target] = [
         name: "Ports", dependencies: ["Delivery", "Destinations", "SecretMemory"],
         path: "Sources/Ports",
         exclude: [
-            "AgentPorts", "EventPorts", "ImagePorts", "KubernetesPorts", "ObjectStorePorts",
+            "AgentPorts", "EventPorts", "ImagePorts", "KubernetesPorts", "NodePorts",
+            "ObjectStorePorts",
         ],
         swiftSettings: strict),
     // Modules of their own: whatever the wrapper's ports import is linked into the wrapper.
@@ -117,6 +121,7 @@ let ports: [Target] = [
         "KubernetesPorts", in: "Sources/Ports", ["Ports", "KubernetesFormat", "AdmissionTrust"]),
     library("ImagePorts", in: "Sources/Ports", ["ImageFormat", "Injection"]),
     library("ObjectStorePorts", in: "Sources/Ports", ["S3Format"]),
+    library("NodePorts", in: "Sources/Ports", ["Protection"]),
 ]
 
 let components: [Target] = [
@@ -133,7 +138,7 @@ let components: [Target] = [
         "Operator", in: "Sources/Components",
         [
             "Ports", "ImageFormat", "ImagePorts", "KubernetesPorts", "KubernetesFormat",
-            "Admission", "AdmissionTrust", "Injection",
+            "Admission", "AdmissionTrust", "Injection", "NodePorts", "Protection",
         ]),
 ]
 
@@ -165,7 +170,8 @@ let adapters: [Target] = [
     library(
         "AgentSockets", in: "Sources/Adapters", ["Ports", "AgentPorts", "AgentProtocol", "CLinux"]),
     library(
-        "AgentFiles", in: "Sources/Adapters", ["AgentPorts", "Enforcement", "EnforcementEvents"]),
+        "AgentFiles", in: "Sources/Adapters",
+        ["Ports", "AgentPorts", "Enforcement", "EnforcementEvents"]),
     library(
         "EventIntegrity", in: "Sources/Adapters", ["EventPorts", "EnforcementEvents", "COpenSSL"]),
     library(
@@ -200,6 +206,15 @@ let adapters: [Target] = [
             .product(name: "NIOPosix", package: "swift-nio"),
             .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
+    library(
+        "NodeAgentHTTP", in: "Sources/Adapters",
+        [
+            "NodePorts", "Protection",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
         ]),
     library(
         "CryptoHasher", in: "Sources/Adapters",
@@ -249,8 +264,8 @@ let executables: [Target] = [
         [
             "Operator", "Admission", "AdmissionServer", "AdmissionTrust", "AsyncClock",
             "CryptoHasher", "ImageFormat", "ImagePorts", "Injection", "Kubeconfig",
-            "KubernetesFormat", "KubernetesHTTP", "KubernetesPorts", "OCIRegistry", "Ports",
-            "X509Issuer",
+            "KubernetesFormat", "KubernetesHTTP", "KubernetesPorts", "NodeAgentHTTP", "OCIRegistry",
+            "Ports", "Protection", "X509Issuer",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     program(
@@ -275,7 +290,7 @@ let simulation: [Target] = [
         name: "SimulatedCluster",
         dependencies: [
             "Ports", "ImageFormat", "ImagePorts", "KubernetesPorts", "KubernetesFormat",
-            "AdmissionTrust",
+            "AdmissionTrust", "NodePorts", "Protection",
         ],
         path: "Simulation/Cluster", swiftSettings: strict),
     .target(
@@ -292,7 +307,7 @@ let simulation: [Target] = [
             "SecretMemory",
             "WrapperConfiguration", "Operator", "SimulatedCluster", "KubernetesPorts",
             "KubernetesFormat", "AdmissionTrust", "Admission", "ImageFormat", "ImagePorts",
-            "Injection", "ObjectStorePorts", "SimulatedStorage",
+            "Injection", "NodePorts", "ObjectStorePorts", "Protection", "SimulatedStorage",
         ],
         path: "Simulation/Scenarios", swiftSettings: strict),
     .target(
@@ -422,8 +437,8 @@ let testTargets: [Target] = [
             "SimulatedCluster", "KubernetesHTTP", "KubernetesServer", "AsyncClock",
             "ScriptedServer", "Kubeconfig", "ElectionTrial", "SimulationEngine", "Operator",
             "AdmissionTrust", "X509Issuer", "Injection", "CryptoHasher", "ImageFormat",
-            "ImagePorts", "OCIRegistry", "RegistryServer", "ObjectStorePorts", "S3Format",
-            "SimulatedStorage",
+            "ImagePorts", "OCIRegistry", "RegistryServer", "NodeAgentHTTP", "NodePorts",
+            "ObjectStorePorts", "Protection", "S3Format", "SimulatedStorage",
         ]),
     tests(
         "SimulationTests",
@@ -439,7 +454,8 @@ let testTargets: [Target] = [
         [
             "SimulationScenarios", "SimulationEngine", "Simulation", "SimulatedCluster", "Ports",
             "Wrapper", "KubernetesPorts", "KubernetesFormat", "ImageFormat", "ImagePorts",
-            "Operator", "Injection", "ObjectStorePorts", "S3Format", "SimulatedStorage",
+            "Operator", "Injection", "ObjectStorePorts", "Protection", "S3Format",
+            "SimulatedStorage",
         ]),
     tests("SimulatedStorageTests", ["ObjectStorePorts", "S3Format", "SimulatedStorage"]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),
@@ -551,6 +567,8 @@ let testTargets: [Target] = [
             "RequestSignature", "Checksums", "CryptoHasher", "KubernetesFormat", "SecretMemory",
             "TestKit",
         ]),
+    tests("NodeAgentHTTPTests", ["NodeAgentHTTP", "NodePorts", "Protection", "ScriptedServer"]),
+    tests("ProtectionTests", ["Protection", "KubernetesFormat"]),
     tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
     tests("AsyncClockTests", ["AsyncClock", "KubernetesPorts", "Ports"]),
     tests(
@@ -559,6 +577,7 @@ let testTargets: [Target] = [
             "Operator", "KubernetesPorts", "KubernetesFormat", "Ports", "AdmissionTrust",
             "SimulatedCluster", "SimulationEngine", "SimulationScenarios", "ElectionTrial",
             "Admission", "AsyncClock", "CryptoHasher", "ImageFormat", "ImagePorts", "Injection",
+            "NodePorts", "Protection",
         ]),
     tests("AdmissionTrustTests", ["AdmissionTrust", "Injection", "KubernetesFormat"]),
     tests(

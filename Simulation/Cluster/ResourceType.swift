@@ -47,6 +47,7 @@ struct ResourceType: Sendable {
             add("apps", resource, kind, status: true, generation: true)
         }
         add("batch", "jobs", "Job", status: true)
+        add("batch", "cronjobs", "CronJob", status: true)
         let admission = "admissionregistration.k8s.io"
         for (resource, kind) in [
             ("mutatingwebhookconfigurations", "MutatingWebhookConfiguration"),

@@ -61,6 +61,19 @@ private final class FakeProc {
         #expect(places.place(of: Self.process(10, cgroup: 78)) == nil, "another cgroup")
     }
 
+    @Test func `are told by the number alone, as they are at that moment`() throws {
+        let proc = FakeProc()
+        var places = proc.places()
+        #expect(places.place(ofGroup: 10) == nil && places.place(ofGroup: 0) == nil)
+        try proc.process(10, cgroup: "0::/docker/\(FakeProc.id)\n", started: 123_456_789)
+        #expect(places.place(ofGroup: 10)?.container == FakeProc.id)
+        try proc.process(10, cgroup: "0::/\n", started: 123_456_789)
+        #expect(places.place(ofGroup: 10) == nil, "it is not remembered")
+        // Registrations do not use up what events may look up.
+        for _ in 0...ProcessPlaces.lookUpsPerSecondMax { _ = places.place(ofGroup: 10) }
+        #expect(places.passedOver == 0)
+    }
+
     @Test func `are not those of another process with the same number`() throws {
         let proc = FakeProc()
         var places = proc.places()

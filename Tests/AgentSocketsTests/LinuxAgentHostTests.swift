@@ -263,6 +263,55 @@ import Testing
         #expect(peer.hear() == text)
     }
 
+    private static func asked(
+        _ bench: SocketBench, _ host: RunningHost, _ port: UInt16
+    ) throws -> Peer {
+        let peer = Peer(port: port)
+        peer.say("GET /workloads HTTP/1.1\r\n\r\n")
+        #expect(
+            try host.next(until: bench.soon()) == .request(1, method: "GET", path: "/workloads"))
+        return peer
+    }
+
+    @Test func `sends an answer that no buffer holds, while others are served`() throws {
+        let bench = SocketBench()
+        let port = SocketBench.freePort()
+        let host = try bench.host(port: port)
+        let peer = try Self.asked(bench, host, port)
+        let text = String(repeating: "0123456789abcdef", count: 1 << 20)
+        host.answer(1, text)
+        // Nobody has taken it yet: more than one step is needed.
+        let other = bench.connect()
+        other.say("register 2\n")
+        let me = AgentPeer(process: getpid(), user: geteuid())
+        #expect(
+            try host.next(until: bench.soon())
+                == .registration(2, me, request: Array("register 2\n".utf8)))
+        var heard: [UInt8] = []
+        var isOver = false
+        for _ in 0..<100_000 where !isOver {
+            #expect(try host.next(until: bench.soon(1)) == .deadline)
+            isOver = peer.take(into: &heard)
+        }
+        #expect(isOver && heard == Array(text.utf8))
+    }
+
+    @Test func `drops who does not take its answer`() throws {
+        let bench = SocketBench()
+        let port = SocketBench.freePort()
+        let host = try bench.host(port: port)
+        let peer = try Self.asked(bench, host, port)
+        let text = String(repeating: "0123456789abcdef", count: 1 << 20)
+        host.answer(1, text)
+        bench.advance(4000)
+        #expect(try host.next(until: bench.soon(50)) == .deadline)
+        #expect(LinuxAgentHost.answerLimit == .seconds(5))
+        bench.advance(1000)
+        #expect(try host.next(until: bench.soon(50)) == .deadline)
+        let heard = try #require(peer.hear())
+        #expect(!heard.isEmpty && heard.utf8.count < text.utf8.count)
+    }
+
     @Test func `hands what is no request over as none`() throws {
         let bench = SocketBench()
         let port = SocketBench.freePort()

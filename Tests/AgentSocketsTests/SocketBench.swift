@@ -141,6 +141,16 @@ final class Peer {
         }
     }
 
+    /// What has come by now. Returns whether the host has closed the connection.
+    func take(into heard: inout [UInt8]) -> Bool {
+        var bytes = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let got = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT))
+            guard got > 0 else { return got == 0 || errno != EAGAIN }
+            heard += bytes.prefix(got)
+        }
+    }
+
     func leave() {
         guard !hasLeft else { return }
         hasLeft = true

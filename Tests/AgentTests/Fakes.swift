@@ -193,6 +193,14 @@ final class FakePolicySource: PolicySource {
     func read() throws(PolicySourceFailure) -> PolicySettings { try answer.get() }
 }
 
+/// Places that a test says, by the number of the process.
+struct FakePlaces: PlaceDirectory {
+    var byGroup: [ProcessID: ContainerPlace]
+
+    func place(of process: EnforcementProcess) -> ContainerPlace? { byGroup[process.group] }
+    func place(ofGroup process: ProcessID) -> ContainerPlace? { byGroup[process] }
+}
+
 /// Keeps tiers as a file would.
 final class FakeTierMemory: TierMemory, Sendable {
     let kept: Mutex<[VectorNumber: EventTier]>
@@ -225,6 +233,7 @@ final class Bench {
 
     var tier = EnforcementTier.lsm
     var tierMemory: FakeTierMemory?
+    var places: [ProcessID: ContainerPlace] = [:]
 
     func agent(
         isAdopted: Bool = false
@@ -232,7 +241,7 @@ final class Bench {
         Agent(
             settings: settings, kernel: kernel, tier: tier, findings: findings,
             isAdopted: isAdopted, host: host, time: time, recorder: recorder, policySource: source,
-            tierMemory: tierMemory)
+            tierMemory: tierMemory, places: FakePlaces(byGroup: places))
     }
 
     /// The answer to a registration of process `process`, over connection `process`.

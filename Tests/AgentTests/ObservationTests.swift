@@ -212,7 +212,9 @@ struct MetricsGrammar {
         let bench = Bench()
         var agent = bench.agent()
         #expect(try bench.page("/", of: &agent).status == "HTTP/1.1 404 Not Found")
-        #expect(try bench.page("/metricsx", of: &agent).body.contains("/metrics"))
+        for path in ["/healthz", "/readyz", "/metrics", "/status", "/workloads"] {
+            #expect(try bench.page("/metricsx", of: &agent).body.contains(path))
+        }
         #expect(try bench.page("/healthz?a=b", of: &agent).status == "HTTP/1.1 200 OK")
         #expect(try bench.page("", of: &agent).status == "HTTP/1.1 404 Not Found")
         #expect(

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
 import unittest
@@ -211,6 +212,38 @@ class Chart(unittest.TestCase):
             self.assertEqual(container[probe]["httpGet"]["port"], "metrics")
         budget = support.named(rendered, "PodDisruptionBudget", "cloudtaser-operator")
         self.assertEqual(budget["spec"]["maxUnavailable"], 1)
+
+    def test_the_agents_are_where_the_operator_asks_them(self):
+        rendered = support.objects(support.EVERYTHING)
+        pod = support.pod_templates(rendered)["cloudtaser-agent"]
+        source = support.read("Sources", "Components", "Operator", "ClusterAgents.swift")
+        asked = re.search(r'static let labels = "(.*)"', source).group(1)
+        wanted = dict(part.split("=") for part in asked.split(","))
+        self.assertLessEqual(wanted.items(), pod["metadata"]["labels"].items())
+        others = [one for name, one in support.pod_templates(rendered).items() if name != "cloudtaser-agent"]
+        for other in others:
+            self.assertFalse(wanted.items() <= other["metadata"]["labels"].items())
+        source = support.read("Sources", "Core", "Protection", "NodeAddress.swift")
+        port = int(re.search(r"static let usualPort = (\d+)", source).group(1))
+        container, = pod["spec"]["containers"]
+        self.assertEqual([one["containerPort"] for one in container["ports"]], [port])
+        self.assertIn(f"--listen=0.0.0.0:{port}", container["args"])
+
+    def test_the_operator_gets_through_to_the_agents_and_nobody_else_does(self):
+        labels = support.pod_templates(support.objects())["cloudtaser-operator"]["metadata"]["labels"]
+        scraper = {"podSelector": {"matchLabels": {"app": "prometheus"}}}
+        for metrics_from in [], [scraper]:
+            rendered = support.objects({"networkPolicy": {"enabled": True, "metricsFrom": metrics_from}})
+            policy = support.named(rendered, "NetworkPolicy", "cloudtaser-agent")["spec"]
+            own, *more = policy["ingress"]
+            self.assertEqual([one["from"] for one in more], [metrics_from] if metrics_from else [])
+            self.assertEqual(own["ports"], [{"port": "metrics", "protocol": "TCP"}])
+            who, = own["from"]
+            self.assertEqual(set(who), {"podSelector"}, "of the same namespace")
+            self.assertLessEqual(who["podSelector"]["matchLabels"].items(), labels.items())
+            # It is not kept from going out.
+            policy = support.named(rendered, "NetworkPolicy", "cloudtaser-operator")["spec"]
+            self.assertEqual(policy["policyTypes"], ["Ingress"])
 
     def test_registries_are_told_to_the_operator_by_flags_that_it_has(self):
         rendered = support.objects(VARIANTS["changed"])

@@ -143,6 +143,11 @@ class Rights(unittest.TestCase):
                 # Pods are never changed; who looks at one looks at all of them.
                 if "pods" in rule["resources"]:
                     self.assertEqual(set(rule["verbs"]), {"list", "watch"})
+                # Reports are made and said more about, and nothing else becomes of them.
+                if "protectionreports" in rule["resources"]:
+                    self.assertEqual(rule["verbs"], ["list", "create"])
+                if "protectionreports/status" in rule["resources"]:
+                    self.assertEqual(rule["verbs"], ["patch"])
                 # What was told stays told.
                 if "events" in rule["resources"]:
                     self.assertEqual(rule["verbs"], ["create"])

@@ -2,6 +2,7 @@
 package import AgentPorts
 package import EnforcementEvents
 import Glibc
+package import Ports
 
 /// Places by `/proc/PID/cgroup`, remembered by the number of the cgroup where cgroup 2 tells the
 /// place, else by the process.
@@ -51,6 +52,15 @@ package struct ProcessPlaces: PlaceDirectory {
         // A place that another hierarchy tells holds for this process alone.
         remember(place, as: place?.isUnified == true ? cgroup : own)
         return place
+    }
+
+    /// Not remembered, and not counted: a registration costs more than this.
+    package mutating func place(ofGroup process: ProcessID) -> ContainerPlace? {
+        guard process > 0,
+            let bytes = SmallFile.contents(
+                "\(proc)/\(process)/cgroup", bytesMax: ContainerPlace.textBytesMax)
+        else { return nil }
+        return ContainerPlace(cgroups: String(decoding: bytes, as: UTF8.self))
     }
 
     /// nil: it has ended, and its number may be another's.

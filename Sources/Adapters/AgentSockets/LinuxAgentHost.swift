@@ -11,6 +11,8 @@ package struct LinuxAgentHost: AgentHost, ~Copyable {
     package static let connectionsMax = 64
     /// A peer that has not said its line or request by then is dropped.
     package static let speechLimit = Duration.seconds(5)
+    /// For a peer to take its answer.
+    package static let answerLimit = Duration.seconds(5)
     /// Bytes of a request on the registration socket.
     package static let requestBytesMax = AgentRequest.byteCountMax
     /// For the answer to "does another agent serve there" (milliseconds).
@@ -34,10 +36,13 @@ package struct LinuxAgentHost: AgentHost, ~Copyable {
         let descriptor: Int32
         let isRegistration: Bool
         let peer: AgentPeer
-        let deadline: MonotonicTime
+        /// For its line; then, for its answer.
+        var deadline: MonotonicTime
         var received: [UInt8] = []
         /// Its line was handed over and its answer is awaited.
         var isAsked = false
+        /// Of its answer; not empty: it waits for the peer to take it.
+        var unsent: ArraySlice<UInt8> = []
     }
 
     /// - Parameters:
@@ -134,16 +139,26 @@ package struct LinuxAgentHost: AgentHost, ~Copyable {
     }
 
     package mutating func answer(_ connection: AgentConnection, _ text: String) {
-        guard let known = connections.removeValue(forKey: connection) else { return }
-        // Small, and into an empty socket buffer: it goes as a whole or the peer has gone.
-        _ = text.utf8CString.withUnsafeBufferPointer {
-            send(known.descriptor, $0.baseAddress, $0.count - 1, Int32(MSG_NOSIGNAL))
+        guard let known = connections[connection], known.unsent.isEmpty else { return }
+        connections[connection]?.unsent = Array(text.utf8)[...]
+        connections[connection]?.deadline = clock().advanced(by: Self.answerLimit)
+        send(connection)
+    }
+
+    /// As much of its answer as the peer takes now; a long one goes in several steps.
+    private mutating func send(_ id: AgentConnection) {
+        guard let known = connections[id] else { return }
+        let count = known.unsent.withUnsafeBytes {
+            Glibc.send(known.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
         }
-        Glibc.close(known.descriptor)
+        guard count > 0 || count < 0 && errno == EAGAIN else { return drop(id) }
+        let rest = known.unsent.dropFirst(max(0, count))
+        guard !rest.isEmpty else { return drop(id) }
+        connections[id]?.unsent = rest
     }
 
     package mutating func isConnected(_ connection: AgentConnection) -> Bool {
-        guard let known = connections[connection] else { return false }
+        guard let known = connections[connection], known.unsent.isEmpty else { return false }
         var byte: UInt8 = 0
         let got = recv(known.descriptor, &byte, 1, Self.peek)
         return got > 0 || got < 0 && errno == EAGAIN
@@ -157,6 +172,9 @@ package struct LinuxAgentHost: AgentHost, ~Copyable {
         var watched = [signals, records, accepts ? registration : -1, accepts ? observation : -1]
         watched += order.map { connections[$0]?.descriptor ?? -1 }
         var entries = watched.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        for (index, id) in order.enumerated() where connections[id]?.unsent.isEmpty == false {
+            entries[4 + index].events = Int16(POLLOUT)
+        }
         let milliseconds = Int32(
             clamping: time.components.seconds * 1000
                 + time.components.attoseconds / 1_000_000_000_000_000 + 1)
@@ -198,6 +216,7 @@ package struct LinuxAgentHost: AgentHost, ~Copyable {
     }
 
     private mutating func read(_ id: AgentConnection) {
+        if connections[id]?.unsent.isEmpty == false { return send(id) }
         guard var connection = connections[id], !connection.isAsked else {
             // Said more than its line, or left: the answer shows it.
             drop(id)
@@ -223,9 +242,9 @@ package struct LinuxAgentHost: AgentHost, ~Copyable {
 
     private mutating func dropSilent() {
         let now = clock()
-        for (id, connection) in connections where !connection.isAsked && connection.deadline <= now
-        {
-            drop(id)
+        for (id, connection) in connections where connection.deadline <= now {
+            // Who waits for the agent is not silent.
+            if !connection.isAsked || !connection.unsent.isEmpty { drop(id) }
         }
     }
 

@@ -123,6 +123,7 @@ extension LibbpfKernel {
 
     package func workloads() throws(EnforcementFailure) -> [EnrolledWorkload] {
         var found: [EnrolledWorkload] = []
+        let scanned = Self.scanned(maps)
         // No workload has this number: the walk starts with the first.
         var number: EnrolmentID = 0
         var next: EnrolmentID = 0
@@ -132,7 +133,8 @@ extension LibbpfKernel {
             guard cbpf_map_lookup(maps.enrolments, &number, &enrolment) == 0 else { continue }
             found.append(
                 EnrolledWorkload(
-                    id: number, wrapper: ProcessID(bitPattern: enrolment.wrapper_group)))
+                    id: number, wrapper: ProcessID(bitPattern: enrolment.wrapper_group),
+                    isScanned: scanned.contains(number)))
         }
         return found
     }

@@ -54,6 +54,18 @@ extension LibbpfKernel {
         return cbpf_map_next_key(maps.scans, &none, &next) == 0
     }
 
+    /// Whoever is scanned.
+    static func scanned(_ maps: Maps) -> Set<EnrolmentID> {
+        var found: Set<EnrolmentID> = []
+        var number: EnrolmentID = 0
+        var next: EnrolmentID = 0
+        // A number that is gone meanwhile has the walk start again: what was seen ends it.
+        while cbpf_map_next_key(maps.scans, &number, &next) == 0, found.insert(next).inserted {
+            number = next
+        }
+        return found
+    }
+
     package func scanCounts() throws(EnforcementFailure) -> ScanCounts {
         var sum = ScanCounts()
         for value in try Self.perProcessor(maps.scanCounts, 0, cbpf_scan_counts()) {

@@ -2,6 +2,7 @@
 package import AgentPorts
 internal import AgentProtocol
 internal import Enforcement
+internal import EnforcementEvents
 package import Ports
 
 /// The agent's work: enrols workloads, takes the programs' records, tells how it stands.
@@ -20,6 +21,7 @@ package struct Agent<
     private let isAdopted: Bool
     private var policySource: any PolicySource
     private var tierMemory: (any TierMemory)?
+    private var places: (any PlaceDirectory)?
     private var enrolments = Enrolments()
     private var totals: RecordTotals
     private var nextTick: MonotonicTime
@@ -40,7 +42,7 @@ package struct Agent<
         settings: AgentSettings, kernel: consuming Kernel, tier: EnforcementTier,
         findings: [VectorFinding], isAdopted: Bool = false, host: consuming Host, time: Time,
         recorder: consuming Recorder, policySource: any PolicySource,
-        tierMemory: (any TierMemory)? = nil
+        tierMemory: (any TierMemory)? = nil, places: (any PlaceDirectory)? = nil
     ) {
         self.isAdopted = isAdopted
         totals = RecordTotals(continuing: isAdopted)
@@ -56,6 +58,7 @@ package struct Agent<
         self.recorder = recorder
         self.policySource = policySource
         self.tierMemory = tierMemory
+        self.places = places
         nextTick = time.monotonic()
     }
 
@@ -89,7 +92,12 @@ package struct Agent<
     /// What happened while no agent ran: who is enrolled, and what nobody could be told.
     private mutating func takeOver() {
         do throws(EnforcementFailure) {
-            enrolments.adopt(try kernel.workloads(), at: time.monotonic())
+            let workloads = try kernel.workloads()
+            var found: [EnrolmentID: ContainerPlace] = [:]
+            for workload in workloads {
+                found[workload.id] = places?.place(ofGroup: workload.wrapper)
+            }
+            enrolments.adopt(workloads, at: time.monotonic(), in: found)
             let lost = try kernel.takeUntoldLoss()
             guard lost > 0 else { return }
             recorder.lost(whileAway: lost)
@@ -239,7 +247,11 @@ package struct Agent<
                 }
                 recorder.suspected(hold.rawValue, peer)
             }
-            return host.isConnected(connection) ? nil : .gone
+            let place = places?.place(ofGroup: peer.process)
+            // Behind the look at its place: until then its number was its own.
+            guard host.isConnected(connection) else { return .gone }
+            enrolments.settle(id, in: place)
+            return nil
         } catch {
             switch error {
             case .noSuchProcess: return .gone
@@ -269,6 +281,7 @@ package struct Agent<
                 if case .full = error { throw .full }
                 throw .failed
             }
+            enrolments.scan(id)
             return .success(id)
         } catch {
             recorder.refused(error.rawValue, peer)
@@ -304,12 +317,16 @@ package struct Agent<
         } catch { recorder.failed(error) }
     }
 
-    private var protectedTasks: Int {
-        enrolments.entries.keys.reduce(0) { sum, id in
-            do throws(EnforcementFailure) { return sum + (try kernel.tasks(of: id)) } catch {
-                return sum
-            }
+    private var protectedTasks: Int { livingTasks.values.reduce(0, +) }
+
+    /// By enrolment; those without any are left out.
+    private var livingTasks: [EnrolmentID: Int] {
+        var living: [EnrolmentID: Int] = [:]
+        for id in enrolments.entries.keys {
+            let count = try? kernel.tasks(of: id)
+            if let count, count > 0 { living[id] = count }
         }
+        return living
     }
 
     private func status() -> AgentStatus {
@@ -319,10 +336,15 @@ package struct Agent<
             counts = try kernel.counts()
             if canScan { scan = try kernel.scanCounts() }
         } catch {}
+        let living = livingTasks
+        let workloads = enrolments.entries.values.filter {
+            !$0.isRefused && living[$0.id] != nil
+        }.compactMap(EnrolledContainer.init).sorted { $0.enrolment < $1.enrolment }
         return AgentStatus(
             tier: tier, mode: settings.policy.mode, policy: policy, generation: generation,
             hooks: kernel.hooks, findings: findings, enrolments: enrolments.count,
-            protectedTasks: protectedTasks, counts: counts, totals: totals,
+            protectedTasks: living.values.reduce(0, +), workloads: workloads, counts: counts,
+            totals: totals,
             sinks: recorder.sinks, scan: scan,
             unsignedCheckpoints: recorder.unsignedCheckpoints, lastLine: recorder.lastLine)
     }

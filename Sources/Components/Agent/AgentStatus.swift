@@ -13,6 +13,8 @@ package struct AgentStatus: Sendable, Equatable {
     package let findings: [VectorFinding]
     package let enrolments: Int
     package let protectedTasks: Int
+    /// Who is enrolled and alive in a container of a pod, by number.
+    package let workloads: [EnrolledContainer]
     package let counts: [VectorNumber: EnforcementCounts]
     package let totals: RecordTotals
     package let sinks: [SinkFacts]
@@ -33,6 +35,34 @@ package struct AgentStatus: Sendable, Equatable {
     /// Whether new workloads are protected as the policy says: something is denied, and nothing
     /// that it denies was seen to come through.
     package var isReady: Bool { findings.contains { $0.result == .denied } && broken.isEmpty }
+
+    /// How this node enforces, as the self-test has seen it; nil: it saw nothing enforced.
+    package var enforced: EnforcementTier? {
+        let results = findings.map(\.result)
+        guard tier == .signal else { return results.contains(.denied) ? tier : nil }
+        return results.contains(.killed) ? tier : nil
+    }
+}
+
+/// One enrolment, and the container that it is in.
+package struct EnrolledContainer: Sendable, Equatable {
+    package let enrolment: EnrolmentID
+    package let pod: PodUID
+    /// 64 hexadecimal digits.
+    package let container: String
+    /// Whether what its processes let out is looked through.
+    package let isScanned: Bool
+
+    /// nil: its cgroup names no pod or no container.
+    init?(_ entry: Enrolments.Entry) {
+        guard let pod = entry.place?.podUID, let container = entry.place?.container else {
+            return nil
+        }
+        enrolment = entry.id
+        self.pod = pod
+        self.container = container
+        isScanned = entry.isScanned
+    }
 }
 
 /// Records taken, and what the gaps between them say. The programs number each processor's records

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import AgentPorts
 package import AgentProtocol
+package import EnforcementEvents
 package import Ports
 
 /// Who is enrolled, and who may be.
@@ -16,6 +17,9 @@ package struct Enrolments: Sendable, Equatable {
         /// False for a number that an exec gave and an earlier agent knew: whether its process has
         /// registered is not known, and it may do so again.
         package fileprivate(set) var isRegistered = true
+        /// Where it ran when it registered; nil: in no container that is known.
+        package fileprivate(set) var place: ContainerPlace?
+        package fileprivate(set) var isScanned = false
     }
 
     /// Workloads at once; the programs' table has room for the agent and the victims too.
@@ -69,10 +73,17 @@ package struct Enrolments: Sendable, Equatable {
     }
 
     /// Workloads that an agent before this one enrolled.
-    package mutating func adopt(_ workloads: [EnrolledWorkload], at now: MonotonicTime) {
+    ///
+    /// - Parameter places: of their wrappers.
+    package mutating func adopt(
+        _ workloads: [EnrolledWorkload], at now: MonotonicTime,
+        in places: [EnrolmentID: ContainerPlace] = [:]
+    ) {
         for workload in workloads where workload.id >= Self.firstID {
-            entries[workload.id] = Entry(
-                id: workload.id, wrapper: workload.wrapper, user: 0, since: now)
+            var entry = Entry(id: workload.id, wrapper: workload.wrapper, user: 0, since: now)
+            entry.place = places[workload.id]
+            entry.isScanned = workload.isScanned
+            entries[workload.id] = entry
             if workload.id < Self.firstOfExecs {
                 last = max(last, workload.id)
             } else {
@@ -85,6 +96,14 @@ package struct Enrolments: Sendable, Equatable {
     package func id(ofWrapper peer: AgentPeer) -> EnrolmentID? {
         entries.values.first { $0.wrapper == peer.process && !$0.isRefused }?.id
     }
+
+    /// It is enrolled, and this is where it runs.
+    package mutating func settle(_ id: EnrolmentID, in place: ContainerPlace?) {
+        entries[id]?.place = place
+    }
+
+    /// What it lets out is looked through from now on.
+    package mutating func scan(_ id: EnrolmentID) { entries[id]?.isScanned = true }
 
     package mutating func release(_ id: EnrolmentID) { entries[id] = nil }
 

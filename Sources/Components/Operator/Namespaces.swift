@@ -49,6 +49,16 @@ package struct ClusterNamespaces: NamespaceSource {
         return facts
     }
 
+    /// What each namespace says of whether its pods ask; nil: not known yet. Pods that say nothing
+    /// are others as soon as it is another.
+    var asking: [String: [String?]]? {
+        let name = PodAnnotation.inject.rawValue
+        return mirror.values?.compactMapValues { facts in
+            let said = [facts.annotations[name], facts.labels[name]]
+            return said == [nil, nil] ? nil : said
+        }
+    }
+
     private static func facts(_ object: JSONTree) -> NamespaceFacts? {
         guard let name = object.value(at: "metadata", "name")?.text else { return nil }
         func texts(_ member: String) -> [String: String] {

@@ -36,7 +36,7 @@ package final class UninjectedPods: Sendable {
 
     private let api: any KubernetesAPI
     private let clock: any AsyncTimeSource
-    private let namespaces: ObjectMirror<NamespaceFacts>
+    private let namespaces: ClusterNamespaces
     private let excluded: Set<String>
     private let report: @Sendable (Report) -> Void
     private let current = Mutex<ObjectMirror<Offender>?>(nil)
@@ -48,7 +48,7 @@ package final class UninjectedPods: Sendable {
     ) {
         self.api = api
         self.clock = clock
-        self.namespaces = namespaces.mirror
+        self.namespaces = namespaces
         self.excluded = excluded
         self.report = report
     }
@@ -63,7 +63,7 @@ package final class UninjectedPods: Sendable {
     package func run(while isCurrent: @escaping @Sendable () -> Bool) async {
         var told: Set<String> = []
         while isCurrent(), !Task.isCancelled {
-            guard let asking else {
+            guard let asking = namespaces.asking else {
                 await clock.sleep(for: .seconds(1))
                 continue
             }
@@ -71,8 +71,7 @@ package final class UninjectedPods: Sendable {
             current.withLock { $0 = mirror }
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await mirror.run() }
-                // Pods that say nothing are others as soon as their namespace is another.
-                while isCurrent(), !Task.isCancelled, self.asking == asking {
+                while isCurrent(), !Task.isCancelled, namespaces.asking == asking {
                     await clock.sleep(for: Self.lookEvery)
                     guard isCurrent(), !Task.isCancelled else { break }
                     await tell(mirror, &told)
@@ -94,22 +93,13 @@ package final class UninjectedPods: Sendable {
             read: { [self] in offender($0) })
     }
 
-    /// What each namespace says of whether its pods ask; nil: not known yet.
-    private var asking: [String: [String?]]? {
-        let name = PodAnnotation.inject.rawValue
-        return namespaces.values?.compactMapValues { facts in
-            let said = [facts.annotations[name], facts.labels[name]]
-            return said == [nil, nil] ? nil : said
-        }
-    }
-
     private func offender(_ object: JSONTree) -> Offender? {
         guard let name = object.metadata("name"), let namespace = object.metadata("namespace"),
             let uid = object.metadata("uid"), !excluded.contains(namespace),
             object.value(at: "metadata", "deletionTimestamp") == nil,
             !["Succeeded", "Failed"].contains(object.value(at: "status", "phase")?.text)
         else { return nil }
-        let facts = namespaces[namespace] ?? NamespaceFacts(name: namespace)
+        let facts = namespaces.known(namespace) ?? NamespaceFacts(name: namespace)
         let bare = StoredPod.bareContainers(of: object.rendered(), in: facts)
         guard !bare.isEmpty else { return nil }
         return Offender(

@@ -9,6 +9,27 @@ package enum StoredPod {
         return [pod.annotations[name], pod.labels[name]].allSatisfy { $0?.isNull ?? true }
     }
 
+    /// Names of a pod's containers, by how they start.
+    package struct Containers: Sendable, Equatable {
+        /// By the wrapper.
+        package let wrapped: [String]
+        /// Without it, although the pod asks.
+        package let bare: [String]
+    }
+
+    /// nil: it neither asks nor has a container that starts by the wrapper.
+    ///
+    /// - Parameter pod: as it is stored, in JSON.
+    package static func containers(
+        of pod: [UInt8], in namespace: NamespaceFacts
+    ) -> Containers? {
+        guard let view = try? PodView(pod) else { return nil }
+        let wrapped = view.containers.filter { InjectedNames.startsByWrapper($0.command) }
+        let containers = Containers(
+            wrapped: wrapped.map(\.name), bare: bareContainers(of: view, in: namespace))
+        return containers.wrapped.isEmpty && containers.bare.isEmpty ? nil : containers
+    }
+
     /// Names of containers that would start without the wrapper although the pod asks; empty: all
     /// is well. A pod that is wrong about whether it asks counts as one that asks.
     ///
@@ -16,8 +37,14 @@ package enum StoredPod {
     package static func bareContainers(
         of pod: [UInt8], in namespace: NamespaceFacts
     ) -> [String] {
+        (try? PodView(pod)).map { bareContainers(of: $0, in: namespace) } ?? []
+    }
+
+    private static func bareContainers(
+        of pod: PodView, in namespace: NamespaceFacts
+    ) -> [String] {
         var ignored: [String] = []
-        guard let pod = try? PodView(pod),
+        guard
             (try? OptIn.isAsked(pod, in: namespace, selector: .either, warnings: &ignored))
                 ?? true
         else { return [] }

@@ -63,7 +63,8 @@ extension AgentProgram {
         var agent = Agent(
             settings: options.settings, kernel: loaded.intoKernel(), tier: tier,
             findings: findings, isAdopted: hasHistory, host: host, time: time, recorder: recorder,
-            policySource: source, tierMemory: options.state.map { TierFile(path: $0) })
+            policySource: source, tierMemory: options.state.map { TierFile(path: $0) },
+            places: places)
         do throws(AgentFailure) { return try agent.run() } catch {
             throw StartFailure(text: "cloudtaser-agent: \(error)\n")
         }
@@ -116,9 +117,13 @@ extension AgentProgram {
             policy: policy, now: time.monotonic())
         var recorder = EventRecorder(
             pipeline: pipeline, channels: channels, time: time, version: AgentHelp.version,
-            places: ProcessPlaces { LinuxTimeSource().monotonic().nanoseconds })
+            places: places)
         recorder.began(start, hasher: hasher)
         return recorder
+    }
+
+    private static var places: ProcessPlaces {
+        ProcessPlaces { LinuxTimeSource().monotonic().nanoseconds }
     }
 
     private static var boot: BootID? {

@@ -15,6 +15,9 @@ final class Election: Sendable {
     /// Pods that the leader found to ask and not to be injected; nil: it has not looked.
     var uninjectedCount: Int? { duties.withLock { $0 }?.uninjected.count }
 
+    /// Workloads that the leader does not know to be protected; nil: it has not looked.
+    var unprotectedCount: Int? { duties.withLock { $0 }?.reports.unprotectedCount }
+
     /// Until the task is cancelled; then the lock is given back.
     func takePart(
         _ cluster: ClusterAccess.Cluster, _ command: OperatorCommand,

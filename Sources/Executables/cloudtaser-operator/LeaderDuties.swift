@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdmissionTrust
 import KubernetesPorts
+import NodeAgentHTTP
 import Operator
 import Ports
+import Protection
 
 /// What one replica does for all.
 struct LeaderDuties: Sendable {
     let uninjected: UninjectedPods
+    let reports: ProtectionReports
     /// nil: the policy is in a file.
     private let status: PolicyStatus?
 
@@ -15,9 +18,10 @@ struct LeaderDuties: Sendable {
         _ cluster: ClusterAccess.Cluster, namespace: String, clock: any AsyncTimeSource,
         log: OperatorLog
     ) {
+        let excluded: Set = [WebhookSettings.alwaysExcluded, namespace]
         uninjected = UninjectedPods(
             api: cluster.api, clock: clock, namespaces: cluster.mirroredNamespaces,
-            excluded: [WebhookSettings.alwaysExcluded, namespace]
+            excluded: excluded
         ) { report in
             switch report {
             case .unreadable(let failure): log.failure("pods", failure)
@@ -29,6 +33,19 @@ struct LeaderDuties: Sendable {
                     [("namespace", namespace), ("pod", pod)])
             }
         }
+        reports = ProtectionReports(
+            api: cluster.api, agents: NodeAgentHTTP(), clock: clock,
+            namespaces: cluster.mirroredNamespaces, namespace: namespace, excluded: excluded
+        ) { report in
+            switch report {
+            case .failed(let failure): log.failure("protection_reports", failure)
+            case .changed(let namespace, let name, let reason, let message):
+                let isBad = reason.status != .holds && reason != .noPods
+                log.write(
+                    isBad ? .warning : .notice, "workload_protection", message,
+                    [("namespace", namespace), ("report", name), ("reason", reason.rawValue)])
+            }
+        }
         status = cluster.mirroredPolicies.map { _ in
             PolicyStatus(api: cluster.api, clock: clock) { log.failure("policy_status", $0) }
         }
@@ -38,6 +55,7 @@ struct LeaderDuties: Sendable {
     func run(_ leadership: Leadership) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await uninjected.run(while: { leadership.isCurrent }) }
+            group.addTask { await reports.run(while: { leadership.isCurrent }) }
             if let status {
                 group.addTask { await status.run(while: { leadership.isCurrent }) }
             }

@@ -15,6 +15,8 @@ struct OperatorPage: Sendable {
     let leads: @Sendable () -> (lease: String, Bool)
     /// nil: this replica does not count them.
     let uninjectedCount: @Sendable () -> Int?
+    /// The same of workloads.
+    let unprotectedCount: @Sendable () -> Int?
 
     func readiness(isStopping: Bool) -> ServedAnswer {
         guard !isStopping else { return ServedAnswer(503, "stopping") }
@@ -72,6 +74,12 @@ struct OperatorPage: Sendable {
             page.family(
                 "cloudtaser_operator_uninjected_pods", .gauge,
                 "Pods that ask and have containers without the wrapper; the leader counts them.",
+                [([:], Double(count))])
+        }
+        if let count = unprotectedCount() {
+            page.family(
+                "cloudtaser_operator_unprotected_workloads", .gauge,
+                "Workloads with pods that are not known to be protected; the leader counts them.",
                 [([:], Double(count))])
         }
         let (lease, leads) = leads()

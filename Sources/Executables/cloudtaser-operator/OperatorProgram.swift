@@ -103,7 +103,8 @@ struct OperatorProgram: Sendable {
             metrics: metrics, images: registries.commands, access: access, webhooks: webhooks,
             certificate: certificate.own,
             leads: { (command.leaseName, election.isLeading) },
-            uninjectedCount: { election.uninjectedCount })
+            uninjectedCount: { election.uninjectedCount },
+            unprotectedCount: { election.unprotectedCount })
         return try await AdmissionServer(
             address: command.address, port: command.healthPort, identity: nil,
             routes: [

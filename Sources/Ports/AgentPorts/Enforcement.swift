@@ -215,10 +215,13 @@ package struct EnrolledWorkload: Sendable, Equatable {
     package let id: EnrolmentID
     /// 0 for none.
     package let wrapper: ProcessID
+    /// Whether what it lets out is looked through.
+    package let isScanned: Bool
 
-    package init(id: EnrolmentID, wrapper: ProcessID) {
+    package init(id: EnrolmentID, wrapper: ProcessID, isScanned: Bool = false) {
         self.id = id
         self.wrapper = wrapper
+        self.isScanned = isScanned
     }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import EnforcementEvents
+package import Ports
 
 /// Finds out in which container and pod a process of an event runs.
 ///
@@ -9,6 +10,10 @@ package import EnforcementEvents
 ///   from files of the kernel, and never asks the network.
 package protocol PlaceDirectory: Sendable {
     mutating func place(of process: EnforcementProcess) -> ContainerPlace?
+
+    /// Of a process that is known by its number alone: whoever has that number at this moment. The
+    /// caller sees to it that this is still the one that is meant.
+    mutating func place(ofGroup process: ProcessID) -> ContainerPlace?
 }
 
 /// What a node's kubelet or the cluster's API calls a pod. Nobody answers it yet.

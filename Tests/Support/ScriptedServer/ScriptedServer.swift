@@ -111,7 +111,7 @@ private final class CurrentContext: Sendable {
     }
 }
 
-private final class Recorder: Sendable {
+final class Recorder: Sendable {
     let requests = Mutex<[SeenRequest]>([])
 
     /// - Returns: its number.
@@ -123,7 +123,7 @@ private final class Recorder: Sendable {
     }
 }
 
-private final class ScriptHandler: ChannelInboundHandler {
+final class ScriptHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+import Protection
+import Testing
+
+/// A container's identifier.
+func container(_ digit: String) -> String { String(repeating: digit, count: 64) }
+
+private let pod = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+
+private func workload(
+    _ id: String, pod: String = pod, enrolment: String = "16", scanned: String = "true"
+) -> String {
+    #"{"pod":"\#(pod)","container":"\#(id)","enrolment":\#(enrolment),"scanned":\#(scanned)}"#
+}
+
+private func document(
+    tier: String = #""lsm""#, mode: String = #""deny""#, scans: String = "true",
+    workloads: [String] = [], more: String = "false"
+) -> [UInt8] {
+    Array(
+        """
+        {"tier":\(tier),"mode":\(mode),"scans":\(scans),\
+        "workloads":[\(workloads.joined(separator: ","))],"more":\(more)}
+
+        """.utf8)
+}
+
+private func refusal(_ document: [UInt8]) -> String? {
+    do throws(NodeProtection.Malformed) {
+        _ = try NodeProtection(document)
+        return nil
+    } catch { return error.detail }
+}
+
+@Suite struct `An agent's answer` {
+    @Test func `says how the node enforces and who is enrolled`() throws {
+        let found = try NodeProtection(
+            document(workloads: [
+                workload(container("a")), workload(container("b"), scanned: "false"),
+            ]))
+        #expect(
+            found
+                == NodeProtection(
+                    tier: .lsm, mode: .deny, scans: true,
+                    containers: [container("a"): true, container("b"): false]))
+        let other = try NodeProtection(
+            document(tier: #""fmod_ret""#, mode: #""deny+kill""#, scans: "false", more: "true"))
+        #expect(other.tier == .modifyReturn && other.mode == .kill && other.hasMore)
+        #expect(!other.scans && other.containers.isEmpty)
+    }
+
+    @Test func `of a container that is enrolled twice is scanned when both are`() throws {
+        for (scanned, result) in [
+            (["true", "true"], true), (["true", "false"], false), (["false", "true"], false),
+        ] {
+            let found = try NodeProtection(
+                document(workloads: scanned.map { workload(container("a"), scanned: $0) }))
+            #expect(found.containers == [container("a"): result])
+        }
+    }
+
+    @Test func `may say more than is known`() throws {
+        let text = String(decoding: document(workloads: [workload(container("a"))]), as: UTF8.self)
+        let later = text.replacing(#""more""#, with: #""news":{"a":[1]},"more""#)
+        #expect(later != text)
+        #expect(try NodeProtection(Array(later.utf8)).containers.count == 1)
+    }
+
+    @Test func `of a static pod names it by its digits`() throws {
+        let digits = String(repeating: "0f", count: 16)
+        let found = try NodeProtection(
+            document(workloads: [workload(container("a"), pod: digits)]))
+        #expect(found.containers.count == 1)
+    }
+
+    private static let wrong: [([UInt8], String)] = [
+        (Array("".utf8), "is no JSON object"), (Array("[]".utf8), "is no JSON object"),
+        (Array("ok\n".utf8), "is no JSON object"),
+        (Array("{}".utf8), "has no tier that is known"),
+        (document(tier: #""best""#), "has no tier that is known"),
+        (document(tier: "1"), "has no tier that is known"),
+        (document(mode: #""allow""#), "has no mode that is known"),
+        (document(scans: "1"), "does not say whether it scans or lists all"),
+        (document(more: "null"), "does not say whether it scans or lists all"),
+        (
+            Array(#"{"tier":"lsm","mode":"deny","scans":true,"more":false}"#.utf8),
+            "has no list of at most 4000 workloads"
+        ),
+        (document(workloads: ["{}"]), "has a workload that is none"),
+        (document(workloads: [workload("")]), "has a workload that is none"),
+        (
+            document(workloads: [workload(String(container("a").dropLast()))]),
+            "has a workload that is none"
+        ),
+        (document(workloads: [workload(container("A"))]), "has a workload that is none"),
+        (
+            document(workloads: [workload(container("a"), pod: "web")]),
+            "has a workload that is none"
+        ),
+        (
+            document(workloads: [workload(container("a"), enrolment: "-1")]),
+            "has a workload that is none"
+        ),
+        (
+            document(workloads: [workload(container("a"), enrolment: "4294967296")]),
+            "has a workload that is none"
+        ),
+        (
+            document(workloads: [workload(container("a"), scanned: #""yes""#)]),
+            "has a workload that is none"
+        ),
+    ]
+
+    @Test(arguments: wrong.indices)
+    func `that is none is refused as a whole`(_ number: Int) {
+        let (document, detail) = Self.wrong[number]
+        #expect(refusal(document) == detail)
+    }
+
+    @Test func `has limits`() {
+        let one = workload(container("a"))
+        let max = NodeProtection.workloadsMax
+        #expect(refusal(document(workloads: Array(repeating: one, count: max))) == nil)
+        #expect(
+            refusal(document(workloads: Array(repeating: one, count: max + 1)))
+                == "has no list of at most 4000 workloads")
+        let short = document()
+        let room = NodeProtection.documentBytesMax - short.count
+        let spaces = [UInt8](repeating: 0x20, count: room)
+        #expect(refusal(short + spaces) == nil)
+        #expect(refusal(short + spaces + [0x20]) == "is larger than 1048576 bytes")
+        // What an agent lists at most fits.
+        let longest = workload(container("a"), enrolment: "4294967295", scanned: "false")
+        let all = document(workloads: Array(repeating: longest, count: max))
+        #expect(all.count < NodeProtection.documentBytesMax)
+    }
+
+    @Test func `orders tiers and modes by their strength`() {
+        #expect(ProtectionTier.allCases.sorted() == [.none, .signal, .modifyReturn, .lsm])
+        #expect(ProtectionMode.allCases.sorted() == [.detect, .deny, .kill])
+        #expect(ProtectionTier.allCases.min() == ProtectionTier.none)
+    }
+}
+
+@Suite struct `An agent's address` {
+    @Test(arguments: [
+        ("10.0.0.7", "10.0.0.7:9464"), ("127.0.0.3", "127.0.0.3:9464"),
+        ("fd00::7", "[fd00::7]:9464"), ("::1", "[::1]:9464"),
+    ])
+    func `is in digits`(_ host: String, _ text: String) {
+        #expect(NodeAddress(host)?.description == text)
+    }
+
+    @Test(arguments: [
+        "", "agent", "agent.example.eu", "10.0.0", "10.0.0.256", "10.0.0.7/32", "10.0.0.7:80",
+        "[::1]", "fe80::1%eth0", "0x7f.1", "10.0.0.07", " 10.0.0.7", "10.0.0.7@evil.example",
+    ])
+    func `is nothing else`(_ host: String) { #expect(NodeAddress(host) == nil) }
+
+    @Test func `has a port`() {
+        #expect(NodeAddress("10.0.0.7", port: 65_535)?.description == "10.0.0.7:65535")
+        for port in [0, 65_536, -1] { #expect(NodeAddress("10.0.0.7", port: port) == nil) }
+    }
+}
