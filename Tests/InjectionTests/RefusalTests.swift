@@ -301,74 +301,11 @@ struct Trap: Sendable, CustomTestStringConvertible {
         }
     }
 
-    // MARK: - Limits
-
-    @Test func `a pod of 3 MiB is taken, one byte more is not`() throws {
-        func padded(to count: Int) throws -> [UInt8] {
-            let bare = Case().pod.bytes
-            return bare + [UInt8](repeating: 0x20, count: count - bare.count)
-        }
-        var review = Case().review
-        for (extra, isTaken) in [(0, true), (1, false)] {
-            review.pod = try padded(to: InjectionLimits.podBytesMax + extra)
-            let answer = Injection.decide(review, policy: try Case().policy, image: { _ in nil })
-            if case .patch = answer.decision { #expect(isTaken) } else { #expect(!isTaken) }
-        }
-    }
-
-    @Test func `containers, entries, words and volumes have limits`() throws {
-        func pod(_ change: (inout Case, Int) -> Void, _ count: Int) throws -> Bool {
-            try Case().changed { change(&$0, count) }.patched() != nil
-        }
-        let limits: [(Int, (inout Case, Int) -> Void)] = [
-            (
-                InjectionLimits.containerCountMax,
-                { value, count in
-                    for index in 1..<count {
-                        value.addContainer(
-                            .members([
-                                "name": .text("c\(index)"), "image": .text("x"),
-                                "command": .texts(["c"]),
-                            ]), to: "containers")
-                    }
-                }
-            ),
-            (
-                InjectionLimits.environmentCountMax,
-                { value, count in
-                    value.changeContainer {
-                        $0["env"] = .array(
-                            (0..<count).map { .members(["name": .text("E\($0)")]) })
-                    }
-                }
-            ),
-            (
-                InjectionLimits.commandWordCountMax,
-                { value, count in
-                    value.changeContainer {
-                        $0["args"] = .texts(.init(repeating: "a", count: count - 1))
-                    }
-                }
-            ),
-            (
-                InjectionLimits.volumeCountMax,
-                { value, count in
-                    value.pod.set(
-                        "spec", "volumes",
-                        to: .array((0..<count).map { .members(["name": .text("v\($0)")]) }))
-                }
-            ),
-        ]
-        for (limit, change) in limits {
-            #expect(try pod(change, limit))
-            #expect(try !pod(change, limit + 1))
-        }
-    }
-
     @Test(arguments: [
-        "", "{", "[]", "null", "nope", "\"x\"", #"{"spec":1}"#, #"{"metadata":[]}"#,
+        "", "{", "[]", "null", "nope", "\"x\"", #"{"metadata":{"labels":[]}}"#,
+        #"{"metadata":[]}"#,
         #"{"a":1,"a":1}"#, #"{"a":"\uD800"}"#, "{\"a\":\"\u{1}\"}",
-        String(repeating: "[", count: 100_000), #"{"spec":{"containers":[1]}}"#,
+        String(repeating: "[", count: 100_000), #"{"metadata":{"annotations":1}}"#,
     ])
     func `what is no pod is refused`(text: String) throws {
         var review = Case().review
@@ -379,6 +316,25 @@ struct Trap: Sendable, CustomTestStringConvertible {
             return
         }
         #expect(refusals.count == 1)
+    }
+
+    @Test(arguments: [#""spec":1"#, #""spec":{"containers":[1]}"#])
+    func `of a pod nothing more is read than whether it asks, unless it does`(
+        spec: String
+    ) throws {
+        let asks =
+            #""metadata":{"annotations":{"cloudtaser.io/inject":"true","#
+            + #""cloudtaser.io/vault-role":"shop-web"}}"#
+        var review = Case().review
+        for (metadata, doesAsk) in [(asks, true), (#""metadata":{}"#, false)] {
+            review.pod = Array("{\(metadata),\(spec)}".utf8)
+            let answer = Injection.decide(review, policy: try Case().policy, image: { _ in nil })
+            if case .refused = answer.decision {
+                #expect(doesAsk)
+            } else {
+                #expect(answer.decision == .notAskedFor && !doesAsk)
+            }
+        }
     }
 
     @Test func `a pod cut short anywhere is refused or did not ask`() throws {

@@ -90,7 +90,7 @@ package struct CloudTaserPolicy: Sendable, Equatable {
     package static let tokenSecondsMax = 86_400
     package static let vaultCountMax = 64
     package static let grantCountMax = 1024
-    /// Namespaces, roles or paths of one grant.
+    /// Namespaces, roles or paths of one grant; entries of other lists of the policy.
     package static let entryCountMax = 256
 
     /// Grants of this namespace for this vault under which this role may log in.

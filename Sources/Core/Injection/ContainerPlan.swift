@@ -186,13 +186,13 @@ struct ContainerPlan {
         for entry in container.environment where delivered.contains(entry.name) {
             let isReference = ((try? VaultReference(entry.value ?? "")) ?? nil) != nil
             guard !isReference else { continue }
-            warnings.append(
+            warnings.warn(
                 "\(entry.node.path): \(entry.name) comes from the vault; remove the entry,"
                     + " its value is still stored in the cluster")
         }
         for (path, text) in container.expandedTexts {
             for name in KubeletExpansion.references(in: text) where delivered.contains(name) {
-                warnings.append(
+                warnings.warn(
                     "\(path): $(\(name)) stays as it is: the kubelet does not know the vault's"
                         + " values")
             }

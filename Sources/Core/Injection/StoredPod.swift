@@ -4,9 +4,7 @@
 package enum StoredPod {
     /// Whether its namespace alone says whether it asks.
     package static func saysNothing(_ pod: [UInt8]) -> Bool {
-        guard let pod = try? PodView(pod) else { return false }
-        let name = PodAnnotation.inject.rawValue
-        return [pod.annotations[name], pod.labels[name]].allSatisfy { $0?.isNull ?? true }
+        (try? PodHead(pod))?.saysNothing ?? false
     }
 
     /// Names of containers that would start without the wrapper although the pod asks; empty: all
@@ -17,9 +15,10 @@ package enum StoredPod {
         of pod: [UInt8], in namespace: NamespaceFacts
     ) -> [String] {
         var ignored: [String] = []
-        guard let pod = try? PodView(pod),
-            (try? OptIn.isAsked(pod, in: namespace, selector: .either, warnings: &ignored))
-                ?? true
+        guard let head = try? PodHead(pod),
+            (try? OptIn.isAsked(head, in: namespace, selector: .either, warnings: &ignored))
+                ?? true,
+            let pod = try? PodView(head)
         else { return [] }
         let programs = pod.containers.filter { !$0.installsWrapper }
         let bare = programs.filter { !InjectedNames.startsByWrapper($0.command) }

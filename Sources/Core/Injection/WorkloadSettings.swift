@@ -139,7 +139,7 @@ struct WorkloadSettings {
                 "need the agent's socket by hostPath, which Pod Security forbids here",
                 fix: "set the policy's agentSocket.csiDriver")
         }
-        warnings.append(
+        warnings.warn(
             "without the node's agent: Pod Security forbids hostPath here;"
                 + " set the policy's agentSocket.csiDriver")
         return nil
