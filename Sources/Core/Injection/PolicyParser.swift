@@ -104,6 +104,13 @@ private enum PolicyParser {
             object,
             knows: ["name", "address", "namespace", "method", "mount", "audience", "trustAnchors"])
         let address = try required("address", of: object)
+        // The kubelet reads it as more than a character, and the admission policy
+        // cloudtaser-vaults compares what it has been doubled to.
+        guard !address.utf8.contains(UInt8(ascii: "$")) else {
+            throw Refusal(
+                object.path["address"], "holds '$', which means something to a kubelet",
+                fix: "give the vault an address without it")
+        }
         let method: CloudTaserPolicy.LoginMethod = try choice("method", of: object) ?? .kubernetes
         let given: [ControlVariable: (field: String, text: String)] = [
             .address: ("address", address),

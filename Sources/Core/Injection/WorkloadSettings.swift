@@ -15,6 +15,8 @@ struct WorkloadSettings {
     var architectures: [String] { nodeArchitecture.map { [$0] } ?? policy.architectures }
 
     private let role: String
+    /// Looked for once: a pod may have many references, and a policy many grants.
+    private let granted: [CloudTaserPolicy.Grant]
     /// From the pod's node selector.
     private let nodeArchitecture: String?
 
@@ -29,7 +31,8 @@ struct WorkloadSettings {
                 fix: "name the vault's role for this workload")
         }
         let vault = try Self.vault(annotations, in: namespace, policy: policy)
-        guard !policy.grants(for: namespace, vault: vault, role: role).isEmpty else {
+        granted = policy.grants(for: namespace, vault: vault, role: role)
+        guard !granted.isEmpty else {
             throw Refusal(
                 PodAnnotation.vaultRole.path,
                 "is no role that the policy grants namespace \(namespace.name) at this vault",
@@ -240,8 +243,8 @@ struct WorkloadSettings {
 
     /// Whether a grant lets this workload read the path.
     func mayRead(_ path: String) -> Bool {
-        policy.grants(for: namespace, vault: vault, role: role).contains { grant in
-            grant.paths.contains { $0.matches(path, in: namespace) }
+        granted.contains { grant in
+            grant.paths.contains { $0.matches(path: path, in: namespace) }
         }
     }
 }
