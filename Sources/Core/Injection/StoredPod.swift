@@ -7,19 +7,25 @@ package enum StoredPod {
         (try? PodHead(pod))?.saysNothing ?? false
     }
 
+    /// Stands for all containers of a pod that asks and is none that the operator reads: it was
+    /// changed after the operator saw it, or the operator never did.
+    package static let unreadContainers =
+        "all of them, as far as is known (the pod is not readable)"
+
     /// Names of containers that would start without the wrapper although the pod asks; empty: all
-    /// is well. A pod that is wrong about whether it asks counts as one that asks.
+    /// is well. A pod that is wrong about whether it asks counts as one that asks, and so does one
+    /// whose metadata cannot be read.
     ///
     /// - Parameter pod: as it is stored, in JSON.
+    /// - Returns: `unreadContainers` alone for a pod that asks and of which no more can be read.
     package static func bareContainers(
         of pod: [UInt8], in namespace: NamespaceFacts
     ) -> [String] {
         var ignored: [String] = []
-        guard let head = try? PodHead(pod),
-            (try? OptIn.isAsked(head, in: namespace, selector: .either, warnings: &ignored))
-                ?? true,
-            let pod = try? PodView(head)
-        else { return [] }
+        guard let head = try? PodHead(pod) else { return [unreadContainers] }
+        let asks = try? OptIn.isAsked(head, in: namespace, selector: .either, warnings: &ignored)
+        guard asks ?? true else { return [] }
+        guard let pod = try? PodView(head) else { return [unreadContainers] }
         let programs = pod.containers.filter { !$0.installsWrapper }
         let bare = programs.filter { !InjectedNames.startsByWrapper($0.command) }
         // Without a value anywhere the operator would have refused it: then it counts as a whole.
