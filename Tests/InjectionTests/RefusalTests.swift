@@ -76,6 +76,10 @@ struct Trap: Sendable, CustomTestStringConvertible {
                     ])
                 ]))
         },
+        Trap("DNS of the pod's own", "spec.dnsPolicy") {
+            $0.pod.set("spec", "dnsPolicy", to: .text("None"))
+            $0.pod.set("spec", "dnsConfig", to: .members(["nameservers": .texts(["10.0.0.1"])]))
+        },
         Trap("a namespace without a grant", "metadata.namespace") {
             $0.namespace = NamespaceFacts(name: "games")
         },
@@ -153,7 +157,8 @@ struct Trap: Sendable, CustomTestStringConvertible {
     static let containers: [Trap] = [
         mounted("/cloudtaser"), mounted("/cloudtaser/bin"), mounted("/x/../cloudtaser/bin"),
         mounted("//cloudtaser/./bin/"), mounted("cloudtaser/bin/cloudtaser-wrapper"),
-        mounted("/"),
+        mounted("/"), mounted("/etc/hosts"), mounted("/etc/resolv.conf"),
+        mounted("//etc/./x/../hosts"),
         Trap("a variable of the wrapper", "spec.containers[0].env[0].name") {
             $0.changeContainer {
                 $0["env"] = .array([
@@ -282,23 +287,37 @@ struct Trap: Sendable, CustomTestStringConvertible {
         #expect(try many.refusals().count == InjectionLimits.refusalCountMax)
     }
 
-    @Test func `no message holds a value of the environment`() throws {
-        for trap in Trap.references {
-            let refused = Case().changed(trap.change).changed {
-                $0.changeContainer { web in
-                    let entries = (web["env"]?.elements ?? []).map { entry in
-                        Tree.members([
-                            "name": entry["name"] ?? .text(""),
-                            "value": .text((entry["value"]?.text ?? "") + "CANARY"),
-                        ])
-                    }
-                    web["env"] = .array(entries)
-                }
-            }
-            for refusal in try refused.refusals() where !refusal.reason.contains("is no path") {
-                #expect(!refusal.message.contains("CANARY"), "\(trap.name)")
+    @Test func `other DNS and mounts beside the resolver's files are let in`() throws {
+        let pod = Case().changed {
+            $0.pod.set("spec", "dnsPolicy", to: .text("ClusterFirst"))
+            let options = Tree.members(["name": .text("ndots"), "value": .text("2")])
+            $0.pod.set("spec", "dnsConfig", to: .members(["options": .array([options])]))
+            $0.changeContainer {
+                $0["volumeMounts"] = .array(
+                    ["/etc", "/etc/hosts.d", "/hosts", "/etc/hosts/x"].map {
+                        .members(["name": .text("data"), "mountPath": .text($0)])
+                    })
             }
         }
+        #expect(try pod.patched() != nil)
+        // Where nothing is wrapped, nobody looks for the vault.
+        let beside = Case().changed {
+            $0.annotate("secret-paths", nil)
+            $0.annotate("env-map", nil)
+            $0.changeContainer {
+                $0["env"] = .array([
+                    .members(["name": .text("A"), "value": .text("vault:secret/shop/db#a")])
+                ])
+            }
+            $0.addContainer(
+                .members([
+                    "name": .text("other"), "image": .text("x"), "command": .texts(["/o"]),
+                    "volumeMounts": .array([
+                        .members(["name": .text("d"), "mountPath": .text("/etc/hosts")])
+                    ]),
+                ]), to: "containers")
+        }
+        #expect(try beside.patched() != nil)
     }
 
     @Test(arguments: [

@@ -60,7 +60,7 @@ struct ContainerPlan {
                 fix: "use paths and keys of letters, digits, '-', '_' and '/'")
         }
         for request in parsed.requests where !settings.mayRead(request.path) {
-            throw WorkloadSettings.denied(request.path, at: container.path["env"])
+            throw WorkloadSettings.denied(at: container.path["env"])
         }
     }
 
@@ -126,6 +126,12 @@ struct ContainerPlan {
                     "lies where the wrapper is mounted (\(InjectedNames.folder))",
                     fix: "mount it elsewhere")
             }
+        }
+        for mount in container.mounts where MountPaths.saysAddresses(mount.path) {
+            throw Refusal(
+                mount.node.path["mountPath"],
+                "lies where addresses of hosts are looked up, the vault's among them",
+                fix: "leave the file to the kubelet, and the vault's address to DNS")
         }
     }
 
@@ -260,7 +266,7 @@ enum EnvironmentReferences {
                     fix: "keep one of the reference and \(PodAnnotation.environmentMap.rawValue)")
             }
             guard settings.mayRead(reference.path) else {
-                throw WorkloadSettings.denied(reference.path, at: path)
+                throw WorkloadSettings.denied(at: path)
             }
             let mapping = SecretRequest.Mapping(field: reference.key, name: entry.name)
             let place = requests.firstIndex {

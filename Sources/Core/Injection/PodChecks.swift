@@ -33,6 +33,12 @@ enum PodChecks {
     static func checkHostAliases(
         _ pod: PodView, vault: CloudTaserPolicy.Vault
     ) throws(Refusal) {
+        guard try pod.spec.text("dnsPolicy") != "None" else {
+            throw Refusal(
+                pod.spec.path["dnsPolicy"],
+                "is None: the pod would say itself whom to ask for the"
+                    + " vault's address", fix: "leave DNS to the cluster or the node")
+        }
         for alias in try pod.spec.elements(
             "hostAliases", max: InjectionLimits.hostNameCountMax)
         {

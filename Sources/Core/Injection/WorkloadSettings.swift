@@ -230,14 +230,20 @@ struct WorkloadSettings {
                 defaultFollow: .attached, hasCredential: { _ in false }, lookUp: { texts[$0] }
             ).parse()
         } catch {
-            var path = FieldPath.podAnnotations
-            if let variable = ControlVariable(rawValue: error.variable) {
-                path = PodAnnotation.path(of: variable)
-                if variable == .terminationMessage, let container {
-                    path = container.path["terminationMessagePath"]
+            let variable = ControlVariable(rawValue: error.variable)
+            var path = variable.map { PodAnnotation.path(of: $0) } ?? FieldPath.podAnnotations
+            var reason = error.reason
+            if let container {
+                switch variable {
+                case .terminationMessage: path = container.path["terminationMessagePath"]
+                // What the annotations say alone was read before. The reason would quote what
+                // entries of the environment refer to.
+                case .secretPaths, .environmentMap:
+                    reason = "cannot be joined with what \(container.path["env"]) refers to"
+                default: break
                 }
             }
-            throw Refusal(path, error.reason, fix: "correct it (\(error.variable))")
+            throw Refusal(path, reason, fix: "correct it (\(error.variable))")
         }
     }
 
@@ -278,14 +284,20 @@ extension WorkloadSettings {
         }
         let requests = try parse(texts).requests
         for request in requests where !mayRead(request.path) {
-            throw Self.denied(request.path, at: PodAnnotation.secretPaths.path)
+            throw Refusal(
+                PodAnnotation.secretPaths.path,
+                "'\(request.path)' is no path that the policy grants this namespace and role",
+                fix: Self.deniedFix)
         }
         return requests
     }
 
-    static func denied(_ path: String, at field: FieldPath) -> Refusal {
+    /// - Parameter field: of the environment. Its value is told to nobody, and so is not its path.
+    static func denied(at field: FieldPath) -> Refusal {
         Refusal(
-            field, "'\(path)' is no path that the policy grants this namespace and role",
-            fix: "write it as the policy does, or have the policy grant it")
+            field, "refers to no path that the policy grants this namespace and role",
+            fix: deniedFix)
     }
+
+    private static let deniedFix = "write it as the policy does, or have the policy grant it"
 }
