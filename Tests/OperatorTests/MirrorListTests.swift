@@ -111,7 +111,7 @@ private func eventually(_ isTrue: () -> Bool) async throws {
             failures.withLock { $0 } == [
                 .responseMalformed(
                     path: ClusterNamespaces.collection.path,
-                    detail: "4 of objects that are no JSON or have no name, left out")
+                    detail: "objects that are no JSON or have no name: 4, left out")
             ])
     }
 

@@ -144,7 +144,7 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
             state.listed = now
             state.failureCount += badCount
         }
-        if badCount > 0 { report(malformed("\(badCount) \(Self.noObject), left out")) }
+        if badCount > 0 { report(malformed("\(Self.noObject): \(badCount), left out")) }
         changed()
         return version
     }
@@ -226,11 +226,11 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
         _ object: [UInt8]
     ) throws(KubernetesFailure) -> (name: String, tree: JSONTree) {
         guard let tree = try? JSONTree(object), let name = key(tree)
-        else { throw malformed("1 \(Self.noObject)") }
+        else { throw malformed("\(Self.noObject): 1") }
         return (name, tree)
     }
 
-    private static var noObject: String { "of objects that are no JSON or have no name" }
+    private static var noObject: String { "objects that are no JSON or have no name" }
 
     private func malformed(_ detail: String) -> KubernetesFailure {
         .responseMalformed(path: collection.path, detail: detail)
