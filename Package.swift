@@ -484,7 +484,7 @@ let testTargets: [Target] = [
         "EnforcementEventsTests",
         ["Enforcement", "EnforcementEvents", "EventIntegrity", "TestKit"]),
     tests("InventoryTests", ["Inventory", "KubernetesFormat"]),
-    tests("ManifestFilesTests", ["Inventory", "ManifestFiles"]),
+    tests("ManifestFilesTests", ["Inventory", "KubernetesFormat", "ManifestFiles"]),
     tests("EventIntegrityTests", ["EventIntegrity", "EnforcementEvents", "EventPorts"]),
     tests(
         "EventPipelineTests",

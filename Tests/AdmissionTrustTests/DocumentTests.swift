@@ -102,7 +102,7 @@ private let holdings = CertificateHoldings(
         return try #require(configuration.webhooks.elements)
     }
 
-    @Test("fails closed, asks about created pods only, and excludes what it needs to start")
+    @Test("fails closed, asks about new pods and `kubectl debug` only, and excludes what it needs to start")
     func wanted() throws {
         for selector in OptInSelector.allCases {
             for webhook in try webhooks(selector) {
@@ -118,7 +118,11 @@ private let holdings = CertificateHoldings(
                         [
                             "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],
                             "resources": ["pods"], "scope": "Namespaced",
-                        ]
+                        ],
+                        [
+                            "apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"],
+                            "resources": ["pods/ephemeralcontainers"], "scope": "Namespaced",
+                        ],
                     ])
                 let namespaces = webhook.value(at: "namespaceSelector", "matchExpressions")
                 #expect(

@@ -65,6 +65,7 @@ import WrapperConfiguration
         (#""audience":"vault""#, #""audiences":"vault""#, "vaults[0].audiences"),
         (#""audience":"vault","#, "", "vaults[0].audience"),
         ("https://vault", "http://vault", "vaults[0].address"),
+        ("example.eu:8200", "example.eu:8200/$x", "vaults[0].address"),
         (#""name":"other""#, #""name":"main""#, "vaults[1].name"),
         (#""vault":"main""#, #""vault":"none""#, "grants[0].vault"),
         (#""namespaces":["shop"]"#, #""namespaces":[]"#, "grants[0].namespaces"),
@@ -124,6 +125,63 @@ import WrapperConfiguration
         let namespace = NamespaceFacts(name: "shop")
         #expect(
             try #require(Pattern(pattern)).matches(subject, in: namespace) == matches)
+    }
+
+    @Test(arguments: [
+        // Namespaces that are called as a part of the API is.
+        ("secret/{{namespace}}/*", "data", "secret/data/b/db", true, false),
+        ("secret/{{namespace}}/*", "metadata", "secret/metadata/b/db", true, false),
+        ("secret/{{namespace}}/*", "data", "secret/data/data/b/db", true, true),
+        ("team/kv/{{namespace}}/*", "data", "team/kv/data/b/db", true, false),
+        ("secret/{{namespace}}", "data", "secret/data", true, true),
+        ("secret/{{namespace}}/*", "shop", "secret/shop/db", true, true),
+        ("secret/{{namespace}}/*", "shop", "secret/data/shop/db", false, false),
+        ("secret/data/{{namespace}}/*", "shop", "secret/data/shop/db", true, true),
+        ("secret/data/{{namespace}}/*", "shop", "secret/data/data/db", false, false),
+        // Whatever stands there, and whatever begins so.
+        ("secret/+/app", "shop", "secret/data/app", true, false),
+        ("secret/+/app", "shop", "secret/x/app", true, true),
+        ("secret/+/+/app", "shop", "secret/data/x/app", true, false),
+        ("team/kv/+/app", "shop", "team/kv/data/app", true, false),
+        ("secret/da*", "shop", "secret/data/b/db", true, false),
+        ("secret/da*", "shop", "secret/database/b", true, true),
+        ("secret/data*", "shop", "secret/data/b/db", true, false),
+        ("secret/data/*", "shop", "secret/data/b/db", true, true),
+        ("secret/metadata/*", "shop", "secret/metadata/b/db", true, true),
+        // Both ways of writing it are meant.
+        ("secret/*", "shop", "secret/data/b/db", true, true),
+        ("*", "shop", "secret/data/b/db", true, true),
+        ("secret/+/*", "shop", "secret/data/b/db", true, true),
+        ("secret/+/*", "shop", "secret/data/db", true, false),
+        // No part of the API.
+        ("secret/shop/*", "shop", "secret/shop/data", true, true),
+        ("secret/shop/*", "shop", "secret/shop/data/db", true, true),
+        ("+/x", "shop", "data/x", true, true),
+        ("secret/+/app", "shop", "secret/Data/app", true, true),
+    ])
+    func `s paths do not let a part of the vault's API be read as a name`(
+        pattern: String, namespace: String, path: String, isWritten: Bool, isMeant: Bool
+    ) throws {
+        let facts = NamespaceFacts(name: namespace)
+        let pattern = try #require(Pattern(pattern))
+        // The control: by the letter it matches, as it does of a role.
+        #expect(pattern.matches(path, in: facts) == isWritten)
+        #expect(pattern.matches(path: path, in: facts) == isMeant)
+    }
+
+    @Test func `a namespace that is called data gets no other's secrets`() throws {
+        func taken(_ name: String, _ path: String) throws -> Bool {
+            try Case().changed {
+                $0.policyText.replace("secret/shop/*", with: "secret/{{namespace}}/*")
+                $0.policyText.replace(#""namespaces":["shop"]"#, with: #""namespaces":["*"]"#)
+                $0.annotate("vault-address", "https://vault.example.eu:8200")
+                $0.namespace = NamespaceFacts(name: name)
+                $0.annotate("secret-paths", path)
+            }.patched() != nil
+        }
+        #expect(try !taken("data", "secret/data/bank/db"))
+        #expect(try taken("shop", "secret/shop/db"))
+        #expect(try !taken("shop", "secret/data/bank/db"))
     }
 
     @Test func `grants by labels need all of them`() throws {

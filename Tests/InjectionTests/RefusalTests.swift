@@ -76,6 +76,10 @@ struct Trap: Sendable, CustomTestStringConvertible {
                     ])
                 ]))
         },
+        Trap("DNS of the pod's own", "spec.dnsPolicy") {
+            $0.pod.set("spec", "dnsPolicy", to: .text("None"))
+            $0.pod.set("spec", "dnsConfig", to: .members(["nameservers": .texts(["10.0.0.1"])]))
+        },
         Trap("a namespace without a grant", "metadata.namespace") {
             $0.namespace = NamespaceFacts(name: "games")
         },
@@ -153,7 +157,8 @@ struct Trap: Sendable, CustomTestStringConvertible {
     static let containers: [Trap] = [
         mounted("/cloudtaser"), mounted("/cloudtaser/bin"), mounted("/x/../cloudtaser/bin"),
         mounted("//cloudtaser/./bin/"), mounted("cloudtaser/bin/cloudtaser-wrapper"),
-        mounted("/"),
+        mounted("/"), mounted("/etc/hosts"), mounted("/etc/resolv.conf"),
+        mounted("//etc/./x/../hosts"),
         Trap("a variable of the wrapper", "spec.containers[0].env[0].name") {
             $0.changeContainer {
                 $0["env"] = .array([
@@ -282,93 +287,44 @@ struct Trap: Sendable, CustomTestStringConvertible {
         #expect(try many.refusals().count == InjectionLimits.refusalCountMax)
     }
 
-    @Test func `no message holds a value of the environment`() throws {
-        for trap in Trap.references {
-            let refused = Case().changed(trap.change).changed {
-                $0.changeContainer { web in
-                    let entries = (web["env"]?.elements ?? []).map { entry in
-                        Tree.members([
-                            "name": entry["name"] ?? .text(""),
-                            "value": .text((entry["value"]?.text ?? "") + "CANARY"),
-                        ])
-                    }
-                    web["env"] = .array(entries)
-                }
-            }
-            for refusal in try refused.refusals() where !refusal.reason.contains("is no path") {
-                #expect(!refusal.message.contains("CANARY"), "\(trap.name)")
+    @Test func `other DNS and mounts beside the resolver's files are let in`() throws {
+        let pod = Case().changed {
+            $0.pod.set("spec", "dnsPolicy", to: .text("ClusterFirst"))
+            let options = Tree.members(["name": .text("ndots"), "value": .text("2")])
+            $0.pod.set("spec", "dnsConfig", to: .members(["options": .array([options])]))
+            $0.changeContainer {
+                $0["volumeMounts"] = .array(
+                    ["/etc", "/etc/hosts.d", "/hosts", "/etc/hosts/x"].map {
+                        .members(["name": .text("data"), "mountPath": .text($0)])
+                    })
             }
         }
-    }
-
-    // MARK: - Limits
-
-    @Test func `a pod of 3 MiB is taken, one byte more is not`() throws {
-        func padded(to count: Int) throws -> [UInt8] {
-            let bare = Case().pod.bytes
-            return bare + [UInt8](repeating: 0x20, count: count - bare.count)
+        #expect(try pod.patched() != nil)
+        // Where nothing is wrapped, nobody looks for the vault.
+        let beside = Case().changed {
+            $0.annotate("secret-paths", nil)
+            $0.annotate("env-map", nil)
+            $0.changeContainer {
+                $0["env"] = .array([
+                    .members(["name": .text("A"), "value": .text("vault:secret/shop/db#a")])
+                ])
+            }
+            $0.addContainer(
+                .members([
+                    "name": .text("other"), "image": .text("x"), "command": .texts(["/o"]),
+                    "volumeMounts": .array([
+                        .members(["name": .text("d"), "mountPath": .text("/etc/hosts")])
+                    ]),
+                ]), to: "containers")
         }
-        var review = Case().review
-        for (extra, isTaken) in [(0, true), (1, false)] {
-            review.pod = try padded(to: InjectionLimits.podBytesMax + extra)
-            let answer = Injection.decide(review, policy: try Case().policy, image: { _ in nil })
-            if case .patch = answer.decision { #expect(isTaken) } else { #expect(!isTaken) }
-        }
-    }
-
-    @Test func `containers, entries, words and volumes have limits`() throws {
-        func pod(_ change: (inout Case, Int) -> Void, _ count: Int) throws -> Bool {
-            try Case().changed { change(&$0, count) }.patched() != nil
-        }
-        let limits: [(Int, (inout Case, Int) -> Void)] = [
-            (
-                InjectionLimits.containerCountMax,
-                { value, count in
-                    for index in 1..<count {
-                        value.addContainer(
-                            .members([
-                                "name": .text("c\(index)"), "image": .text("x"),
-                                "command": .texts(["c"]),
-                            ]), to: "containers")
-                    }
-                }
-            ),
-            (
-                InjectionLimits.environmentCountMax,
-                { value, count in
-                    value.changeContainer {
-                        $0["env"] = .array(
-                            (0..<count).map { .members(["name": .text("E\($0)")]) })
-                    }
-                }
-            ),
-            (
-                InjectionLimits.commandWordCountMax,
-                { value, count in
-                    value.changeContainer {
-                        $0["args"] = .texts(.init(repeating: "a", count: count - 1))
-                    }
-                }
-            ),
-            (
-                InjectionLimits.volumeCountMax,
-                { value, count in
-                    value.pod.set(
-                        "spec", "volumes",
-                        to: .array((0..<count).map { .members(["name": .text("v\($0)")]) }))
-                }
-            ),
-        ]
-        for (limit, change) in limits {
-            #expect(try pod(change, limit))
-            #expect(try !pod(change, limit + 1))
-        }
+        #expect(try beside.patched() != nil)
     }
 
     @Test(arguments: [
-        "", "{", "[]", "null", "nope", "\"x\"", #"{"spec":1}"#, #"{"metadata":[]}"#,
+        "", "{", "[]", "null", "nope", "\"x\"", #"{"metadata":{"labels":[]}}"#,
+        #"{"metadata":[]}"#,
         #"{"a":1,"a":1}"#, #"{"a":"\uD800"}"#, "{\"a\":\"\u{1}\"}",
-        String(repeating: "[", count: 100_000), #"{"spec":{"containers":[1]}}"#,
+        String(repeating: "[", count: 100_000), #"{"metadata":{"annotations":1}}"#,
     ])
     func `what is no pod is refused`(text: String) throws {
         var review = Case().review
@@ -379,6 +335,25 @@ struct Trap: Sendable, CustomTestStringConvertible {
             return
         }
         #expect(refusals.count == 1)
+    }
+
+    @Test(arguments: [#""spec":1"#, #""spec":{"containers":[1]}"#])
+    func `of a pod nothing more is read than whether it asks, unless it does`(
+        spec: String
+    ) throws {
+        let asks =
+            #""metadata":{"annotations":{"cloudtaser.io/inject":"true","#
+            + #""cloudtaser.io/vault-role":"shop-web"}}"#
+        var review = Case().review
+        for (metadata, doesAsk) in [(asks, true), (#""metadata":{}"#, false)] {
+            review.pod = Array("{\(metadata),\(spec)}".utf8)
+            let answer = Injection.decide(review, policy: try Case().policy, image: { _ in nil })
+            if case .refused = answer.decision {
+                #expect(doesAsk)
+            } else {
+                #expect(answer.decision == .notAskedFor && !doesAsk)
+            }
+        }
     }
 
     @Test func `a pod cut short anywhere is refused or did not ask`() throws {

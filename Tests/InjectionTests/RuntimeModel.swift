@@ -10,26 +10,28 @@ enum RuntimeModel {
 
     /// `$(NAME)` is replaced where NAME is known and stays otherwise; `$$` is `$`.
     static func expand(_ text: String, _ variables: [String: String]) -> String {
-        let characters = Array(text)
-        var expanded = ""
+        let bytes = Array(text.utf8)
+        let (mark, open, close) = (UInt8(ascii: "$"), UInt8(ascii: "("), UInt8(ascii: ")"))
+        let lastEnd = bytes.lastIndex(of: close) ?? -1
+        var expanded: [UInt8] = []
         var index = 0
-        while index < characters.count {
-            let next = index + 1 < characters.count ? characters[index + 1] : nil
-            if characters[index] == "$", next == "$" {
-                expanded.append("$")
+        while index < bytes.count {
+            let next = index + 1 < bytes.count ? bytes[index + 1] : nil
+            if bytes[index] == mark, next == mark {
+                expanded.append(mark)
                 index += 2
-            } else if characters[index] == "$", next == "(",
-                let end = characters[(index + 2)...].firstIndex(of: ")")
+            } else if bytes[index] == mark, next == open, index + 2 <= lastEnd,
+                let end = bytes[(index + 2)...].firstIndex(of: close)
             {
-                let name = String(characters[(index + 2)..<end])
-                expanded += variables[name] ?? "$(\(name))"
+                let name = String(decoding: bytes[(index + 2)..<end], as: UTF8.self)
+                expanded += Array((variables[name] ?? "$(\(name))").utf8)
                 index = end + 1
             } else {
-                expanded.append(characters[index])
+                expanded.append(bytes[index])
                 index += 1
             }
         }
-        return expanded
+        return String(decoding: expanded, as: UTF8.self)
     }
 
     /// The environment, without what only the image sets. Entries see those before them.

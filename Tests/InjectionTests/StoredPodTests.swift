@@ -2,49 +2,63 @@
 import Injection
 import Testing
 
-@Suite struct `Containers of a stored pod` {
-    private static let wrapped =
-        #"["/cloudtaser/bin/cloudtaser-wrapper", "run", "--", "/bin/web"]"#
+@Suite struct `A stored pod` {
+    private static let wrapped = ["/cloudtaser/bin/cloudtaser-wrapper", "run", "--", "/bin/web"]
 
-    private static func pod(
-        _ commands: [String], initial: [String] = [], asks: String? = "true"
-    ) -> [UInt8] {
-        func containers(_ commands: [String], _ prefix: String) -> String {
-            commands.enumerated().map { #"{"name": "\#(prefix)\#($0)", "command": \#($1)}"# }
-                .joined(separator: ",")
+    private func bare(
+        _ pod: Case, in namespace: NamespaceFacts = NamespaceFacts(name: "shop")
+    ) -> [String] {
+        StoredPod.bareContainers(of: pod.pod.bytes, in: namespace)
+    }
+
+    @Test func `has bare containers when it asks and they are not wrapped`() {
+        #expect(bare(Case()) == ["web"])
+        let wrapped = Case().changed { $0.changeContainer { $0["command"] = .texts(Self.wrapped) } }
+        #expect(bare(wrapped).isEmpty)
+        #expect(bare(Case().changed { $0.annotate("inject", "false") }).isEmpty)
+        #expect(bare(Case().changed { $0.annotate("inject", "yes") }) == ["web"])
+        let silent = Case().changed { $0.annotate("inject", nil) }
+        #expect(bare(silent).isEmpty)
+        let asking = NamespaceFacts(name: "shop", labels: ["cloudtaser.io/inject": "true"])
+        #expect(bare(silent, in: asking) == ["web"])
+    }
+
+    /// What is too much for the operator, or of another shape than it reads.
+    private static let unreadable: [@Sendable (inout Case) -> Void] = [
+        { value in
+            let count = InjectionLimits.environmentCountMax + 1
+            value.changeContainer {
+                $0["env"] = .array((0..<count).map { .members(["name": .text("E\($0)")]) })
+            }
+        },
+        { $0.pod.set("spec", "containers", to: .object([])) },
+    ]
+
+    @Test(arguments: unreadable)
+    func `that is not readable is told of when it asks, and only then`(
+        change: @Sendable (inout Case) -> Void
+    ) {
+        let pod = Case().changed(change)
+        #expect(bare(pod) == [StoredPod.unreadContainers])
+        #expect(bare(pod.changed { $0.annotate("inject", "maybe") }) != [])
+        #expect(bare(pod.changed { $0.annotate("inject", "false") }).isEmpty)
+        #expect(bare(pod.changed { $0.annotate("inject", nil) }).isEmpty)
+        let asking = NamespaceFacts(name: "shop", annotations: ["cloudtaser.io/inject": "1"])
+        #expect(bare(pod.changed { $0.annotate("inject", nil) }, in: asking).count == 1)
+    }
+
+    @Test func `that is larger than the operator takes is told of too`() {
+        let large = Case().changed { value in
+            let text = String(repeating: "a", count: InjectionLimits.podBytesMax)
+            value.changeContainer { $0["args"] = .texts([text]) }
         }
-        let labels = asks.map { #""labels": {"cloudtaser.io/inject": "\#($0)"},"# } ?? ""
-        return Array(
-            """
-            {"metadata": {\(labels) "annotations": {"cloudtaser.io/secret-paths": "a/b"}},
-             "spec": {"initContainers": [\(containers(initial, "i"))],
-                      "containers": [\(containers(commands, "c"))]}}
-            """.utf8)
+        #expect(bare(large) == ["web"])
     }
 
-    private static func found(_ pod: [UInt8]) -> StoredPod.Containers? {
-        StoredPod.containers(of: pod, in: NamespaceFacts(name: "shop"))
-    }
-
-    @Test func `are told apart by how they start`() throws {
-        let install = #"["/cloudtaser-wrapper", "install"]"#
-        let found = try #require(
-            Self.found(
-                Self.pod(
-                    [Self.wrapped, #"["/bin/other"]"#], initial: [install, Self.wrapped])))
-        #expect(found.wrapped == ["i1", "c0"] && found.bare == ["c1"])
-    }
-
-    @Test func `count when the pod asks no more, as far as they are wrapped`() throws {
-        let silent = try #require(
-            Self.found(Self.pod([Self.wrapped, #"["/bin/other"]"#], asks: nil)))
-        #expect(silent.wrapped == ["c0"] && silent.bare == [])
-    }
-
-    @Test func `are none of a pod that neither asks nor is wrapped`() {
-        #expect(Self.found(Self.pod([#"["/bin/web"]"#], asks: nil)) == nil)
-        #expect(Self.found(Self.pod([#"["/bin/web"]"#], asks: "false")) == nil)
-        #expect(Self.found(Array("no pod".utf8)) == nil)
-        #expect(Self.found(Self.pod([#"["/bin/web"]"#]))?.bare == ["c0"], "control")
+    @Test(arguments: ["", "[]", #"{"metadata":1}"#, #"{"metadata":{"labels":[]}}"#])
+    func `whose metadata cannot be read counts as one that asks`(text: String) {
+        let bare = StoredPod.bareContainers(
+            of: Array(text.utf8), in: NamespaceFacts(name: "shop"))
+        #expect(bare == [StoredPod.unreadContainers])
     }
 }

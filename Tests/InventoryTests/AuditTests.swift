@@ -98,6 +98,79 @@ import Testing
         #expect(audit.table.contains("asks: the webhook wraps its pods"))
     }
 
+    @Test func `a pod is missed as the operator says it, with what its namespace says`() throws {
+        let plain: JSONTree = ["containers": [container("app", Objects.command)]]
+        let wrapped: JSONTree = ["containers": [container("app", Objects.wrapped)]]
+        let half: JSONTree = [
+            "containers": [
+                container("app", Objects.wrapped), container("other", Objects.command),
+            ]
+        ]
+        let forAll: JSONTree = [
+            "cloudtaser.io/inject": "true", "cloudtaser.io/secret-paths": "secret/shop/db",
+        ]
+        let pods = [
+            try Objects.pod("half", half, annotations: forAll),
+            try Objects.pod("misspelt", plain, labels: ["cloudtaser.io/inject": "yes"]),
+            try Objects.pod("silent", plain),
+            try Objects.pod(
+                "unread",
+                ["containers": [["name": "app", "command": "no list"]]],
+                annotations: Self.asking),
+            // None of these.
+            try Objects.pod("declines", plain, annotations: ["cloudtaser.io/inject": "false"]),
+            try Objects.pod("wrapped", wrapped, annotations: forAll),
+            try Objects.pod("beside", half, annotations: Self.asking),
+            try Objects.pod("over", plain, annotations: Self.asking, phase: "Failed"),
+        ]
+        func missed(_ namespace: JSONTree?) throws -> [String] {
+            let read = try namespace.map { [try Objects.make($0)] } ?? []
+            return Audit(Inventory(read + pods)).findings.filter { $0.id == .unwrapped }
+                .map { $0.object.replacing("Pod shop/", with: "") }
+        }
+        func namespace(_ said: String) -> JSONTree {
+            [
+                "apiVersion": "v1", "kind": "Namespace",
+                "metadata": ["name": "shop", "labels": ["cloudtaser.io/inject": .string(said)]],
+            ]
+        }
+        #expect(try missed(nil) == ["half", "misspelt", "unread"])
+        #expect(try missed(namespace("false")) == ["half", "misspelt", "unread"])
+        #expect(try missed(namespace("true")) == ["half", "misspelt", "silent", "unread"])
+        let table = Audit(Inventory(pods)).table
+        let lines = table.split(separator: "\n").filter { $0.contains("asks, and is not wrapped") }
+        #expect(lines.count == 3 && lines.contains { $0.contains("half") && $0.contains("other") })
+    }
+
+    @Test func `pods that have ended do not stand for what makes the next ones`() throws {
+        let spec: JSONTree = ["containers": [container("app", Objects.command)]]
+        let cron = try Objects.make([
+            "apiVersion": "batch/v1", "kind": "CronJob",
+            "metadata": ["name": "nightly", "namespace": "shop"],
+            "spec": ["jobTemplate": ["spec": ["template": ["spec": spec]]]],
+        ])
+        let job = try Objects.make([
+            "apiVersion": "batch/v1", "kind": "Job",
+            "metadata": [
+                "name": "nightly-1", "namespace": "shop",
+                "ownerReferences": [["kind": "CronJob", "name": "nightly", "controller": true]],
+            ],
+            "spec": ["template": ["spec": spec]],
+        ])
+        func rows(_ phase: String) throws -> [String] {
+            let pod = try Objects.pod("nightly-1-a", spec, owner: "Job/nightly-1", phase: phase)
+            return Audit(Inventory([cron, job, pod])).rows.map {
+                "\($0.object) \($0.standing.rawValue)"
+            }
+        }
+        #expect(try rows("Running") == ["Pod shop/nightly-1-a unprotected"])
+        for phase in ["Succeeded", "Failed"] {
+            #expect(
+                try rows(phase)
+                    == ["CronJob shop/nightly unprotected", "Pod shop/nightly-1-a excluded"])
+        }
+    }
+
     @Test func `finds Secrets that nothing uses`() throws {
         let pod = try Objects.pod(
             "web",

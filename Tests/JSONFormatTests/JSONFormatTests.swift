@@ -142,6 +142,23 @@ enum Document {
         #expect(kinds == [.number, .string, .object])
     }
 
+    @Test(arguments: [
+        ("[]", 0), ("[1]", 1), ("[1,[2,3],{}]", 3), ("{}", 0), (#"{"a":1,"b":2}"#, 2),
+    ])
+    func `more than a number are not located`(_ json: String, _ count: Int) throws {
+        func located(_ max: Int) throws -> Int? {
+            try Array(json.utf8).withUnsafeBytes { raw in
+                let root = try JSONFormat.check(raw.bytes)
+                return root.kind == .array
+                    ? try JSONFormat.elements(of: root, max: max, in: raw.bytes)?.count
+                    : try JSONFormat.members(of: root, max: max, in: raw.bytes)?.count
+            }
+        }
+        #expect(try located(count) == count)
+        #expect(try located(count + 1) == count)
+        if count > 0 { #expect(try located(count - 1) == nil) }
+    }
+
     @Test func `what the writer escapes, the reader gives back, and its count is right`() throws {
         let text = "a\"b\\c\u{1}\n\u{1F}é😀"
         var buffer = try SecretBuffer(capacity: 200, minimumTier: .ordinary)

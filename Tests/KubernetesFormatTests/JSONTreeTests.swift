@@ -25,6 +25,24 @@ import Testing
         #expect(try tree("1") != tree("1.0"))
     }
 
+    @Test("names and texts are what their bytes are, not what they look like")
+    func bytes() throws {
+        let (composed, decomposed) = ("\u{E9}", "e\u{301}")
+        // The control: as Strings they are one.
+        #expect(composed == decomposed)
+        var object = try tree(#"{"\#(composed)":1,"\#(decomposed)":2}"#)
+        #expect(object[composed] == 1 && object[decomposed] == 2)
+        object[decomposed] = nil
+        #expect(object[composed] == 1 && object.members?.count == 1)
+        #expect(try tree(#"{"\#(composed)":1}"#) != tree(#"{"\#(decomposed)":1}"#))
+        #expect(try tree(#""\#(composed)""#) != tree(#""\#(decomposed)""#))
+        // The Kelvin sign is no K.
+        #expect(try tree(#"{"\u212Aind":"Pod"}"#)["Kind"] == nil)
+        #expect(throws: JSONTree.Failure.duplicateName(composed)) {
+            try tree(#"{"\#(composed)":1,"\#(composed)":2}"#)
+        }
+    }
+
     @Test("members are set, replaced and removed")
     func members() throws {
         var object = try tree(#"{"a":1,"b":{"c":2}}"#)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Inventory
+import KubernetesFormat
 import ManifestFiles
 import Testing
 
@@ -54,6 +55,51 @@ import Testing
                 + "- {apiVersion: v1, kind: Node, metadata: {name: n}}\n"
         )
         #expect(yaml.objects.map(\.reference) == ["Node n"])
+    }
+
+    @Test func `merges as kubectl does`() throws {
+        let manifests = try read(
+            """
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: web, namespace: shop}
+            spec:
+              containers:
+              - &first
+                name: one
+                env: &env
+                - {name: PASSWORD, value: hunter2}
+                image: app
+              - <<: *first
+                name: two
+              - <<: [{image: other, tty: true}, *first]
+                name: three
+            """)
+        #expect(manifests.unread.isEmpty)
+        let spec = try #require(manifests.objects.first?.tree["spec"])
+        let containers = try #require(spec["containers"]?.elements)
+        #expect(containers.map { $0["name"] } == ["one", "two", "three"])
+        #expect(containers.map { $0["image"] } == ["app", "app", "other"])
+        #expect(containers.allSatisfy { $0["env"]?.elements?.count == 1 && $0["<<"] == nil })
+        #expect(containers[2]["tty"] == true)
+        // A text in quotes is a key as any other.
+        let quoted = try read(Self.map + "\nextra: {\"<<\": {a: b}}\n")
+        #expect(quoted.objects.first?.tree["extra"]?["<<"] == ["a": "b"])
+    }
+
+    @Test(arguments: [
+        ("{name: x, <<: {name: y}}", "name"), ("{<<: text}", "no mapping"),
+        ("{<<: [{a: b}, text]}", "no mapping"),
+    ])
+    func `a merge that readers differ about is told as unread`(
+        metadata: String, word: String
+    ) throws {
+        let manifests = try read("apiVersion: v1\nkind: ConfigMap\nmetadata: \(metadata)\n")
+        #expect(manifests.objects.isEmpty && manifests.unread.count == 1)
+        #expect(manifests.unread.first?.reason.contains(word) == true)
+        // The control: the other way round it is clear.
+        let clear = try read("apiVersion: v1\nkind: ConfigMap\nmetadata: {<<: {name: y}, name: x}")
+        #expect(clear.objects.first?.name == "x")
     }
 
     @Test func `reads aliases, and refuses those that would fill memory`() throws {

@@ -33,6 +33,45 @@ import Testing
         #expect(own.registry.requests.last?.header("Authorization") == "Basic " + user.basic)
     }
 
+    /// The other server wants a user too, and says whose password it would like, and where.
+    @Test(arguments: [
+        "Basic", #"Basic realm="registry""#, #"Bearer realm="OTHER/token",service="s""#,
+    ])
+    func `to a server that asks for a login end there`(_ challenge: String) async throws {
+        let wanted = Mutex(challenge)
+        let servers = try await Servers(
+            registry: { request, _, elsewhere in
+                wanted.withLock { $0 = $0.replacing("OTHER", with: elsewhere) }
+                return request.header("Authorization") == nil
+                    ? .challenge("Basic") : .moved(elsewhere + "/blob")
+            },
+            tokens: { _, number in
+                number == 1 ? .content("elsewhere") : .challenge(wanted.withLock { $0 })
+            })
+        let client = try servers.client()
+        // Before anything is known of the registry, and after that.
+        #expect(await servers.manifest(client, user).reason == .unauthorized)
+        #expect(await servers.manifest(client, user).text == "elsewhere")
+        #expect(await servers.manifest(client, user).reason == .unauthorized)
+        #expect(servers.tokens.requests.count == 3)
+        #expect(servers.tokens.requests.allSatisfy { $0.header("Authorization") == nil })
+        #expect(servers.tokens.requests.allSatisfy { $0.target == "/blob" })
+    }
+
+    @Test func `without a login before them lead to none either`() async throws {
+        let servers = try await Servers(
+            registry: { _, _, elsewhere in .moved(elsewhere + "/blob") },
+            tokens: { _, _ in .challenge("Basic") })
+        #expect(await servers.manifest(try servers.client(), user).reason == .unauthorized)
+        #expect(servers.registry.requests.map { $0.header("Authorization") } == [nil])
+        #expect(servers.tokens.requests.map { $0.header("Authorization") } == [nil])
+        // The control: the same answer of the registry itself is one to log in after.
+        let own = try await Servers { request, _, _ in
+            request.header("Authorization") == nil ? .challenge("Basic") : .content("here")
+        }
+        #expect(await own.manifest(try own.client(), user).text == "here")
+    }
+
     @Test(arguments: [
         "http://127.0.0.1:PORT/", "ftp://a/", "https://user:word@127.0.0.1:PORT/", "https://",
         "file:///etc/passwd", "",
@@ -119,6 +158,44 @@ import Testing
                     == .rateLimited(retryAfterSeconds: Int(wait)))
             #expect(late.registry.requests.count == 1)
         }
+    }
+
+    @Test func `take from one budget while they come in, and give it back`() async throws {
+        let body = String(repeating: "a", count: 1000)
+        func servers() async throws -> Servers {
+            try await Servers { request, _, _ in
+                request.target.hasSuffix("/other")
+                    ? ScriptedAnswer(404, body) : .content(body)
+            }
+        }
+        let exact = try await servers()
+        let client = try exact.client { $0.bodyBytesMax = 1000 }
+        for _ in 0..<3 {
+            #expect(await exact.manifest(client).text == body)
+            _ = try? await client.manifest(exact.repository, .tag("other"), nil)
+        }
+        let little = try await servers()
+        let small = try little.client { $0.bodyBytesMax = 999 }
+        for _ in 0..<2 {
+            #expect(
+                await little.manifest(small).reason
+                    == .unavailable(detail: "too many answers come in at once"))
+        }
+    }
+
+    @Test func `that break off give back what they took`() async throws {
+        let count = Mutex(0)
+        let servers = try await Servers { _, _, _ in
+            var answer = ScriptedAnswer.content(String(repeating: "a", count: 600))
+            answer.breaksOff = count.withLock { count in
+                count += 1
+                return count <= 2
+            }
+            return answer
+        }
+        let client = try servers.client { $0.bodyBytesMax = 1000 }
+        #expect(await servers.manifest(client).text == nil)
+        #expect(await servers.manifest(client).text?.utf8.count == 600)
     }
 
     @Test func `may be as large as the limit`() async throws {

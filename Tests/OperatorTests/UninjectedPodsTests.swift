@@ -94,6 +94,19 @@ private struct OpenCluster {
     }
 }
 
+/// A server that takes no objects in a namespace, as one whose quota is used up.
+private struct Unwritable: ForwardingKubernetesAPI {
+    let api: any KubernetesAPI
+    let namespace: String
+
+    func create(
+        _ object: [UInt8], in collection: ResourceCollection, _ options: WriteOptions
+    ) async throws(KubernetesFailure) -> [UInt8] {
+        guard collection.namespace != namespace else { throw .forbidden(message: "quota") }
+        return try await api.create(object, in: collection, options)
+    }
+}
+
 private func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
     for _ in 0..<200_000 {
         if try await condition() { return true }
@@ -148,6 +161,34 @@ struct UninjectedPodsTests {
             #expect(
                 try await open.comes(toTell: ["one", "silent"]))
             #expect(pods.count == 1)
+        }
+    }
+
+    @Test func `are told of also where many come first of which nothing can be told`()
+        async throws
+    {
+        let open = try await OpenCluster()
+        let count = UninjectedPods.attemptsMax * 2 + 1
+        // By their namespace's name these come before the other.
+        for index in 0..<count { try await open.put("a-\(index)", in: "asking") }
+        try await open.put("z", label: "true")
+        let api = Unwritable(api: open.api, namespace: "asking")
+        let namespaces = ClusterNamespaces(api: api, clock: ImmediateClock())
+        let failures = Mutex(0)
+        let pods = UninjectedPods(
+            api: api, clock: ImmediateClock(), namespaces: namespaces, excluded: []
+        ) { report in
+            if case .notTold = report { failures.withLock { $0 += 1 } }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await namespaces.mirror.run() }
+            group.addTask { await pods.run(while: { true }) }
+            #expect(try await eventually { pods.count == count + 1 })
+            let isTold = try await open.comes(toTell: ["z"])
+            #expect(isTold)
+            // The control: others were tried, again and again.
+            #expect(try await eventually { failures.withLock { $0 } > 2 * count })
+            group.cancelAll()
         }
     }
 

@@ -80,7 +80,7 @@ class PolicySchema(unittest.TestCase):
              "https://v:0443", "https://a_b/..c/.d/e.", "https://v/a;b=c/[d]/~"],
             ["", "v", "http://v", "https://", "https://v:", "https://v:0", "https://v:65536",
              "https://v/a/../b", "https://v/./b", "https://v/a//b", "https://u@v", "https://[::1",
-             "https://v w", "https://v/%41", "https://v/a?b", "https://v\n"]),
+             "https://v w", "https://v/%41", "https://v/$a", "https://v/a?b", "https://v\n"]),
         "namespace": (["", "a", "a/b", "...", ".a", "..a/b."], ["/a", "a/", "a//b", ".", "a/..", "a b"]),
         "mount": (["", "a", "auth/a", "auth/a//", "auth", "a/b/"], ["/a", "auth/", "auth//", "a/../b", "a//b"]),
     }

@@ -39,6 +39,20 @@ def is_asked_about(pod, namespace):
     return labels.get(KEY, "false") not in ("false", "0") and bool(support.cel(SAYS_NOTHING, object=pod))
 
 
+class Rules(unittest.TestCase):
+    def test_ask_about_what_the_admission_policies_are_about(self):
+        """A server without those policies (before 1.30) asks the operator about the same."""
+        asked = set(re.findall(r'Self\.rule\("(\w+)", "([\w/]+)"\)', SOURCE))
+        wanted = set()
+        for name in "cloudtaser-wrapped", "cloudtaser-debug":
+            policy = support.named(support.objects(), "ValidatingAdmissionPolicy", name)
+            for rule in policy["spec"]["matchConstraints"]["resourceRules"]:
+                wanted |= {(operation, resource)
+                           for operation in rule["operations"] for resource in rule["resources"]}
+        self.assertEqual(asked, wanted)
+        self.assertEqual(asked, {("CREATE", "pods"), ("UPDATE", "pods/ephemeralcontainers")})
+
+
 class MatchConditions(unittest.TestCase):
     def test_ask_about_what_the_policy_wants_wrapped(self):
         base, *rest = support.cases("wrapped.yaml")

@@ -51,16 +51,49 @@ enum YAMLDocuments {
             for element in sequence { elements.append(try tree(element, &left)) }
             return .array(elements)
         case .mapping(let mapping):
-            var members: [JSONTree.Member] = []
-            for (key, value) in mapping {
-                guard let name = key.scalar?.string else {
-                    throw Failure(reason: "has a key that is no text")
-                }
-                members.append(JSONTree.Member(name, try tree(value, &left)))
-            }
-            return .object(members)
+            return .object(try members(of: mapping, &left))
         case .alias: throw Failure(reason: "has an alias without its anchor")
         }
+    }
+
+    /// With what `<<` merges in (https://yaml.org/type/merge.html), as `kubectl` sends it: a key of
+    /// the mapping's own counts more.
+    private static func members(
+        of mapping: Node.Mapping, _ left: inout Int
+    ) throws(Failure) -> [JSONTree.Member] {
+        var own: [JSONTree.Member] = []
+        var merged: [JSONTree.Member] = []
+        for (key, value) in mapping {
+            guard let name = key.scalar?.string else {
+                throw Failure(reason: "has a key that is no text")
+            }
+            guard Tag.Name(rawValue: key.tag.description) == .merge else {
+                own.append(JSONTree.Member(name, try tree(value, &left)))
+                continue
+            }
+            merged = try sources(of: try tree(value, &left))
+            // Readers differ in which of the two counts then.
+            if let twice = merged.first(where: { one in own.contains { $0.name == one.name } }) {
+                throw Failure(
+                    reason: "has a merge key (<<) behind \(twice.name), which it sets too;"
+                        + " put << first")
+            }
+        }
+        let names = Set(own.map(\.name))
+        return merged.filter { !names.contains($0.name) } + own
+    }
+
+    /// Members of the mapping behind `<<`, or of each of a list; the first that has a name counts.
+    private static func sources(of value: JSONTree) throws(Failure) -> [JSONTree.Member] {
+        var names: Set<String> = []
+        var found: [JSONTree.Member] = []
+        for source in value.elements ?? [value] {
+            guard let members = source.members else {
+                throw Failure(reason: "has a merge key (<<) of what is no mapping")
+            }
+            found += members.filter { names.insert($0.name).inserted }
+        }
+        return found
     }
 
     private static func value(_ scalar: Node.Scalar, _ tag: Tag) -> JSONTree {

@@ -62,7 +62,8 @@ extension OCIRegistry {
         let key = AuthorizationCache.Key(repository: call.repository, credential: credential)
         let known = authorizations[key]
         var answer = try await send(call, authorization: known)
-        if answer.status == 401 {
+        // A login is for the registry: where it sends others, nobody is asked for one.
+        if answer.status == 401, answer.isOfRegistry {
             authorizations.forget(key)
             let (header, end) = try await authorization(key, answer.headers["WWW-Authenticate"])
             answer = try await send(call, authorization: header)

@@ -17,6 +17,8 @@ package struct OCIRegistrySettings: Sendable, Equatable {
     package var connectTime = Duration.seconds(2)
     /// Longest wait that a server may ask for; longer ones are told to the caller.
     package var waitMax = Duration.seconds(1)
+    /// Of the bodies of all answers that come in at once.
+    package var bodyBytesMax = 64 << 20
     /// Before a failure that may pass is tried again.
     package var pause = Duration.milliseconds(100)
 
@@ -32,6 +34,7 @@ package final class OCIRegistry: ImageRegistry {
     let settings: OCIRegistrySettings
     let client: HTTPClient
     let authorizations = AuthorizationCache()
+    let bodies: ByteBudget
 
     package struct SettingsInvalid: Error, Sendable, Equatable {
         package let reason: String
@@ -42,6 +45,7 @@ package final class OCIRegistry: ImageRegistry {
         _ settings: OCIRegistrySettings = OCIRegistrySettings()
     ) throws(SettingsInvalid) {
         self.settings = settings
+        bodies = ByteBudget(settings.bodyBytesMax)
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
         tls.certificateVerification = .fullVerification

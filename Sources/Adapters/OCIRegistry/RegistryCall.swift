@@ -25,6 +25,8 @@ struct RegistryCall: Sendable {
 }
 
 struct RegistryAnswer: Sendable {
+    /// Whether the server that was called sent it, and none that a redirect led to.
+    var isOfRegistry = true
     let status: Int
     let headers: HTTPHeaders
     let body: [UInt8]
@@ -77,7 +79,8 @@ extension OCIRegistry {
             if let authorization, origin == first {
                 headers.add(name: "Authorization", value: authorization)
             }
-            let answer = try await get(address, headers, limit: call.limit)
+            var answer = try await get(address, headers, limit: call.limit)
+            answer.isOfRegistry = origin == first
             guard [301, 302, 303, 307, 308].contains(answer.status) else { return answer }
             guard let location = answer.headers.first(name: "Location"),
                 let next = URL(string: location, relativeTo: address)?.absoluteURL,
@@ -100,12 +103,18 @@ extension OCIRegistry {
             let response = try await client.execute(
                 request, deadline: .now() + .init(settings.requestTime) + .seconds(1))
             var body: [UInt8] = []
+            defer { bodies.giveBack(body.count) }
             if response.status == .ok {
                 let length = response.headers.first(name: "Content-Length").flatMap { Int($0) }
                 guard length ?? 0 <= limit else { throw RegistryFailure.tooLarge(limit: limit) }
                 for try await part in response.body {
                     guard body.count + part.readableBytes <= limit else {
                         throw RegistryFailure.tooLarge(limit: limit)
+                    }
+                    // As much as came, not as much as may come: who sends nothing takes nothing.
+                    guard bodies.take(part.readableBytes) else {
+                        throw RegistryFailure.unavailable(
+                            detail: "too many answers come in at once")
                     }
                     body.append(contentsOf: part.readableBytesView)
                 }

@@ -10,6 +10,8 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
     /// After a failure; it doubles.
     static var firstPause: Duration { .seconds(1) }
     static var pauseMax: Duration { .seconds(30) }
+    /// From one list to the next that is made only because values have room again.
+    static var roomPause: Duration { .seconds(60) }
 
     private struct State {
         var kept = KeptValues<Value>()
@@ -17,6 +19,7 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
         var isKnown = false
         var failureCount = 0
         var listCount = 0
+        var listed: MonotonicTime?
     }
 
     private let api: any KubernetesAPI
@@ -32,7 +35,8 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
 
     /// - Parameters:
     ///   - collection: without namespaces, or of one, unless `key` tells objects of several apart.
-    ///   - valuesMax: values that are kept; of more is known only that they are there.
+    ///   - valuesMax: values that are kept; of more is known only that they are there, until there
+    ///     is room for them.
     ///   - key: what an object is known by; nil: it is none.
     ///   - changed: when all has been read, and for each change after that.
     ///   - read: nil: the object does not count.
@@ -84,6 +88,11 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
                 let start = clock.monotonic()
                 version = try await follow(from)
                 pause = Self.firstPause
+                // What is marked only has to be read again to be kept.
+                if hasRoom(after: Self.roomPause) {
+                    version = nil
+                    continue
+                }
                 // A watch that ends at once, again and again, must not keep anybody busy.
                 if version == from, start.duration(to: clock.monotonic()) < pause {
                     await clock.sleep(for: pause)
@@ -112,24 +121,58 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
         var found = KeptValues<Value>()
         var continuation: String?
         var version: String
+        var limit = KubernetesLimits.pageItemsMax
+        var badCount = 0
         repeat {
-            let page = try await api.list(
-                collection, selection, limit: KubernetesLimits.pageItemsMax,
-                continuation: continuation)
+            let page = try await page(continuation, &limit)
             for item in page.items {
-                let (name, tree) = try parsed(item)
+                // Whoever can make one that is none must not hide the others.
+                guard let (name, tree) = try? parsed(item) else {
+                    badCount += 1
+                    continue
+                }
                 found.set(read(tree), name, valuesMax: valuesMax)
             }
             version = page.resourceVersion
             continuation = page.continuation
         } while continuation != nil
+        let now = clock.monotonic()
         state.withLock { state in
             state.kept = found
             state.isKnown = true
             state.listCount += 1
+            state.listed = now
+            state.failureCount += badCount
         }
+        if badCount > 0 { report(malformed("\(Self.noObject): \(badCount), left out")) }
         changed()
         return version
+    }
+
+    /// - Parameter limit: items of a page; halved, for the next ones too, when a page is too large.
+    private func page(
+        _ continuation: String?, _ limit: inout Int
+    ) async throws(KubernetesFailure) -> ObjectPage {
+        while true {
+            do throws(KubernetesFailure) {
+                return try await api.list(
+                    collection, selection, limit: limit, continuation: continuation)
+            } catch {
+                guard case .responseTooLarge = error, limit > 1 else { throw error }
+                limit /= 2
+            }
+        }
+    }
+
+    /// Whether more could be kept than is, and the last list is so long ago.
+    private func hasRoom(after pause: Duration) -> Bool {
+        let now = clock.monotonic()
+        return state.withLock { state in
+            guard state.kept.hasMarks, state.kept.values.count < valuesMax,
+                let listed = state.listed
+            else { return false }
+            return listed.duration(to: now) >= pause
+        }
     }
 
     private func follow(_ version: String) async throws(KubernetesFailure) -> String {
@@ -141,7 +184,7 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
                 do throws(KubernetesFailure) {
                     let version = try take(event)
                     progress.withLock { $0.version = version }
-                    return .more
+                    return hasRoom(after: Self.roomPause) ? .stop : .more
                 } catch {
                     progress.withLock { $0.failure = error }
                     return .stop
@@ -183,9 +226,11 @@ package final class ObjectMirror<Value: Sendable>: Sendable {
         _ object: [UInt8]
     ) throws(KubernetesFailure) -> (name: String, tree: JSONTree) {
         guard let tree = try? JSONTree(object), let name = key(tree)
-        else { throw malformed("an object that is no JSON or has no name") }
+        else { throw malformed("\(Self.noObject): 1") }
         return (name, tree)
     }
+
+    private static var noObject: String { "objects that are no JSON or have no name" }
 
     private func malformed(_ detail: String) -> KubernetesFailure {
         .responseMalformed(path: collection.path, detail: detail)
@@ -198,6 +243,7 @@ private struct KeptValues<Value: Sendable>: Sendable {
     private var marks: Set<UInt64> = []
 
     var count: Int { values.count + marks.count }
+    var hasMarks: Bool { !marks.isEmpty }
 
     /// - Parameter value: nil: there is none any more.
     mutating func set(_ value: Value?, _ name: String, valuesMax: Int) {

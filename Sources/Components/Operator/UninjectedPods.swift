@@ -15,6 +15,8 @@ package final class UninjectedPods: Sendable {
     package static let namedMax = 1000
     /// Events of one look.
     package static let eventsMax = 10
+    /// Pods of one look of which telling is tried: some may be where nothing can be told.
+    package static let attemptsMax = 20
     package static let lookEvery = Duration.seconds(10)
     package static let reason = "NotInjected"
     /// Containers that an Event names.
@@ -32,6 +34,15 @@ package final class UninjectedPods: Sendable {
         let name: String
         let uid: String
         let containers: [String]
+    }
+
+    /// What one look leaves to the next.
+    private struct Memory {
+        /// By uid.
+        var told: Set<String> = []
+        /// Key of the last one that was tried: the next look goes on behind it, so that those of
+        /// which nothing can be told keep nobody waiting.
+        var tried = ""
     }
 
     private let api: any KubernetesAPI
@@ -61,7 +72,7 @@ package final class UninjectedPods: Sendable {
 
     /// While `isCurrent` and until the task is cancelled.
     package func run(while isCurrent: @escaping @Sendable () -> Bool) async {
-        var told: Set<String> = []
+        var memory = Memory()
         while isCurrent(), !Task.isCancelled {
             guard let asking = namespaces.asking else {
                 await clock.sleep(for: .seconds(1))
@@ -74,7 +85,7 @@ package final class UninjectedPods: Sendable {
                 while isCurrent(), !Task.isCancelled, namespaces.asking == asking {
                     await clock.sleep(for: Self.lookEvery)
                     guard isCurrent(), !Task.isCancelled else { break }
-                    await tell(mirror, &told)
+                    await tell(mirror, &memory)
                 }
                 group.cancelAll()
             }
@@ -109,19 +120,22 @@ package final class UninjectedPods: Sendable {
 
     // MARK: - Events
 
-    private func tell(_ mirror: ObjectMirror<Offender>, _ told: inout Set<String>) async {
+    private func tell(_ mirror: ObjectMirror<Offender>, _ memory: inout Memory) async {
         let offenders = mirror.values ?? [:]
         // What is gone need not be remembered.
-        told.formIntersection(offenders.values.map(\.uid))
+        memory.told.formIntersection(offenders.values.map(\.uid))
+        let waiting = offenders.filter { !memory.told.contains($0.value.uid) }
+            .sorted { $0.key < $1.key }
+        let start = waiting.firstIndex { $0.key > memory.tried } ?? 0
         var count = 0
-        for (_, offender) in offenders.sorted(by: { $0.key < $1.key })
-        where !told.contains(offender.uid) {
+        for (key, offender) in (waiting[start...] + waiting[..<start]).prefix(Self.attemptsMax) {
             guard count < Self.eventsMax, !Task.isCancelled else { return }
-            count += 1
+            memory.tried = key
             do throws(KubernetesFailure) {
                 _ = try await api.create(
                     event(of: offender).rendered(at: clock.secondsSince1970()),
                     in: WarningEvent.collection(in: offender.namespace), WriteOptions())
+                count += 1
                 report(.found(namespace: offender.namespace, pod: offender.name))
             } catch {
                 // Somebody who led before has told of it.
@@ -131,7 +145,7 @@ package final class UninjectedPods: Sendable {
                     continue
                 }
             }
-            told.insert(offender.uid)
+            memory.told.insert(offender.uid)
         }
     }
 

@@ -69,12 +69,12 @@ extension WebhookSettings {
             "clientConfig": client(bundle), "failurePolicy": "Fail", "matchPolicy": "Equivalent",
             "namespaceSelector": .selector(namespaces + [exclusion]),
             "objectSelector": .selector(objects), "reinvocationPolicy": "IfNeeded",
-            "rules": [
-                [
-                    "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],
-                    "resources": ["pods"], "scope": "Namespaced",
-                ]
-            ],
+            "rules": .array([
+                Self.rule("CREATE", "pods"),
+                // `kubectl debug`: an update of the pod's subresource. Who asks by what is the same
+                // pod, with its labels and annotations as they are by then.
+                Self.rule("UPDATE", "pods/ephemeralcontainers"),
+            ]),
             "sideEffects": "None",
             "timeoutSeconds": .number(String(Self.timeoutSeconds)),
         ]
@@ -87,6 +87,13 @@ extension WebhookSettings {
             ]
         }
         return webhook
+    }
+
+    private static func rule(_ operation: String, _ resource: String) -> JSONTree {
+        [
+            "apiGroups": [""], "apiVersions": ["v1"], "operations": [.string(operation)],
+            "resources": [.string(resource)], "scope": "Namespaced",
+        ]
     }
 
     private func client(_ bundle: [UInt8]) -> JSONTree {

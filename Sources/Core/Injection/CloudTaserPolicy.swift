@@ -90,7 +90,7 @@ package struct CloudTaserPolicy: Sendable, Equatable {
     package static let tokenSecondsMax = 86_400
     package static let vaultCountMax = 64
     package static let grantCountMax = 1024
-    /// Namespaces, roles or paths of one grant.
+    /// Namespaces, roles or paths of one grant; entries of other lists of the policy.
     package static let entryCountMax = 256
 
     /// Grants of this namespace for this vault under which this role may log in.
@@ -105,7 +105,8 @@ package struct CloudTaserPolicy: Sendable, Equatable {
 }
 
 /// A role or path as vault policies write them: `+` is one whole part between slashes, `*` at the
-/// end is whatever follows, `{{namespace}}` is the name of the pod's namespace.
+/// end is whatever follows, `{{namespace}}` is the name of the pod's namespace. Paths have a rule
+/// more (`matches(path:in:)`).
 package struct Pattern: Sendable, Equatable {
     package let text: String
     private static let namespaceMark = "{{namespace}}"
@@ -121,14 +122,46 @@ package struct Pattern: Sendable, Equatable {
         self.text = text
     }
 
+    /// Whether a role is meant.
     package func matches(_ subject: String, in namespace: NamespaceFacts) -> Bool {
+        matches(Self.parts(subject), in: namespace)
+    }
+
+    /// Whether what a path leads to is meant, wherever the vault has its mounts.
+    ///
+    /// In KV version 2 `MOUNT/data/NAME` is the API's path of the secret `MOUNT/NAME`
+    /// (https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2), and is read as such. So a
+    /// part `data` behind the first counts where the pattern itself has it, or where the path is
+    /// also meant without it: never because the namespace is called so, or because of `+`. The
+    /// same holds for `metadata`.
+    package func matches(path: String, in namespace: NamespaceFacts) -> Bool {
+        let given = Self.parts(path)
+        guard matches(given, in: namespace) else { return false }
+        let written = Self.parts(text)
+        // A last part is a name, since a path of the API goes on behind it.
+        return given.indices.dropFirst().dropLast().allSatisfy { index in
+            guard Self.ofKeyValueAPI.contains(given[index]) else { return true }
+            if index < written.count, written[index] == given[index] { return true }
+            var rest = given
+            rest.remove(at: index)
+            return matches(rest, in: namespace)
+        }
+    }
+
+    /// Parts of a path that KV version 2 puts between a mount and a name.
+    private static let ofKeyValueAPI: Set<Substring> = ["data", "metadata"]
+
+    private static func parts(_ text: String) -> [Substring] {
+        text.split(separator: "/", omittingEmptySubsequences: false)
+    }
+
+    private func matches(_ given: [Substring], in namespace: NamespaceFacts) -> Bool {
         var wanted =
             text.utf8.contains(UInt8(ascii: "{"))
             ? text.replacing(Self.namespaceMark, with: namespace.name) : text
         let isPrefix = wanted.hasSuffix("*")
         if isPrefix { wanted.removeLast() }
-        let parts = wanted.split(separator: "/", omittingEmptySubsequences: false)
-        let given = subject.split(separator: "/", omittingEmptySubsequences: false)
+        let parts = Self.parts(wanted)
         guard isPrefix ? given.count >= parts.count : given.count == parts.count else {
             return false
         }

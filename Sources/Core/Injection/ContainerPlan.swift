@@ -45,7 +45,7 @@ struct ContainerPlan {
         where !handler.command.starts(with: InjectedNames.attachCommand) {
             insert(InjectedNames.attachCommand, at: handler.path, &patch)
         }
-        warn(of: requests.flatMap { $0.mappings.map(\.name) }, &warnings)
+        warn(of: Set(requests.flatMap { $0.mappings.map(\.name) }), &warnings)
     }
 
     // MARK: - Checks
@@ -60,7 +60,7 @@ struct ContainerPlan {
                 fix: "use paths and keys of letters, digits, '-', '_' and '/'")
         }
         for request in parsed.requests where !settings.mayRead(request.path) {
-            throw WorkloadSettings.denied(request.path, at: container.path["env"])
+            throw WorkloadSettings.denied(at: container.path["env"])
         }
     }
 
@@ -87,7 +87,7 @@ struct ContainerPlan {
         _ variables: [(variable: ControlVariable, text: String)], _ patch: inout JSONPatch
     ) throws(Refusal) {
         var wanted = Dictionary(
-            variables.map { ($0.variable.rawValue, ContainerView.doubled($0.text)) },
+            variables.map { ($0.variable.rawValue, KubeletExpansion.doubled($0.text)) },
             uniquingKeysWith: { $1 })
         for entry in container.environment where ControlVariable.isControl(entry.name) {
             guard let text = wanted.removeValue(forKey: entry.name), let value = entry.value
@@ -127,12 +127,19 @@ struct ContainerPlan {
                     fix: "mount it elsewhere")
             }
         }
+        for mount in container.mounts where MountPaths.saysAddresses(mount.path) {
+            throw Refusal(
+                mount.node.path["mountPath"],
+                "lies where addresses of hosts are looked up, the vault's among them",
+                fix: "leave the file to the kubelet, and the vault's address to DNS")
+        }
     }
 
     /// The kubelet would put a control variable's value into the program's command line.
     private func checkExpansions() throws(Refusal) {
         for (path, text) in container.expandedTexts {
-            for name in ContainerView.references(in: text) where ControlVariable.isControl(name) {
+            for name in KubeletExpansion.references(in: text) where ControlVariable.isControl(name)
+            {
                 throw Refusal(
                     path, "refers to \(name), which is kept from programs",
                     fix: "use a variable of another name")
@@ -162,7 +169,7 @@ struct ContainerPlan {
         let entries = variables.map { variable, text -> JSONOutput in
             .object([
                 ("name", .text(variable.rawValue)),
-                ("value", .text(ContainerView.doubled(text))),
+                ("value", .text(KubeletExpansion.doubled(text))),
             ])
         }
         patch.append(
@@ -181,17 +188,17 @@ struct ContainerPlan {
         for (index, word) in words.enumerated() { patch.add(.text(word), at: path[index]) }
     }
 
-    private func warn(of delivered: [String], _ warnings: inout [String]) {
+    private func warn(of delivered: Set<String>, _ warnings: inout [String]) {
         for entry in container.environment where delivered.contains(entry.name) {
             let isReference = ((try? VaultReference(entry.value ?? "")) ?? nil) != nil
             guard !isReference else { continue }
-            warnings.append(
+            warnings.warn(
                 "\(entry.node.path): \(entry.name) comes from the vault; remove the entry,"
                     + " its value is still stored in the cluster")
         }
         for (path, text) in container.expandedTexts {
-            for name in ContainerView.references(in: text) where delivered.contains(name) {
-                warnings.append(
+            for name in KubeletExpansion.references(in: text) where delivered.contains(name) {
+                warnings.warn(
                     "\(path): $(\(name)) stays as it is: the kubelet does not know the vault's"
                         + " values")
             }
@@ -259,7 +266,7 @@ enum EnvironmentReferences {
                     fix: "keep one of the reference and \(PodAnnotation.environmentMap.rawValue)")
             }
             guard settings.mayRead(reference.path) else {
-                throw WorkloadSettings.denied(reference.path, at: path)
+                throw WorkloadSettings.denied(at: path)
             }
             let mapping = SecretRequest.Mapping(field: reference.key, name: entry.name)
             let place = requests.firstIndex {

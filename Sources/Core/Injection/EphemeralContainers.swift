@@ -57,6 +57,6 @@ enum EphemeralContainers {
                 field, "would see the wrapped processes",
                 fix: "debug a copy of the pod, or set the policy's ephemeralContainers to warn")
         }
-        warnings.append("\(field): the container sees the wrapped processes")
+        warnings.warn("\(field): the container sees the wrapped processes")
     }
 }

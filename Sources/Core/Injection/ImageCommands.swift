@@ -93,38 +93,10 @@ extension ContainerView {
         guard !(words + arguments).isEmpty else {
             throw refusal("has no command, and neither has its image")
         }
-        return words.map(Self.doubled)
+        return words.map(KubeletExpansion.doubled)
     }
 
     private func refusal(_ reason: String) -> Refusal {
         Refusal(path["command"], reason, fix: "set command")
-    }
-
-    /// Text that the kubelet's expansion gives back as it is.
-    static func doubled(_ text: String) -> String {
-        text.utf8.contains(UInt8(ascii: "$")) ? text.replacing("$", with: "$$") : text
-    }
-
-    /// Names in `$(NAME)` that the kubelet would look up.
-    static func references(in text: String) -> [String] {
-        guard text.utf8.contains(UInt8(ascii: "$")) else { return [] }
-        let bytes = Array(text.utf8)
-        var names: [String] = []
-        var index = 0
-        while index + 1 < bytes.count {
-            guard bytes[index] == UInt8(ascii: "$") else {
-                index += 1
-                continue
-            }
-            if bytes[index + 1] == UInt8(ascii: "("),
-                let end = bytes[(index + 2)...].firstIndex(of: UInt8(ascii: ")"))
-            {
-                names.append(String(decoding: bytes[(index + 2)..<end], as: UTF8.self))
-                index = end + 1
-            } else {
-                index += 2
-            }
-        }
-        return names
     }
 }

@@ -43,12 +43,23 @@ package enum InjectionLimits {
     /// Entries in `env` of one container, before injection.
     package static let environmentCountMax = 1024
     package static let volumeCountMax = 512
-    /// Words of `command` and `args` of one container together.
+    /// Of one container; each volume may be there several times.
+    package static let mountCountMax = 1024
+    /// Capabilities that one container adds; Linux has 41.
+    package static let capabilityCountMax = 256
+    /// Entries of `hostAliases`, and names of one of them.
+    package static let hostNameCountMax = 1024
+    package static let pullSecretCountMax = 256
+    /// Members of one object of the pod: annotations, labels, fields.
+    package static let memberCountMax = 16_384
+    /// Words of `command` and `args` of one container together, and of one probe or hook.
     package static let commandWordCountMax = 4096
     /// Names that are tried when one is taken.
     package static let nameCountMax = 100
     /// Refusals that are told at once.
     package static let refusalCountMax = 16
+    /// Warnings that are made; an answer tells fewer.
+    package static let warningCountMax = 64
     /// Of the volume that holds the wrapper (12 MB); a copy is written beside it first.
     package static let wrapperVolumeSize = "32Mi"
     /// Requests and limits of the install container: equal ones leave the pod's QoS class.

@@ -50,6 +50,13 @@ package struct InjectionAnswer: Sendable, Equatable {
     }
 }
 
+extension [String] {
+    /// Adds a warning that nobody makes when there are enough: a pod may give cause for millions.
+    mutating func warn(_ text: @autoclosure () -> String) {
+        if count < InjectionLimits.warningCountMax { append(text()) }
+    }
+}
+
 /// From a pod, a policy and what is known of its images to a patch or a refusal. Pure.
 package enum Injection {
     /// - Parameters:
@@ -61,15 +68,15 @@ package enum Injection {
         guard review.operation != .update else { return InjectionAnswer(decision: .unchanged) }
         var answer = InjectionAnswer(decision: .unchanged)
         do throws(Refusal) {
-            let pod = try PodView(review.pod)
+            let head = try PodHead(review: review)
             if review.operation == .ephemeralContainers {
                 answer.decision = try EphemeralContainers.decide(
-                    pod, review: review, policy: policy, warnings: &answer.warnings)
+                    PodView(head), review: review, policy: policy, warnings: &answer.warnings)
                 return answer
             }
             guard
                 try OptIn.isAsked(
-                    pod, in: review.namespace, selector: review.selector,
+                    head, in: review.namespace, selector: review.selector,
                     warnings: &answer.warnings)
             else {
                 answer.decision = .notAskedFor
@@ -80,6 +87,7 @@ package enum Injection {
                     PodAnnotation.inject.path, "asks, but the cluster has no CloudTaserPolicy",
                     fix: "create one that grants namespace \(review.namespace.name) a vault")
             }
+            let pod = try PodView(head)
             try PodChecks.checkKind(pod)
             let settings = try WorkloadSettings(
                 of: pod, in: review.namespace, policy: policy, warnings: &answer.warnings)
@@ -98,9 +106,10 @@ package enum Injection {
     ) -> ImageQuestion? {
         var ignored: [String] = []
         guard review.operation == .create, policy.entrypoints == .registry,
-            let pod = try? PodView(review.pod),
+            let head = try? PodHead(review: review),
             (try? OptIn.isAsked(
-                pod, in: review.namespace, selector: review.selector, warnings: &ignored)) == true,
+                head, in: review.namespace, selector: review.selector, warnings: &ignored)) == true,
+            let pod = try? PodView(head),
             // Nobody makes the operator ask registries who is granted nothing.
             let settings = try? WorkloadSettings(
                 of: pod, in: review.namespace, policy: policy, warnings: &ignored)
@@ -111,7 +120,8 @@ package enum Injection {
             images.append(container.image)
         }
         guard !images.isEmpty else { return nil }
-        let secrets = (try? pod.spec.elements("imagePullSecrets")) ?? []
+        let secretsMax = InjectionLimits.pullSecretCountMax
+        let secrets = (try? pod.spec.elements("imagePullSecrets", max: secretsMax)) ?? []
         return ImageQuestion(
             images: images,
             pullSecrets: secrets.compactMap { (try? $0.object().text("name")) ?? nil },

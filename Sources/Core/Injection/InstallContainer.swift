@@ -129,6 +129,12 @@ enum MountPaths {
         return one.prefix(count) == other.prefix(count)
     }
 
+    /// Whether a mount there replaces what the kubelet writes for a resolver (resolv.conf(5),
+    /// hosts(5)). One at a folder above leaves it: the kubelet's files are mounted over it.
+    static func saysAddresses(_ path: String) -> Bool {
+        [["etc", "hosts"], ["etc", "resolv.conf"]].contains(parts(path).map(String.init))
+    }
+
     /// As a runtime resolves it.
     private static func parts(_ path: String) -> [Substring] {
         var parts: [Substring] = []

@@ -27,28 +27,44 @@ struct JSONNode {
     var isObject: Bool { value.kind == .object }
     var isArray: Bool { value.kind == .array }
 
+    /// - Throws: also when there are more than `InjectionLimits.memberCountMax` members.
     func object() throws(Refusal) -> JSONObject {
         guard value.kind == .object else { throw mismatch("an object") }
+        let max = InjectionLimits.memberCountMax
         do throws(JSONFormatFailure) {
-            var members: [String: JSONNode] = [:]
-            for member in try JSONFormat.members(of: value, in: bytes.span.bytes) {
-                let name = try JSONText.publicText(member.name, in: bytes.span.bytes) ?? ""
-                let node = JSONNode(member.value, of: self, at: path[name])
-                guard members.updateValue(node, forKey: name) == nil else {
-                    throw .duplicateName(offset: member.name.range.lowerBound)
-                }
-            }
-            return JSONObject(path: path, members: members)
+            let found = try JSONFormat.members(of: value, max: max, in: bytes.span.bytes)
+            if let found { return try object(of: found) }
         } catch { throw Self.refusal(error, at: path) }
+        throw Refusal(path, "has more than \(max) members", fix: Self.fewer)
     }
 
-    func elements() throws(Refusal) -> [JSONNode] {
-        guard value.kind == .array else { throw mismatch("an array") }
-        do throws(JSONFormatFailure) {
-            let found = try JSONFormat.elements(of: value, in: bytes.span.bytes)
-            return found.enumerated().map { JSONNode($1, of: self, at: path[$0]) }
-        } catch { throw Self.refusal(error, at: path) }
+    private func object(of found: [JSONMember]) throws(JSONFormatFailure) -> JSONObject {
+        var members: [String: JSONNode] = [:]
+        for member in found {
+            let name = try JSONText.publicText(member.name, in: bytes.span.bytes) ?? ""
+            let node = JSONNode(member.value, of: self, at: path[name])
+            guard members.updateValue(node, forKey: name) == nil else {
+                throw .duplicateName(offset: member.name.range.lowerBound)
+            }
+        }
+        return JSONObject(path: path, members: members)
     }
+
+    /// - Parameter max: of more elements none is made a node.
+    /// - Throws: also when there are more.
+    func elements(max: Int, fix: String = JSONNode.fewer) throws(Refusal) -> [JSONNode] {
+        guard value.kind == .array else { throw mismatch("an array") }
+        let found: [JSONValue]?
+        do throws(JSONFormatFailure) {
+            found = try JSONFormat.elements(of: value, max: max, in: bytes.span.bytes)
+        } catch { throw Self.refusal(error, at: path) }
+        guard let found else {
+            throw Refusal(path, "has more than \(max) entries", fix: fix)
+        }
+        return found.enumerated().map { JSONNode($1, of: self, at: path[$0]) }
+    }
+
+    static let fewer = "use fewer"
 
     func text() throws(Refusal) -> String {
         guard value.kind == .string else { throw mismatch("text") }
@@ -81,8 +97,9 @@ struct JSONNode {
             return value.kind == .bool ? try flag() == wanted : false
         case .list(let wanted):
             guard value.kind == .array else { return false }
-            let elements = try elements()
-            guard elements.count == wanted.count else { return false }
+            guard let elements = try? elements(max: wanted.count),
+                elements.count == wanted.count
+            else { return false }
             for (element, wanted) in zip(elements, wanted)
             where try !element.equals(wanted, extras: extras) { return false }
             return true
@@ -133,15 +150,23 @@ struct JSONObject {
     }
 
     /// Empty when the member is absent.
-    func elements(_ name: String) throws(Refusal) -> [JSONNode] {
+    ///
+    /// - Throws: also when there are more than `max`.
+    func elements(
+        _ name: String, max: Int, fix: String = JSONNode.fewer
+    ) throws(Refusal) -> [JSONNode] {
         guard let node = self[name] else { return [] }
-        return try node.elements()
+        return try node.elements(max: max, fix: fix)
     }
 
     /// Empty when the member is absent.
-    func texts(_ name: String) throws(Refusal) -> [String] {
+    ///
+    /// - Throws: also when there are more than `max`.
+    func texts(
+        _ name: String, max: Int, fix: String = JSONNode.fewer
+    ) throws(Refusal) -> [String] {
         var texts: [String] = []
-        for element in try elements(name) { texts.append(try element.text()) }
+        for element in try elements(name, max: max, fix: fix) { texts.append(try element.text()) }
         return texts
     }
 

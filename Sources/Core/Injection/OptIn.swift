@@ -11,7 +11,7 @@ package enum OptInSelector: String, Sendable, CaseIterable {
 /// its namespace's. What the pod says counts more.
 enum OptIn {
     static func isAsked(
-        _ pod: PodView, in namespace: NamespaceFacts, selector: OptInSelector,
+        _ pod: PodHead, in namespace: NamespaceFacts, selector: OptInSelector,
         warnings: inout [String]
     ) throws(Refusal) -> Bool {
         let name = PodAnnotation.inject.rawValue
@@ -29,7 +29,7 @@ enum OptIn {
             default: nil
             }
         if let missing {
-            warnings.append(
+            warnings.warn(
                 "\(name) is no \(missing) of the pod, which is what the webhook's selector needs")
         }
         if let asked = annotation ?? label { return asked }

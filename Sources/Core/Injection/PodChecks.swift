@@ -33,8 +33,18 @@ enum PodChecks {
     static func checkHostAliases(
         _ pod: PodView, vault: CloudTaserPolicy.Vault
     ) throws(Refusal) {
-        for alias in try pod.spec.elements("hostAliases") {
-            for name in try alias.object().elements("hostnames") {
+        guard try pod.spec.text("dnsPolicy") != "None" else {
+            throw Refusal(
+                pod.spec.path["dnsPolicy"],
+                "is None: the pod would say itself whom to ask for the"
+                    + " vault's address", fix: "leave DNS to the cluster or the node")
+        }
+        for alias in try pod.spec.elements(
+            "hostAliases", max: InjectionLimits.hostNameCountMax)
+        {
+            let names = try alias.object().elements(
+                "hostnames", max: InjectionLimits.hostNameCountMax)
+            for name in names {
                 var host = try name.text().lowercased()
                 if host.hasSuffix(".") { host.removeLast() }
                 guard host != vault.origin.host else {
@@ -47,25 +57,25 @@ enum PodChecks {
 
     static func warn(of pod: PodView, _ warnings: inout [String], flags: Flags) {
         if flags.sharesHostProcesses {
-            warnings.append(
+            warnings.warn(
                 "spec.hostPID: the pod's processes see those of the node, and the other way round")
         }
         if flags.sharesProcesses {
-            warnings.append(
+            warnings.warn(
                 "spec.shareProcessNamespace: every container of the pod sees the wrapped processes")
         }
         let reading: Set<String> = ["ALL", "SYS_ADMIN", "SYS_PTRACE", "BPF", "SYS_MODULE"]
         for container in pod.containers {
             let security = container.path["securityContext"]
             if container.isPrivileged {
-                warnings.append(
+                warnings.warn(
                     "\(security["privileged"]): the container can reach every process of the node")
             }
             let added = container.addedCapabilities.filter { name in
                 reading.contains(name.hasPrefix("CAP_") ? String(name.dropFirst(4)) : name)
             }
             if !added.isEmpty {
-                warnings.append(
+                warnings.warn(
                     "\(security["capabilities"]): \(added.joined(separator: ", ")) can read other"
                         + " processes")
             }

@@ -1,39 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The parts of a pod that injection reads.
-struct PodView {
+/// What says whether a pod asks. Little is made of a pod before that is known.
+struct PodHead {
     let root: JSONObject
-    let spec: JSONObject
     let annotations: [String: JSONNode]
     let labels: [String: JSONNode]
+
+    /// Whether its namespace alone says whether it asks.
+    var saysNothing: Bool {
+        let name = PodAnnotation.inject.rawValue
+        return [annotations[name], labels[name]].allSatisfy { $0?.isNull ?? true }
+    }
+
+    /// - Throws: what is no object of JSON, or has metadata of another shape.
+    init(_ bytes: [UInt8]) throws(Refusal) {
+        root = try JSONNode(document: bytes).object()
+        let metadata = try root.object("metadata")
+        annotations = try metadata.object("annotations").members
+        labels = try metadata.object("labels").members
+    }
+
+    /// Of a pod that somebody wants to create.
+    init(review: PodReview) throws(Refusal) {
+        guard review.pod.count <= InjectionLimits.podBytesMax else {
+            throw Refusal(
+                .root, "is larger than \(InjectionLimits.podBytesMax) bytes",
+                fix: "move data to volumes")
+        }
+        try self.init(review.pod)
+    }
+}
+
+/// The parts of a pod that injection reads.
+struct PodView {
+    let spec: JSONObject
+    let annotations: [String: JSONNode]
     let volumes: [JSONNode]
     /// Init containers before the ordinary ones, each in its order, without ephemeral ones.
     let containers: [ContainerView]
     let ephemeralContainers: [ContainerView]
 
     /// Checks limits and shapes; nothing else is decided here.
-    init(_ bytes: [UInt8]) throws(Refusal) {
-        guard bytes.count <= InjectionLimits.podBytesMax else {
-            throw Refusal(
-                .root, "is larger than \(InjectionLimits.podBytesMax) bytes",
-                fix: "move data to volumes")
-        }
-        root = try JSONNode(document: bytes).object()
-        let metadata = try root.object("metadata")
-        annotations = try metadata.object("annotations").members
-        labels = try metadata.object("labels").members
-        spec = try root.object("spec")
-        volumes = try spec.elements("volumes")
-        guard volumes.count <= InjectionLimits.volumeCountMax else {
-            throw Refusal(
-                spec.path["volumes"], "has more than \(InjectionLimits.volumeCountMax) entries",
-                fix: "use fewer")
-        }
+    init(_ head: PodHead) throws(Refusal) {
+        annotations = head.annotations
+        spec = try head.root.object("spec")
+        volumes = try spec.elements("volumes", max: InjectionLimits.volumeCountMax)
         var containers: [ContainerView] = []
         var ephemeral: [ContainerView] = []
         var count = 0
         for kind in ContainerView.Kind.allCases {
-            let nodes = try spec.elements(kind.rawValue)
+            let nodes = try spec.elements(
+                kind.rawValue, max: InjectionLimits.containerCountMax)
             count += nodes.count
             guard count <= InjectionLimits.containerCountMax else {
                 throw Refusal(
@@ -105,13 +122,12 @@ struct ContainerView {
         self.object = object
         name = try object.text("name") ?? ""
         image = try object.text("image") ?? ""
-        command = try object.texts("command")
-        arguments = try object.texts("args")
-        guard command.count + arguments.count <= InjectionLimits.commandWordCountMax else {
+        let (wordsMax, fix) = (InjectionLimits.commandWordCountMax, "put them in a file")
+        command = try object.texts("command", max: wordsMax, fix: fix)
+        arguments = try object.texts("args", max: wordsMax, fix: fix)
+        guard command.count + arguments.count <= wordsMax else {
             throw Refusal(
-                object.path["args"],
-                "and command have more than \(InjectionLimits.commandWordCountMax) words",
-                fix: "put them in a file")
+                object.path["args"], "and command have more than \(wordsMax) words", fix: fix)
         }
         environment = try Self.environment(of: object)
         mounts = try Self.mounts(of: object)
@@ -119,31 +135,31 @@ struct ContainerView {
         terminationMessagePath = try object.text("terminationMessagePath")
         let security = try object.object("securityContext")
         isPrivileged = try security.flag("privileged") ?? false
-        addedCapabilities = try security.object("capabilities").texts("add")
+        addedCapabilities = try security.object("capabilities").texts(
+            "add", max: InjectionLimits.capabilityCountMax)
     }
 
     private static func environment(
         of object: JSONObject
     ) throws(Refusal) -> [EnvironmentEntry] {
         var entries: [EnvironmentEntry] = []
-        for node in try object.elements("env") {
+        let nodes = try object.elements(
+            "env", max: InjectionLimits.environmentCountMax, fix: "use envFrom")
+        for node in nodes {
             let entry = try node.object()
             entries.append(
                 EnvironmentEntry(
                     node: node, name: try entry.text("name") ?? "",
                     value: entry["valueFrom"] == nil ? try entry.text("value") ?? "" : nil))
         }
-        guard entries.count <= InjectionLimits.environmentCountMax else {
-            throw Refusal(
-                object.path["env"],
-                "has more than \(InjectionLimits.environmentCountMax) entries", fix: "use envFrom")
-        }
         return entries
     }
 
     private static func mounts(of object: JSONObject) throws(Refusal) -> [Mount] {
         var mounts: [Mount] = []
-        for node in try object.elements("volumeMounts") {
+        for node in try object.elements(
+            "volumeMounts", max: InjectionLimits.mountCountMax)
+        {
             let mount = try node.object()
             mounts.append(
                 Mount(
@@ -163,7 +179,8 @@ struct ContainerView {
         for (parent, names) in places {
             for name in names {
                 let exec = try parent.object(name).object("exec")
-                let command = try exec.texts("command")
+                let command = try exec.texts(
+                    "command", max: InjectionLimits.commandWordCountMax, fix: "put them in a file")
                 guard !command.isEmpty else { continue }
                 handlers.append(Handler(path: exec.path["command"], command: command))
             }

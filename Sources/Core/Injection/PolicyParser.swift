@@ -24,10 +24,12 @@ extension CloudTaserPolicy {
         vaults = try PolicyParser.vaults(of: spec)
         grants = try PolicyParser.grants(of: spec, vaults: vaults.map(\.name))
         let modes = DeliveryMode.allCases.map(\.rawValue)
-        for element in try spec.elements("delivery") where !modes.contains(try element.text()) {
+        let most = Self.entryCountMax
+        let elements = try spec.elements("delivery", max: most, fix: "write fewer")
+        for element in elements where !modes.contains(try element.text()) {
             throw PolicyParser.noChoice(element.path, modes)
         }
-        if spec["delivery"] != nil { delivery = try spec.texts("delivery") }
+        if spec["delivery"] != nil { delivery = try spec.texts("delivery", max: most) }
         guard !delivery.isEmpty else {
             throw Refusal(spec.path["delivery"], "is empty", fix: "name splice, or leave it out")
         }
@@ -42,7 +44,7 @@ extension CloudTaserPolicy {
                 fix: "write \(Self.tokenSecondsMin) to \(Self.tokenSecondsMax)")
         }
         entrypoints = try PolicyParser.choice("entrypoints", of: spec) ?? entrypoints
-        architectures = try spec.texts("architectures")
+        architectures = try spec.texts("architectures", max: most, fix: "write fewer")
         ephemeralContainers =
             try PolicyParser.choice("ephemeralContainers", of: spec) ?? ephemeralContainers
     }
@@ -102,6 +104,13 @@ private enum PolicyParser {
             object,
             knows: ["name", "address", "namespace", "method", "mount", "audience", "trustAnchors"])
         let address = try required("address", of: object)
+        // The kubelet reads it as more than a character, and the admission policy
+        // cloudtaser-vaults compares what it has been doubled to.
+        guard !address.utf8.contains(UInt8(ascii: "$")) else {
+            throw Refusal(
+                object.path["address"], "holds '$', which means something to a kubelet",
+                fix: "give the vault an address without it")
+        }
         let method: CloudTaserPolicy.LoginMethod = try choice("method", of: object) ?? .kubernetes
         let given: [ControlVariable: (field: String, text: String)] = [
             .address: ("address", address),
@@ -154,8 +163,7 @@ private enum PolicyParser {
                     object.path["vault"], "is no vault of this policy", fix: "name one of vaults")
             }
             let most = CloudTaserPolicy.entryCountMax
-            _ = try elements("namespaces", of: object, max: most)
-            let namespaces = try object.texts("namespaces")
+            let namespaces = try object.texts("namespaces", max: most, fix: "write fewer")
             let labels = try object.dictionary("namespaceLabels")
             guard !namespaces.isEmpty || !labels.isEmpty else {
                 throw Refusal(
@@ -205,10 +213,6 @@ private enum PolicyParser {
     static func elements(
         _ name: String, of object: JSONObject, max: Int
     ) throws(Refusal) -> [JSONNode] {
-        let elements = try object.elements(name)
-        guard elements.count <= max else {
-            throw Refusal(object.path[name], "has more than \(max) entries", fix: "write fewer")
-        }
-        return elements
+        try object.elements(name, max: max, fix: "write fewer")
     }
 }

@@ -4,9 +4,7 @@
 package enum StoredPod {
     /// Whether its namespace alone says whether it asks.
     package static func saysNothing(_ pod: [UInt8]) -> Bool {
-        guard let pod = try? PodView(pod) else { return false }
-        let name = PodAnnotation.inject.rawValue
-        return [pod.annotations[name], pod.labels[name]].allSatisfy { $0?.isNull ?? true }
+        (try? PodHead(pod))?.saysNothing ?? false
     }
 
     /// Names of a pod's containers, by how they start.
@@ -23,31 +21,32 @@ package enum StoredPod {
     package static func containers(
         of pod: [UInt8], in namespace: NamespaceFacts
     ) -> Containers? {
-        guard let view = try? PodView(pod) else { return nil }
-        let wrapped = view.containers.filter { InjectedNames.startsByWrapper($0.command) }
+        let all = (try? PodView(pod))?.containers ?? []
+        let wrapped = all.filter { InjectedNames.startsByWrapper($0.command) }
         let containers = Containers(
-            wrapped: wrapped.map(\.name), bare: bareContainers(of: view, in: namespace))
+            wrapped: wrapped.map(\.name), bare: bareContainers(of: pod, in: namespace))
         return containers.wrapped.isEmpty && containers.bare.isEmpty ? nil : containers
     }
 
+    /// Stands for all containers of a pod that asks and is none that the operator reads: it was
+    /// changed after the operator saw it, or the operator never did.
+    package static let unreadContainers =
+        "all of them, as far as is known (the pod is not readable)"
+
     /// Names of containers that would start without the wrapper although the pod asks; empty: all
-    /// is well. A pod that is wrong about whether it asks counts as one that asks.
+    /// is well. A pod that is wrong about whether it asks counts as one that asks, and so does one
+    /// whose metadata cannot be read.
     ///
     /// - Parameter pod: as it is stored, in JSON.
+    /// - Returns: `unreadContainers` alone for a pod that asks and of which no more can be read.
     package static func bareContainers(
         of pod: [UInt8], in namespace: NamespaceFacts
     ) -> [String] {
-        (try? PodView(pod)).map { bareContainers(of: $0, in: namespace) } ?? []
-    }
-
-    private static func bareContainers(
-        of pod: PodView, in namespace: NamespaceFacts
-    ) -> [String] {
         var ignored: [String] = []
-        guard
-            (try? OptIn.isAsked(pod, in: namespace, selector: .either, warnings: &ignored))
-                ?? true
-        else { return [] }
+        guard let head = try? PodHead(pod) else { return [unreadContainers] }
+        let asks = try? OptIn.isAsked(head, in: namespace, selector: .either, warnings: &ignored)
+        guard asks ?? true else { return [] }
+        guard let pod = try? PodView(head) else { return [unreadContainers] }
         let programs = pod.containers.filter { !$0.installsWrapper }
         let bare = programs.filter { !InjectedNames.startsByWrapper($0.command) }
         // Without a value anywhere the operator would have refused it: then it counts as a whole.

@@ -15,6 +15,8 @@ struct WorkloadSettings {
     var architectures: [String] { nodeArchitecture.map { [$0] } ?? policy.architectures }
 
     private let role: String
+    /// Looked for once: a pod may have many references, and a policy many grants.
+    private let granted: [CloudTaserPolicy.Grant]
     /// From the pod's node selector.
     private let nodeArchitecture: String?
 
@@ -29,7 +31,8 @@ struct WorkloadSettings {
                 fix: "name the vault's role for this workload")
         }
         let vault = try Self.vault(annotations, in: namespace, policy: policy)
-        guard !policy.grants(for: namespace, vault: vault, role: role).isEmpty else {
+        granted = policy.grants(for: namespace, vault: vault, role: role)
+        guard !granted.isEmpty else {
             throw Refusal(
                 PodAnnotation.vaultRole.path,
                 "is no role that the policy grants namespace \(namespace.name) at this vault",
@@ -139,7 +142,7 @@ struct WorkloadSettings {
                 "need the agent's socket by hostPath, which Pod Security forbids here",
                 fix: "set the policy's agentSocket.csiDriver")
         }
-        warnings.append(
+        warnings.warn(
             "without the node's agent: Pod Security forbids hostPath here;"
                 + " set the policy's agentSocket.csiDriver")
         return nil
@@ -227,21 +230,27 @@ struct WorkloadSettings {
                 defaultFollow: .attached, hasCredential: { _ in false }, lookUp: { texts[$0] }
             ).parse()
         } catch {
-            var path = FieldPath.podAnnotations
-            if let variable = ControlVariable(rawValue: error.variable) {
-                path = PodAnnotation.path(of: variable)
-                if variable == .terminationMessage, let container {
-                    path = container.path["terminationMessagePath"]
+            let variable = ControlVariable(rawValue: error.variable)
+            var path = variable.map { PodAnnotation.path(of: $0) } ?? FieldPath.podAnnotations
+            var reason = error.reason
+            if let container {
+                switch variable {
+                case .terminationMessage: path = container.path["terminationMessagePath"]
+                // What the annotations say alone was read before. The reason would quote what
+                // entries of the environment refer to.
+                case .secretPaths, .environmentMap:
+                    reason = "cannot be joined with what \(container.path["env"]) refers to"
+                default: break
                 }
             }
-            throw Refusal(path, error.reason, fix: "correct it (\(error.variable))")
+            throw Refusal(path, reason, fix: "correct it (\(error.variable))")
         }
     }
 
     /// Whether a grant lets this workload read the path.
     func mayRead(_ path: String) -> Bool {
-        policy.grants(for: namespace, vault: vault, role: role).contains { grant in
-            grant.paths.contains { $0.matches(path, in: namespace) }
+        granted.contains { grant in
+            grant.paths.contains { $0.matches(path: path, in: namespace) }
         }
     }
 }
@@ -275,14 +284,20 @@ extension WorkloadSettings {
         }
         let requests = try parse(texts).requests
         for request in requests where !mayRead(request.path) {
-            throw Self.denied(request.path, at: PodAnnotation.secretPaths.path)
+            throw Refusal(
+                PodAnnotation.secretPaths.path,
+                "'\(request.path)' is no path that the policy grants this namespace and role",
+                fix: Self.deniedFix)
         }
         return requests
     }
 
-    static func denied(_ path: String, at field: FieldPath) -> Refusal {
+    /// - Parameter field: of the environment. Its value is told to nobody, and so is not its path.
+    static func denied(at field: FieldPath) -> Refusal {
         Refusal(
-            field, "'\(path)' is no path that the policy grants this namespace and role",
-            fix: "write it as the policy does, or have the policy grant it")
+            field, "refers to no path that the policy grants this namespace and role",
+            fix: deniedFix)
     }
+
+    private static let deniedFix = "write it as the policy does, or have the policy grant it"
 }

@@ -82,15 +82,13 @@ package struct Audit: Sendable {
         if container.isWrapped { return "" }
         if container.installsWrapper { return "copies the wrapper, has no values" }
         if container.kind == .ephemeral { return "for debugging" }
-        guard workload.asks == true else { return "" }
-        return workload.isPod ? "asks, and is not wrapped" : "asks: the webhook wraps its pods"
+        if workload.isPod { return workload.isBare(container) ? "asks, and is not wrapped" : "" }
+        return workload.asks == true ? "asks: the webhook wraps its pods" : ""
     }
 
     private static func findings(of workload: Workload) -> [Finding] {
-        let isMissed =
-            workload.isPod && workload.asks == true
-            && !workload.containers.contains(where: \.isWrapped)
-        let missed = isMissed ? [finding(.unwrapped, workload.object)] : []
+        let missed =
+            workload.bareContainers.isEmpty ? [] : [finding(.unwrapped, workload.object)]
         return missed
             + workload.uses.map { use in
                 Discovery.Entry(workload: workload, use: use, manager: nil).finding

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Injection
 internal import KubernetesFormat
 
 /// What was read of a cluster or of manifests, sorted by what it is.
@@ -20,9 +21,16 @@ package struct Inventory: Sendable {
         var workloads: [Workload] = []
         var broken = unread
         let knowledge = Knowledge(objects)
+        let namespaces = Self.namespaces(in: objects)
         for object in objects {
             if var workload = Workload(object) {
                 workload.uses = SecretUses(workload: workload, knowledge: knowledge).all
+                if workload.isPod {
+                    let name = object.namespace
+                    workload.bareContainers = StoredPod.bareContainers(
+                        of: object.tree.rendered(),
+                        in: namespaces[name] ?? NamespaceFacts(name: name))
+                }
                 workloads.append(workload)
             } else if Workload.runsContainers(object) {
                 broken.append(UnreadObject(source: object.source, reason: "has no pod spec"))
@@ -34,6 +42,22 @@ package struct Inventory: Sendable {
         secrets = objects.filter { $0.kind == "Secret" && $0.group.isEmpty }
         nodes = objects.filter { $0.kind == "Node" && $0.group.isEmpty }
         secretsInUse = Self.references(in: objects)
+    }
+
+    /// What Namespaces say of their pods; of one that was not read nothing is known.
+    private static func namespaces(in objects: [ClusterObject]) -> [String: NamespaceFacts] {
+        var found: [String: NamespaceFacts] = [:]
+        for object in objects where object.kind == "Namespace" && object.group.isEmpty {
+            func texts(_ member: String) -> [String: String] {
+                let members = object.tree.value(at: "metadata", member)?.members ?? []
+                return Dictionary(
+                    members.compactMap { member in member.value.text.map { (member.name, $0) } },
+                    uniquingKeysWith: { first, _ in first })
+            }
+            found[object.name] = NamespaceFacts(
+                name: object.name, labels: texts("labels"), annotations: texts("annotations"))
+        }
+        return found
     }
 
     /// What is known of Secrets and ConfigMaps: names of keys, and whether a value looks like a
@@ -105,9 +129,11 @@ package struct Inventory: Sendable {
         return workloads.filter { $0.controllerPlace.map(read.contains) != true }
     }
 
-    /// Pods, and templates of which no pod was read.
+    /// Pods, and templates of which no pod was read that may still run: what has ended says nothing
+    /// of what a Job's or CronJob's next pod is.
     var running: [Workload] {
-        var owners = Set(workloads.filter(\.isPod).compactMap(\.controllerPlace))
+        var owners = Set(
+            workloads.filter { $0.isPod && !$0.isOver }.compactMap(\.controllerPlace))
         // From pods to ReplicaSets to Deployments, Jobs to CronJobs.
         var grows = true
         while grows {

@@ -14,6 +14,10 @@ package struct Workload: Sendable {
     package let containers: [Container]
     /// Found by the inventory, which knows the objects beside it.
     package internal(set) var uses: [SecretUse] = []
+    /// Of a pod that asks, by itself or by its namespace: containers that start without the
+    /// wrapper. Found by the inventory, as `StoredPod` says it. Empty for templates: the webhook
+    /// wraps their pods.
+    package internal(set) var bareContainers: [String] = []
 
     package struct Container: Sendable {
         package enum Kind: String, Sendable, CaseIterable {
@@ -108,6 +112,11 @@ package struct Workload: Sendable {
 
     package func annotation(_ name: String) -> String? {
         metadata["annotations"]?[name]?.text
+    }
+
+    /// Whether this container of it is among the bare ones.
+    func isBare(_ container: Container) -> Bool {
+        bareContainers == [StoredPod.unreadContainers] || bareContainers.contains(container.name)
     }
 
     package func label(_ name: String) -> String? { metadata["labels"]?[name]?.text }

@@ -42,8 +42,10 @@ struct JSONReader {
         return found
     }
 
-    /// From the `{` of an object: its members, in their order.
-    mutating func members(in bytes: RawSpan) throws(JSONFormatFailure) -> [JSONMember] {
+    /// From the `{` of an object: its members, in their order; nil: more than `max`.
+    mutating func members(
+        max: Int, in bytes: RawSpan
+    ) throws(JSONFormatFailure) -> [JSONMember]? {
         try expect(UInt8(ascii: "{"), in: bytes)
         skipSpace(in: bytes)
         if take(UInt8(ascii: "}"), in: bytes) { return [] }
@@ -56,6 +58,7 @@ struct JSONReader {
             skipSpace(in: bytes)
             try expect(UInt8(ascii: ":"), in: bytes)
             skipSpace(in: bytes)
+            guard found.count < max else { return nil }
             found.append(JSONMember(name: name, value: try value(depth: 0, in: bytes)))
             skipSpace(in: bytes)
         } while take(UInt8(ascii: ","), in: bytes)
@@ -63,14 +66,17 @@ struct JSONReader {
         return found
     }
 
-    /// From the `[` of an array: its elements.
-    mutating func elements(in bytes: RawSpan) throws(JSONFormatFailure) -> [JSONValue] {
+    /// From the `[` of an array: its elements; nil: more than `max`.
+    mutating func elements(
+        max: Int, in bytes: RawSpan
+    ) throws(JSONFormatFailure) -> [JSONValue]? {
         try expect(UInt8(ascii: "["), in: bytes)
         skipSpace(in: bytes)
         if take(UInt8(ascii: "]"), in: bytes) { return [] }
         var found: [JSONValue] = []
         repeat {
             skipSpace(in: bytes)
+            guard found.count < max else { return nil }
             found.append(try value(depth: 0, in: bytes))
             skipSpace(in: bytes)
         } while take(UInt8(ascii: ","), in: bytes)

@@ -70,9 +70,18 @@ package enum JSONFormat {
     package static func members(
         of object: JSONValue, in document: RawSpan
     ) throws(JSONFormatFailure) -> [JSONMember] {
+        try members(of: object, max: .max, in: document) ?? []
+    }
+
+    /// The same of an object that may be of any size: what goes beyond `max` is never held.
+    ///
+    /// - Returns: nil when there are more than `max` members.
+    package static func members(
+        of object: JSONValue, max: Int, in document: RawSpan
+    ) throws(JSONFormatFailure) -> [JSONMember]? {
         guard object.kind == .object else { return [] }
         var reader = JSONReader(from: object.range.lowerBound)
-        return try reader.members(in: document)
+        return try reader.members(max: max, in: document)
     }
 
     /// Follows member names from `root`. nil when one of them is missing.
@@ -91,8 +100,17 @@ package enum JSONFormat {
     package static func elements(
         of array: JSONValue, in document: RawSpan
     ) throws(JSONFormatFailure) -> [JSONValue] {
+        try elements(of: array, max: .max, in: document) ?? []
+    }
+
+    /// The same of an array that may be of any size: what goes beyond `max` is never held.
+    ///
+    /// - Returns: nil when there are more than `max` elements.
+    package static func elements(
+        of array: JSONValue, max: Int, in document: RawSpan
+    ) throws(JSONFormatFailure) -> [JSONValue]? {
         guard array.kind == .array else { return [] }
         var reader = JSONReader(from: array.range.lowerBound)
-        return try reader.elements(in: document)
+        return try reader.elements(max: max, in: document)
     }
 }

@@ -82,9 +82,9 @@ package indirect enum JSONTree: Sendable {
     private var firstDuplicate: String? {
         switch self {
         case .object(let members):
-            var names: Set<String> = []
+            var names: Set<ExactText> = []
             for member in members {
-                guard names.insert(member.name).inserted else { return member.name }
+                guard names.insert(ExactText(member.name)).inserted else { return member.name }
                 if let name = member.value.firstDuplicate { return name }
             }
             return nil
@@ -98,18 +98,37 @@ package indirect enum JSONTree: Sendable {
     }
 }
 
+/// A text that is equal to none of other bytes. A String is also equal to one that is written with
+/// other characters for the same (Unicode's canonical equivalence), which JSON, the API server and
+/// etcd tell apart (RFC 8259, section 8.3).
+private struct ExactText: Hashable {
+    private let text: String
+
+    init(_ text: String) { self.text = text }
+
+    static func == (left: ExactText, right: ExactText) -> Bool {
+        left.text.utf8.elementsEqual(right.text.utf8)
+    }
+
+    func hash(into hasher: inout Hasher) {
+        for byte in text.utf8 { hasher.combine(byte) }
+        hasher.combine(UInt8.max)
+    }
+}
+
 extension JSONTree: Equatable {
-    /// As JSON means it: the order of members does not count. Numbers are equal when they are
-    /// written alike.
+    /// As JSON means it: the order of members does not count. Texts are equal when their bytes are,
+    /// numbers when they are written alike.
     package static func == (left: JSONTree, right: JSONTree) -> Bool {
         switch (left, right) {
         case (.object(let left), .object(let right)):
             guard left.count == right.count else { return false }
             let others = Dictionary(
-                right.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
-            return left.allSatisfy { others[$0.name] == $0.value }
+                right.map { (ExactText($0.name), $0.value) },
+                uniquingKeysWith: { first, _ in first })
+            return left.allSatisfy { others[ExactText($0.name)] == $0.value }
         case (.array(let left), .array(let right)): return left == right
-        case (.string(let left), .string(let right)): return left == right
+        case (.string(let left), .string(let right)): return ExactText(left) == ExactText(right)
         case (.number(let left), .number(let right)): return left == right
         case (.bool(let left), .bool(let right)): return left == right
         case (.null, .null): return true
@@ -136,12 +155,12 @@ extension JSONTree {
     package subscript(name: String) -> JSONTree? {
         get {
             guard case .object(let members) = self else { return nil }
-            return members.first { $0.name == name }?.value
+            return members.first { ExactText($0.name) == ExactText(name) }?.value
         }
         set {
             var members: [Member] = []
             if case .object(let own) = self { members = own }
-            let index = members.firstIndex { $0.name == name }
+            let index = members.firstIndex { ExactText($0.name) == ExactText(name) }
             switch (index, newValue) {
             case (let index?, let value?): members[index].value = value
             case (nil, let value?): members.append(Member(name, value))
