@@ -102,7 +102,7 @@ private let holdings = CertificateHoldings(
         return try #require(configuration.webhooks.elements)
     }
 
-    @Test("fails closed, asks about new pods and `kubectl debug` only, and excludes what it needs to start")
+    @Test("fails closed, asks about new pods and debugging, and excludes what it needs to start")
     func wanted() throws {
         for selector in OptInSelector.allCases {
             for webhook in try webhooks(selector) {

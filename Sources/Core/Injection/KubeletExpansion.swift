@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What the kubelet makes of `$` in commands, arguments and environment entries (Kubernetes API
-/// reference, `command` of a Container and `value` of an EnvVar). It goes by bytes: a `$` counts also where a combining character follows it.
+/// reference, `command` of a Container and `value` of an EnvVar). It goes by
+/// bytes: a `$` counts also where a combining character follows it.
 package enum KubeletExpansion {
     private static let mark = UInt8(ascii: "$")
 
