@@ -89,13 +89,16 @@ let core: [Target] = [
     library("Admission", in: "Sources/Core", ["JSONFormat", "KubernetesFormat"]),
     library("Inventory", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
     library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
+    library("ServedHTTP", in: "Sources/Core"),
 ]
 
 let ports: [Target] = [
     .target(
         name: "Ports", dependencies: ["Delivery", "Destinations", "SecretMemory"],
         path: "Sources/Ports",
-        exclude: ["AgentPorts", "EventPorts", "ImagePorts", "KubernetesPorts"],
+        exclude: [
+            "AgentPorts", "EventPorts", "ImagePorts", "KubernetesPorts", "ObjectServerPorts",
+        ],
         swiftSettings: strict),
     // Modules of their own: whatever the wrapper's ports import is linked into the wrapper.
     library(
@@ -105,6 +108,7 @@ let ports: [Target] = [
     library(
         "KubernetesPorts", in: "Sources/Ports", ["Ports", "KubernetesFormat", "AdmissionTrust"]),
     library("ImagePorts", in: "Sources/Ports", ["ImageFormat", "Injection"]),
+    library("ObjectServerPorts", in: "Sources/Ports", ["ServedHTTP"]),
 ]
 
 let components: [Target] = [
@@ -366,6 +370,7 @@ let testTargets: [Target] = [
             "Simulation", "heap-scan-harness",
         ]),
     tests("HTTPFormatTests", ["HTTPFormat", "SecretMemory", "TestKit"]),
+    tests("ServedHTTPTests", ["ServedHTTP", "TestKit"]),
     tests("JSONFormatTests", ["JSONFormat", "SecretMemory", "TestKit"]),
     tests("DeliveryTests", ["Delivery", "SecretMemory"]),
     tests("WrapperConfigurationTests", ["WrapperConfiguration", "Delivery", "Destinations"]),
