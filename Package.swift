@@ -212,6 +212,14 @@ let adapters: [Target] = [
             .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
         ]),
+    library(
+        "ObjectServer", in: "Sources/Adapters",
+        [
+            "ObjectServerPorts", "ServedHTTP",
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
 ]
 
 let executables: [Target] = [
@@ -334,6 +342,9 @@ let testSupport: [Target] = [
         ["HostConformance", "LinuxProcessHost", "LinuxSystem", "Ports", "Delivery"]),
     library("TestKit", in: "Tests/Support", ["Compliance"]),
     library("MemoryScan", in: "Tests/Support", ["SecretMemory", "CLinux"]),
+    program(
+        "object-server-probe", in: "Tests/Support",
+        ["ObjectServer", "ObjectServerPorts", "ServedHTTP"]),
     program(
         "delivery-harness", in: "Tests/Support",
         [
@@ -514,6 +525,16 @@ let testTargets: [Target] = [
         "AdmissionServerTests",
         [
             "AdmissionServer", "LoopbackPKI", "TestKit",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
+    tests(
+        "ObjectServerTests",
+        [
+            "ObjectServer", "ObjectServerPorts", "ServedHTTP", "LoopbackPKI", "TestKit",
+            "object-server-probe",
             .product(name: "AsyncHTTPClient", package: "async-http-client"),
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOHTTP1", package: "swift-nio"),
