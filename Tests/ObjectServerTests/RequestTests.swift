@@ -43,12 +43,14 @@ import Testing
                 + "GET http://a/3 HTTP/1.1\r\nHost: a\r\n\r\n" + get("/4"))
         let all = await stranger.text(until: "/4 0\n")
         #expect(
-            all?.split(separator: "\n").filter { $0.hasPrefix("/") || $0.hasPrefix("http") }
+            all?.split(whereSeparator: \.isNewline).filter {
+                $0.hasPrefix("/") || $0.hasPrefix("http")
+            }
                 == ["/1 1", "/chunked 5", "http://a/3 0", "/4 0"])
         stranger.send(get("/5", more: "Connection: close\r\n") + get("/6"))
         let last = try #require(await stranger.everything())
         #expect(last.contains("Connection: close\r\n") && last.hasSuffix("/5 0\n"))
-        #expect(server.bufferedBytes == 0)
+        try await until { server.bufferedBytes == 0 }
     }
 
     @Test func `takes a request byte by byte`() async throws {
@@ -107,10 +109,11 @@ import Testing
         stranger.send(get("/before") + "\(head)\r\n\r\n" + get("/smuggled"))
         let all = try #require(await stranger.everything())
         #expect(asked.lines == ["/before"])
-        #expect(all.ranges(of: "HTTP/1.1 ").count == 2)
+        #expect(all.ranges(of: "HTTP/1.1 200 OK\r\n").count == 1)
+        #expect(all.ranges(of: "Content-Length: ").count == 2)
         #expect(all.contains("HTTP/1.1 \(status) ") && all.contains("Connection: close\r\n"))
         #expect(!all.contains("smuggled") && all.hasSuffix("\n"))
-        #expect(server.bufferedBytes == 0)
+        try await until { server.bufferedBytes == 0 }
         // The control: behind a request that is in order the same bytes are a request.
         let control = try Stranger(port: server.port)
         control.send(get("/before") + "PUT / HTTP/1.1\r\nHost: a\r\n\r\n" + get("/smuggled"))
@@ -189,7 +192,7 @@ import Testing
         #expect(await stranger.answer()?.statusCode == 200)
         #expect(ends.lines.last == "whole")
         try await until { server.connectionCount == 1 }
-        #expect(server.bufferedBytes == 0)
+        try await until { server.bufferedBytes == 0 }
     }
 
     @Test func `lets no handler read the next request, or two tasks read at once`() async throws {

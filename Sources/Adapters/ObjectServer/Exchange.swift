@@ -128,20 +128,20 @@ final class Exchange: Sendable {
         }
     }
 
-    /// Fails everything from now on.
+    /// Fails everything from now on; what has failed before keeps its reason.
     ///
     /// - Returns: what is left of the connection's bytes, and where the body is.
     @discardableResult
     func finish(_ failure: StreamFailure) -> (rest: ByteBuffer, decoder: BodyDecoder) {
         let (rest, decoder, reading) = input.withLock { input in
-            input.failure = failure
+            input.failure = input.failure ?? failure
             let count = input.bytes
             connections.count(buffered: -count)
             let decoder = input.decoder
             return (input.takeRest(), decoder, Self.stopWaiting(&input, at: now))
         }
         let writing = output.withLock { output in
-            output.failure = failure
+            output.failure = output.failure ?? failure
             return output.waiter.take()
         }
         reading?.resume()

@@ -11,7 +11,7 @@ package enum RequestRefusal: Error, Sendable, Hashable {
     case targetMalformed
     case headTooLarge(limit: Int)
     case tooManyFields(limit: Int)
-    /// A line without a name, a space before its colon, a folded line, a byte that may not be there.
+    /// No name, a space before the colon, a folded line, a byte that may not be there.
     case fieldMalformed
     /// A bare CR or LF.
     case lineEndMalformed

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package import ServedHTTP
 
-/// Why a body cannot be read further or an answer not be sent further. The connection is lost in
-/// each case but `answerRefused`.
+/// Why a body cannot be read further or an answer not be sent further. A body that failed with
+/// `tooSlow` or `malformed` can still be answered; the connection ends after that answer.
 package enum StreamFailure: Error, Sendable, Hashable {
     /// The other side has gone, or the server has ended the connection.
     case disconnected
