@@ -86,7 +86,7 @@ demo: setup $(OPENBAO) ## The main job: a secret from a real vault, then attacke
 # Clients and servers with times of their own. All tests begin at once and share two threads, so that
 # what waits for an answer gets its turn when hundreds of others have had theirs: they have a run of
 # their own.
-ON_THE_CLOCK := ^(AdmissionServer|KubernetesHTTP|Kubeconfig|NodeAgentHTTP|OCIRegistry|OperatorProgram)Tests\.|Real(Token)?RegistryTests
+ON_THE_CLOCK := ^(AdmissionServer|KubernetesHTTP|Kubeconfig|NodeAgentHTTP|ObjectServer|OCIRegistry|OperatorProgram)Tests\.|Real(Token)?RegistryTests
 SERVERS = CLOUDTASER_OPENBAO=$(OPENBAO) CLOUDTASER_KUBERNETES_VALIDATE=$(KUBERNETES_VALIDATE) \
 	CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_REGISTRY=$(REGISTRY) \
 	CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE))

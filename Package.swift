@@ -101,6 +101,7 @@ let core: [Target] = [
     library(
         "Protection", in: "Sources/Core",
         ["Destinations", "EnforcementEvents", "KubernetesFormat"]),
+    library("ServedHTTP", in: "Sources/Core"),
 ]
 
 let ports: [Target] = [
@@ -109,7 +110,7 @@ let ports: [Target] = [
         path: "Sources/Ports",
         exclude: [
             "AgentPorts", "EventPorts", "ImagePorts", "KubernetesPorts", "NodePorts",
-            "ObjectStorePorts",
+            "ObjectServerPorts", "ObjectStorePorts",
         ],
         swiftSettings: strict),
     // Modules of their own: whatever the wrapper's ports import is linked into the wrapper.
@@ -122,6 +123,7 @@ let ports: [Target] = [
     library("ImagePorts", in: "Sources/Ports", ["ImageFormat", "Injection"]),
     library("ObjectStorePorts", in: "Sources/Ports", ["S3Format"]),
     library("NodePorts", in: "Sources/Ports", ["Protection"]),
+    library("ObjectServerPorts", in: "Sources/Ports", ["ServedHTTP"]),
 ]
 
 let components: [Target] = [
@@ -238,6 +240,14 @@ let adapters: [Target] = [
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOPosix", package: "swift-nio"),
             .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
+    library(
+        "ObjectServer", in: "Sources/Adapters",
+        [
+            "ObjectServerPorts", "ServedHTTP",
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
         ]),
 ]
@@ -366,6 +376,9 @@ let testSupport: [Target] = [
     library("TestKit", in: "Tests/Support", ["Compliance"]),
     library("MemoryScan", in: "Tests/Support", ["SecretMemory", "CLinux"]),
     program(
+        "object-server-probe", in: "Tests/Support",
+        ["ObjectServer", "ObjectServerPorts", "ServedHTTP"]),
+    program(
         "delivery-harness", in: "Tests/Support",
         [
             "LinuxProcessHost", "Ports", "Delivery", "SecretMemory",
@@ -401,6 +414,7 @@ let testTargets: [Target] = [
             "Simulation", "heap-scan-harness",
         ]),
     tests("HTTPFormatTests", ["HTTPFormat", "SecretMemory", "TestKit"]),
+    tests("ServedHTTPTests", ["ServedHTTP", "TestKit"]),
     tests("JSONFormatTests", ["JSONFormat", "SecretMemory", "TestKit"]),
     tests("DeliveryTests", ["Delivery", "SecretMemory"]),
     tests("WrapperConfigurationTests", ["WrapperConfiguration", "Delivery", "Destinations"]),
@@ -548,6 +562,16 @@ let testTargets: [Target] = [
         "AdmissionServerTests",
         [
             "AdmissionServer", "LoopbackPKI", "TestKit",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
+    tests(
+        "ObjectServerTests",
+        [
+            "ObjectServer", "ObjectServerPorts", "ServedHTTP", "LoopbackPKI", "TestKit",
+            "object-server-probe",
             .product(name: "AsyncHTTPClient", package: "async-http-client"),
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOHTTP1", package: "swift-nio"),

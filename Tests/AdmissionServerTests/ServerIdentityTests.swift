@@ -5,6 +5,7 @@ import LoopbackPKI
 import NIOCore
 import NIOHTTP1
 import NIOSSL
+import TestKit
 import Testing
 
 private func client(trusting authorities: [LoopbackPKI]) throws -> HTTPClient {
