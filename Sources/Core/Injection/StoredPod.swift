@@ -21,7 +21,8 @@ package enum StoredPod {
     package static func containers(
         of pod: [UInt8], in namespace: NamespaceFacts
     ) -> Containers? {
-        let all = (try? PodView(pod))?.containers ?? []
+        let head = try? PodHead(pod)
+        let all = head.flatMap { try? PodView($0) }?.containers ?? []
         let wrapped = all.filter { InjectedNames.startsByWrapper($0.command) }
         let containers = Containers(
             wrapped: wrapped.map(\.name), bare: bareContainers(of: pod, in: namespace))
