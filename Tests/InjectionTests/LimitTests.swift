@@ -16,95 +16,101 @@ import Testing
         }
     }
 
+    private typealias Limit = (count: Int, set: @Sendable (inout Case, Int) -> Void)
+
+    private static let limitsOfContainers: [Limit] = [
+        (
+            InjectionLimits.containerCountMax,
+            { value, count in
+                for index in 1..<count {
+                    value.addContainer(
+                        .members([
+                            "name": .text("c\(index)"), "image": .text("x"),
+                            "command": .texts(["c"]),
+                        ]), to: "containers")
+                }
+            }
+        ),
+        (
+            InjectionLimits.environmentCountMax,
+            { value, count in
+                value.changeContainer {
+                    $0["env"] = .array(
+                        (0..<count).map { .members(["name": .text("E\($0)")]) })
+                }
+            }
+        ),
+        (
+            InjectionLimits.commandWordCountMax,
+            { value, count in
+                value.changeContainer {
+                    $0["args"] = .texts(.init(repeating: "a", count: count - 1))
+                }
+            }
+        ),
+        (
+            InjectionLimits.volumeCountMax,
+            { value, count in
+                value.pod.set(
+                    "spec", "volumes",
+                    to: .array((0..<count).map { .members(["name": .text("v\($0)")]) }))
+            }
+        ),
+        (
+            InjectionLimits.mountCountMax,
+            { value, count in
+                value.changeContainer {
+                    $0["volumeMounts"] = .array(
+                        (0..<count).map {
+                            .members(["name": .text("v"), "mountPath": .text("/m/\($0)")])
+                        })
+                }
+            }
+        ),
+        (
+            InjectionLimits.capabilityCountMax,
+            { value, count in
+                value.changeContainer {
+                    let added = [String](repeating: "CHOWN", count: count)
+                    $0["securityContext"] = .members([
+                        "capabilities": .members(["add": .texts(added)])
+                    ])
+                }
+            }
+        ),
+    ]
+
+    private static let limitsOfPods: [Limit] = [
+        (
+            InjectionLimits.hostNameCountMax,
+            { value, count in
+                let aliases = [Tree](repeating: .members(["ip": .text("::1")]), count: count)
+                value.pod.set("spec", "hostAliases", to: .array(aliases))
+            }
+        ),
+        (
+            InjectionLimits.hostNameCountMax,
+            { value, count in
+                let names = (0..<count).map { "host-\($0)" }
+                value.pod.set(
+                    "spec", "hostAliases",
+                    to: .array([.members(["hostnames": .texts(names)])]))
+            }
+        ),
+        (
+            InjectionLimits.memberCountMax,
+            { value, count in
+                let labels = (0..<count).map { Tree.Member(name: "l\($0)", value: .text("")) }
+                value.pod.set("metadata", "labels", to: .object(labels))
+            }
+        ),
+    ]
+
     @Test func `containers, entries, words and volumes have limits`() throws {
         func pod(_ change: (inout Case, Int) -> Void, _ count: Int) throws -> Bool {
             try Case().changed { change(&$0, count) }.patched() != nil
         }
-        let limits: [(Int, (inout Case, Int) -> Void)] = [
-            (
-                InjectionLimits.containerCountMax,
-                { value, count in
-                    for index in 1..<count {
-                        value.addContainer(
-                            .members([
-                                "name": .text("c\(index)"), "image": .text("x"),
-                                "command": .texts(["c"]),
-                            ]), to: "containers")
-                    }
-                }
-            ),
-            (
-                InjectionLimits.environmentCountMax,
-                { value, count in
-                    value.changeContainer {
-                        $0["env"] = .array(
-                            (0..<count).map { .members(["name": .text("E\($0)")]) })
-                    }
-                }
-            ),
-            (
-                InjectionLimits.commandWordCountMax,
-                { value, count in
-                    value.changeContainer {
-                        $0["args"] = .texts(.init(repeating: "a", count: count - 1))
-                    }
-                }
-            ),
-            (
-                InjectionLimits.volumeCountMax,
-                { value, count in
-                    value.pod.set(
-                        "spec", "volumes",
-                        to: .array((0..<count).map { .members(["name": .text("v\($0)")]) }))
-                }
-            ),
-            (
-                InjectionLimits.mountCountMax,
-                { value, count in
-                    value.changeContainer {
-                        $0["volumeMounts"] = .array(
-                            (0..<count).map {
-                                .members(["name": .text("v"), "mountPath": .text("/m/\($0)")])
-                            })
-                    }
-                }
-            ),
-            (
-                InjectionLimits.capabilityCountMax,
-                { value, count in
-                    value.changeContainer {
-                        let added = [String](repeating: "CHOWN", count: count)
-                        $0["securityContext"] = .members([
-                            "capabilities": .members(["add": .texts(added)])
-                        ])
-                    }
-                }
-            ),
-            (
-                InjectionLimits.hostNameCountMax,
-                { value, count in
-                    let aliases = [Tree](repeating: .members(["ip": .text("::1")]), count: count)
-                    value.pod.set("spec", "hostAliases", to: .array(aliases))
-                }
-            ),
-            (
-                InjectionLimits.hostNameCountMax,
-                { value, count in
-                    let names = (0..<count).map { "host-\($0)" }
-                    value.pod.set(
-                        "spec", "hostAliases",
-                        to: .array([.members(["hostnames": .texts(names)])]))
-                }
-            ),
-            (
-                InjectionLimits.memberCountMax,
-                { value, count in
-                    let labels = (0..<count).map { Tree.Member(name: "l\($0)", value: .text("")) }
-                    value.pod.set("metadata", "labels", to: .object(labels))
-                }
-            ),
-        ]
-        for (limit, change) in limits {
+        for (limit, change) in Self.limitsOfContainers + Self.limitsOfPods {
             #expect(try pod(change, limit))
             #expect(try !pod(change, limit + 1))
         }
