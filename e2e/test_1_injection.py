@@ -42,22 +42,6 @@ class Injection(unittest.TestCase):
         self.assertEqual([(one["kind"], one["uid"]) for one in owners],
                          [("ClusterRole", role["metadata"]["uid"])])
 
-    def test_is_asked_about_kubectl_debug(self):
-        def debug(name):
-            self.stage.api.call(
-                "PATCH", f"{kubernetes.CORE}/namespaces/shop/pods/{name}/ephemeralcontainers",
-                {"spec": {"ephemeralContainers": [
-                    {"name": "debug", "image": "busybox", "targetContainerName": "web"}]}},
-                "application/strategic-merge-patch+json")
-        self.make(stage.pod("debugged"))
-        with self.assertRaises(kubernetes.Refused) as refused:
-            debug("debugged")
-        # By the webhook, which comes before the admission policies.
-        self.assertIn('"pods.cloudtaser.io" denied the request', refused.exception.message)
-        # The control: a pod that does not ask is nobody's to keep.
-        self.make(stage.pod("debugged-plain", asks=False))
-        debug("debugged-plain")
-
     @evidence("SIM-INJ-01", "a pod beside it that does not ask is stored with its own command")
     def test_stores_a_pod_that_asks_wrapped_and_another_as_it_is(self):
         """a pod that asks is stored with each container started by the wrapper"""

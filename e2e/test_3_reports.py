@@ -75,7 +75,7 @@ class Reports(unittest.TestCase):
 
     def run_agent(self):
         """As the DaemonSet's controller and the kubelet would."""
-        template = support.named(self.stage.rendered, "DaemonSet", "cloudtaser-agent")["spec"]["template"]
+        template = support.named(self.stage.version.rendered, "DaemonSet", "cloudtaser-agent")["spec"]["template"]
         made = self.put(AGENTS, {
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {"name": "cloudtaser-agent-1", "labels": template["metadata"]["labels"]},
