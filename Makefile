@@ -126,7 +126,7 @@ simulation: setup build/cloudtaser ## The simulator's canaries and 500 fixed see
 	build/cloudtaser simulate --first-seed 1 --seeds 500
 	build/cloudtaser simulate --scenario leader-election --first-seed 1 --seeds 200
 	build/cloudtaser simulate --scenario webhook-certificates --first-seed 1 --seeds 100
-	build/cloudtaser simulate --scenario admission --first-seed 1 --seeds 200
+	build/cloudtaser simulate --scenario admission --first-seed 1 --seeds 500
 	build/cloudtaser simulate --scenario registry-lookups --first-seed 1 --seeds 100
 	build/cloudtaser simulate --scenario protection-reports --first-seed 1 --seeds 200
 
