@@ -12,13 +12,8 @@ extension AdmissionWorld {
     func upset() {
         let last = AdmissionScenario.healTime - 20
         for name in Self.replicaNames {
-            for _ in 0..<run.choices.draw(below: 4, label: "workload/upsets") {
-                let second = run.choices.draw(in: 1...last, label: "workload/time")
-                let length = run.choices.draw(in: 1...20, label: "workload/length")
-                let kind = run.choices.draw(below: 4, label: "workload/kind")
-                run.after(.seconds(second)) { [self] in
-                    upset(name, kind: kind, for: .seconds(length))
-                }
+            run.drawUpsets(in: 1...last, secondsMax: 20, kinds: 4) { [self] in
+                upset(name, kind: $0, for: $1)
             }
         }
         for _ in 0..<run.choices.draw(below: 12, label: "workload/changes") {

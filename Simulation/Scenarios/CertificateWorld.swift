@@ -173,13 +173,8 @@ final class CertificateWorld: @unchecked Sendable {
     /// faults are healed.
     func upset() {
         for name in ["one", "two"] {
-            for _ in 0..<run.choices.draw(below: 4, label: "workload/upsets") {
-                let second = run.choices.draw(in: 5...450, label: "workload/time")
-                let length = run.choices.draw(in: 1...25, label: "workload/length")
-                let kind = run.choices.draw(below: 3, label: "workload/kind")
-                run.after(.seconds(second)) { [self] in
-                    upset(name, kind: kind, for: .seconds(length))
-                }
+            run.drawUpsets(in: 5...450, secondsMax: 25, kinds: 3) { [self] in
+                upset(name, kind: $0, for: $1)
             }
         }
         for _ in 0..<run.choices.draw(below: 4, label: "workload/meddling") {

@@ -75,25 +75,20 @@ package struct LeaderElectionScenario: SimulatedScenario {
 
     /// Crashes, hangs and partitions of one replica, all before the faults are healed.
     private func upset(_ name: String, _ run: SimulationRun, _ watcher: LeaderWatcher) {
-        for _ in 0..<run.choices.draw(below: 4, label: "workload/upsets") {
-            let second = run.choices.draw(in: 5...200, label: "workload/time")
-            let length = run.choices.draw(in: 1...40, label: "workload/length")
-            let kind = run.choices.draw(below: 3, label: "workload/kind")
-            run.after(.seconds(second)) {
-                let leads = watcher.leader == name
-                switch kind {
-                case 0:
-                    if leads { run.marks.hit("election.leader-crashed") }
-                    run.crash(name)
-                    run.after(.seconds(length)) { run.restart(name) }
-                case 1:
-                    if leads { run.marks.hit("election.leader-paused") }
-                    run.pause(name)
-                    run.after(.seconds(length)) { run.resume(name) }
-                default:
-                    run.network.partition(name, "server")
-                    run.after(.seconds(length)) { run.network.heal(name, "server") }
-                }
+        run.drawUpsets(in: 5...200, secondsMax: 40, kinds: 3) { kind, length in
+            let leads = watcher.leader == name
+            switch kind {
+            case 0:
+                if leads { run.marks.hit("election.leader-crashed") }
+                run.crash(name)
+                run.after(length) { run.restart(name) }
+            case 1:
+                if leads { run.marks.hit("election.leader-paused") }
+                run.pause(name)
+                run.after(length) { run.resume(name) }
+            default:
+                run.network.partition(name, "server")
+                run.after(length) { run.network.heal(name, "server") }
             }
         }
     }

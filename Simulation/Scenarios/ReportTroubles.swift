@@ -49,13 +49,8 @@ extension ReportWorld {
     func upset() {
         let last = ReportScenario.healTime - 40
         for name in Self.replicaNames {
-            for _ in 0..<run.choices.draw(below: 4, label: "workload/upsets") {
-                let second = run.choices.draw(in: 1...last, label: "workload/time")
-                let length = run.choices.draw(in: 1...30, label: "workload/length")
-                let kind = run.choices.draw(below: 3, label: "workload/kind")
-                run.after(.seconds(second)) { [self] in
-                    upset(name, kind: kind, for: .seconds(length))
-                }
+            run.drawUpsets(in: 1...last, secondsMax: 30, kinds: 3) { [self] in
+                upset(name, kind: $0, for: $1)
             }
         }
         for _ in 0..<run.choices.draw(in: 2...16, label: "workload/changes") {
