@@ -110,7 +110,7 @@ let ports: [Target] = [
         path: "Sources/Ports",
         exclude: [
             "AgentPorts", "EventPorts", "ImagePorts", "KubernetesPorts", "NodePorts",
-            "ObjectServerPorts", "ObjectStorePorts",
+            "ObjectKeyPorts", "ObjectServerPorts", "ObjectStorePorts",
         ],
         swiftSettings: strict),
     // Modules of their own: whatever the wrapper's ports import is linked into the wrapper.
@@ -122,6 +122,7 @@ let ports: [Target] = [
         "KubernetesPorts", in: "Sources/Ports", ["Ports", "KubernetesFormat", "AdmissionTrust"]),
     library("ImagePorts", in: "Sources/Ports", ["ImageFormat", "Injection"]),
     library("ObjectStorePorts", in: "Sources/Ports", ["S3Format"]),
+    library("ObjectKeyPorts", in: "Sources/Ports", ["Ports", "SecretMemory"]),
     library("NodePorts", in: "Sources/Ports", ["Protection"]),
     library("ObjectServerPorts", in: "Sources/Ports", ["ServedHTTP"]),
 ]
