@@ -95,6 +95,8 @@ let core: [Target] = [
     library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
     library("SealedObject", in: "Sources/Core", ["SecretMemory"]),
     library("S3Format", in: "Sources/Core"),
+    library("Caching", in: "Sources/Core"),
+    library("MetricsFormat", in: "Sources/Core"),
     library("Checksums", in: "Sources/Core", ["SecretMemory"]),
     library(
         "RequestSignature", in: "Sources/Core", ["Checksums", "KubernetesFormat", "SecretMemory"]),
@@ -141,7 +143,15 @@ let components: [Target] = [
         "Operator", in: "Sources/Components",
         [
             "Ports", "ImageFormat", "ImagePorts", "KubernetesPorts", "KubernetesFormat",
-            "Admission", "AdmissionTrust", "Injection", "NodePorts", "Protection",
+            "Admission", "AdmissionTrust", "Caching", "Injection", "MetricsFormat",
+            "NodePorts", "Protection",
+        ]),
+    library(
+        "S3Proxy", in: "Sources/Components",
+        [
+            "Ports", "ObjectKeyPorts", "ObjectServerPorts", "ObjectStorePorts", "Caching",
+            "Checksums", "MetricsFormat", "RequestSignature", "S3Format", "SealedObject", "SecretMemory",
+            "ServedHTTP",
         ]),
 ]
 
@@ -275,8 +285,8 @@ let executables: [Target] = [
         [
             "Operator", "Admission", "AdmissionServer", "AdmissionTrust", "AsyncClock",
             "CryptoHasher", "ImageFormat", "ImagePorts", "Injection", "Kubeconfig",
-            "KubernetesFormat", "KubernetesHTTP", "KubernetesPorts", "NodeAgentHTTP", "OCIRegistry",
-            "Ports", "Protection", "X509Issuer",
+            "KubernetesFormat", "KubernetesHTTP", "KubernetesPorts", "MetricsFormat",
+            "NodeAgentHTTP", "OCIRegistry", "Ports", "Protection", "X509Issuer",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     program(
@@ -602,8 +612,9 @@ let testTargets: [Target] = [
             "Operator", "KubernetesPorts", "KubernetesFormat", "Ports", "AdmissionTrust",
             "SimulatedCluster", "SimulationEngine", "SimulationScenarios", "ElectionTrial",
             "Admission", "AsyncClock", "CryptoHasher", "ImageFormat", "ImagePorts", "Injection",
-            "NodePorts", "Protection",
+            "MetricsFormat", "NodePorts", "Protection",
         ]),
+    tests("CachingTests", ["Caching", "Ports"]),
     tests("AdmissionTrustTests", ["AdmissionTrust", "Injection", "KubernetesFormat"]),
     tests(
         "X509IssuerTests",

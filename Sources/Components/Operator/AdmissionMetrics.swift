@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import MetricsFormat
 internal import Synchronization
 
 package enum AdmissionDecision: String, Sendable, CaseIterable {

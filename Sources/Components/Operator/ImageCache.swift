@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Caching
 internal import ImageFormat
 internal import Injection
 internal import KubernetesPorts
@@ -26,11 +27,11 @@ final class ImageCache: Sendable {
     }
 
     private struct State {
-        var tags = TimedCache<ImageReference, ImageDigest>(
+        var tags = TimedCache<ImageReference, ImageDigest, MonotonicTime>(
             countMax: ImageCache.countMax, costMax: .max)
-        var contents = TimedCache<ContentKey, Content>(
+        var contents = TimedCache<ContentKey, Content, MonotonicTime>(
             countMax: ImageCache.countMax, costMax: ImageCache.bytesMax)
-        var failures = TimedCache<ImageCommands.Question, String>(
+        var failures = TimedCache<ImageCommands.Question, String, MonotonicTime>(
             countMax: ImageCache.countMax, costMax: .max)
     }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+package import MetricsFormat
+internal import Caching
 package import ImageFormat
 package import ImagePorts
 package import Injection

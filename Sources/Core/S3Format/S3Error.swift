@@ -90,9 +90,14 @@ package struct S3ErrorDocument: Sendable, Hashable {
                 .map { S3Error.Detail($0.name, $0.text) })
     }
 
+    /// What stands before a document, for answers that begin before there is one.
+    package static let declaration = Array(XMLWriter.declaration.utf8)
+
     /// Errors stand in no namespace.
-    package func rendered() -> [UInt8] {
-        var writer = XMLWriter()
+    ///
+    /// - Parameter hasDeclaration: false: it has been sent already.
+    package func rendered(hasDeclaration: Bool = true) -> [UInt8] {
+        var writer = XMLWriter(hasDeclaration: hasDeclaration)
         writer.element("Error", namespace: nil) { writer in
             writer.leaf("Code", code)
             writer.leaf("Message", message)

@@ -42,7 +42,7 @@ package struct S3Headers: Sendable, Equatable {
     }
 
     /// Without spaces and tabs at both ends.
-    static func trimmed(_ text: String) -> String {
+    package static func trimmed(_ text: String) -> String {
         let isSpace: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 }
         guard text.utf8.first.map(isSpace) == true || text.utf8.last.map(isSpace) == true else {
             return text

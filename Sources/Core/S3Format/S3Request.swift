@@ -43,7 +43,16 @@ package struct S3Rules: Sendable, Equatable {
         !reservedPrefix.isEmpty && key.hasPrefix(reservedPrefix)
     }
 
-    static let reservedRefusal = S3Error(
+    /// A key of the proxy's own; nil: too long, or with a NUL.
+    package func ownKey(_ rest: String) -> S3Key? {
+        // Without a reserved prefix nothing is the proxy's own.
+        guard let key = S3Key(bytes: reservedPrefix.bytes + Array(rest.utf8)), isReserved(key),
+            key.count <= S3Limits.keyBytesMax
+        else { return nil }
+        return key
+    }
+
+    package static let reservedRefusal = S3Error(
         .accessDenied, "Keys under this prefix are reserved; use another key.")
 }
 

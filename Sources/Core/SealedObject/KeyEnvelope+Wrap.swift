@@ -51,21 +51,38 @@ extension KeyEnvelope {
     package func unwrap<Cipher: AuthenticatedCipher>(
         context: Octets32, epochKey: RawSpan, _ cipher: Cipher, into buffer: inout SecretBuffer
     ) throws(SealedObjectFailure) {
+        try buffer.fill { room throws(SealedObjectFailure) in
+            guard room.count >= SealedObjectLimits.keyBytes else {
+                throw SealedObjectFailure.cipherUnavailable
+            }
+            try unwrap(context: context, epochKey: epochKey, cipher, into: room)
+            return SealedObjectLimits.keyBytes
+        }
+    }
+
+    /// As above, into a block of its own; nil: the arena has none left.
+    package func unwrapped<Cipher: AuthenticatedCipher>(
+        context: Octets32, epochKey: RawSpan, _ cipher: Cipher, in arena: SecretArena
+    ) throws(SealedObjectFailure) -> SecretBlock? {
+        try SecretBlock(SealedObjectLimits.keyBytes, in: arena) {
+            room throws(SealedObjectFailure) in
+            try unwrap(context: context, epochKey: epochKey, cipher, into: room)
+        }
+    }
+
+    private func unwrap<Cipher: AuthenticatedCipher>(
+        context: Octets32, epochKey: RawSpan, _ cipher: Cipher,
+        into room: UnsafeMutableRawBufferPointer
+    ) throws(SealedObjectFailure) {
         guard case .epoch(let salt, let wrapped) = wrap else { throw .envelope(.modeUnexpected) }
         let key = try Self.wrappingKey(cipher, epochKey, salt)
         let authenticated =
             context.array
             + Self.authenticated(content: content, keyReference: keyReference, wrapSalt: salt)
         do {
-            try buffer.fill { room throws(CipherFailure) in
-                guard room.count >= SealedObjectLimits.keyBytes else {
-                    throw CipherFailure.unavailable
-                }
-                try cipher.open(
-                    wrapped.bytes.span.bytes, key, nonce: .single,
-                    authenticating: authenticated, into: room)
-                return SealedObjectLimits.keyBytes
-            }
+            try cipher.open(
+                wrapped.bytes.span.bytes, key, nonce: .single, authenticating: authenticated,
+                into: room)
         } catch { throw SealedObjectFailure(error) }
     }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import Caching
 import Ports
 import Synchronization
 import Testing
-
-@testable import Operator
 
 private func time(_ seconds: UInt64) -> MonotonicTime {
     MonotonicTime(nanoseconds: seconds * 1_000_000_000)
@@ -11,7 +10,7 @@ private func time(_ seconds: UInt64) -> MonotonicTime {
 
 @Suite struct `A cache with bounds` {
     @Test func `forgets what is over`() {
-        var cache = TimedCache<String, Int>(countMax: 2, costMax: 10)
+        var cache = TimedCache<String, Int, MonotonicTime>(countMax: 2, costMax: 10)
         cache.set("a", 1, cost: 3, until: time(5))
         #expect(cache.value("a", at: time(4)) == 1)
         #expect(cache.value("a", at: time(5)) == nil)
@@ -19,7 +18,7 @@ private func time(_ seconds: UInt64) -> MonotonicTime {
     }
 
     @Test func `forgets first what nobody has used for longest`() {
-        var cache = TimedCache<String, Int>(countMax: 3, costMax: 100)
+        var cache = TimedCache<String, Int, MonotonicTime>(countMax: 3, costMax: 100)
         for name in ["a", "b", "c"] { cache.set(name, 1, cost: 1, until: time(5)) }
         #expect(cache.value("a", at: time(0)) == 1)
         cache.set("d", 1, cost: 1, until: time(5))
@@ -29,7 +28,7 @@ private func time(_ seconds: UInt64) -> MonotonicTime {
     }
 
     @Test func `holds what it may cost, and no more`() {
-        var cache = TimedCache<String, Int>(countMax: 10, costMax: 10)
+        var cache = TimedCache<String, Int, MonotonicTime>(countMax: 10, costMax: 10)
         cache.set("a", 1, cost: 4, until: time(5))
         cache.set("b", 1, cost: 6, until: time(5))
         #expect(cache.count == 2 && cache.cost == 10)

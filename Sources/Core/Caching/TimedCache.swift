@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Ports
 
 /// Values that end at a time, bounded by their number and by what they cost together: those that
 /// nobody has used for longest go first.
-struct TimedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+package struct TimedCache<
+    Key: Hashable & Sendable, Value: Sendable, Time: Comparable & Sendable
+>: Sendable {
     private struct Entry {
         let value: Value
         let cost: Int
-        let end: MonotonicTime
+        let end: Time
         var used: UInt64
     }
 
-    let countMax: Int
-    let costMax: Int
+    package let countMax: Int
+    package let costMax: Int
     private var entries: [Key: Entry] = [:]
-    private(set) var cost = 0
+    package private(set) var cost = 0
     private var uses: UInt64 = 0
 
-    init(countMax: Int, costMax: Int) {
+    package init(countMax: Int, costMax: Int) {
         self.countMax = countMax
         self.costMax = costMax
     }
 
-    var count: Int { entries.count }
+    package var count: Int { entries.count }
 
-    mutating func value(_ key: Key, at now: MonotonicTime) -> Value? {
+    package mutating func value(_ key: Key, at now: Time) -> Value? {
         guard let entry = entries[key] else { return nil }
         guard now < entry.end else {
             remove(key)
@@ -36,7 +37,7 @@ struct TimedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     }
 
     /// What costs more than everything may is not kept.
-    mutating func set(_ key: Key, _ value: Value, cost: Int, until end: MonotonicTime) {
+    package mutating func set(_ key: Key, _ value: Value, cost: Int, until end: Time) {
         remove(key)
         guard cost <= costMax, countMax > 0 else { return }
         while entries.count >= countMax || self.cost + cost > costMax {
@@ -48,7 +49,7 @@ struct TimedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         self.cost += cost
     }
 
-    private mutating func remove(_ key: Key) {
+    package mutating func remove(_ key: Key) {
         guard let entry = entries.removeValue(forKey: key) else { return }
         cost -= entry.cost
     }

@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// Callers that want the same at the same time: the first works, the others wait for what comes of
 /// it. When the first gives up, one of the others works.
-final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private typealias Waiting = CheckedContinuation<Value?, Never>
 
     private struct State {
@@ -16,9 +16,11 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     private let state = Mutex(State())
 
+    package init() {}
+
     /// - Parameter work: nil: it gave up.
     /// - Returns: nil: this caller was cancelled, or its own work gave up.
-    func value(_ key: Key, _ work: () async -> Value?) async -> Value? {
+    package func value(_ key: Key, _ work: () async -> Value?) async -> Value? {
         while !Task.isCancelled {
             let isFirst = state.withLock { state in
                 guard state.flights[key] == nil else { return false }

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Caching
+internal import ObjectKeyPorts
+internal import ObjectStorePorts
+internal import Ports
+internal import S3Format
+internal import SealedObject
+internal import SecretMemory
+internal import Synchronization
+
+/// Keys that wrap data keys for a while, by bucket (mode B).
+///
+/// Each replica makes its own, for each bucket and epoch. The vault wraps it; what comes of that
+/// stands in the bucket under the reserved prefix, in an object named after the key's reference,
+/// before the first data key is wrapped. Any replica that reads finds it there.
+final class EpochKeys<Cipher: AuthenticatedCipher>: Sendable {
+    struct EpochKey: Sendable {
+        /// Stands in envelopes: `e1.` and 43 characters of base64url.
+        let reference: String
+        let block: SecretBlock
+    }
+
+    private struct Name: Hashable {
+        let bucket: S3Bucket
+        let reference: String
+    }
+
+    private struct Current {
+        let key: EpochKey
+        let ciphertext: String
+        let end: MonotonicTime
+        var confirmedUntil: MonotonicTime
+    }
+
+    private struct State {
+        var current: [S3Bucket: Current] = [:]
+        var known: TimedCache<Name, SecretBlock, MonotonicTime>
+    }
+
+    static var referencePrefix: String { "e1." }
+    /// Of an entry of the table.
+    static var entryBytesMax: Int { SealedObjectLimits.vaultCiphertextBytesMax }
+    /// Buckets that are written to at the same time.
+    static var bucketsMax: Int { 1024 }
+
+    private let store: any ObjectStore
+    private let custodian: any KeyCustodian
+    private let salts: any SaltSource
+    private let cipher: Cipher
+    private let clock: any TimeSource & Sendable
+    private let settings: S3ProxySettings
+    private let state: Mutex<State>
+    private let making = SingleFlight<S3Bucket, Result<EpochKey, KeyFailure>>()
+    private let fetching = SingleFlight<Name, Result<SecretBlock, KeyFailure>>()
+
+    init(_ parts: S3ProxyParts<Cipher>, _ settings: S3ProxySettings) {
+        store = parts.store
+        custodian = parts.custodian
+        salts = parts.salts
+        cipher = parts.cipher
+        clock = parts.clock
+        self.settings = settings
+        state = Mutex(
+            State(known: TimedCache(countMax: settings.keys.entriesMax, costMax: .max)))
+    }
+
+    // MARK: - Writing
+
+    /// The key that wraps new data keys of a bucket.
+    func current(_ bucket: S3Bucket) async throws(KeyFailure) -> EpochKey {
+        let now = clock.monotonic()
+        if let current = state.withLock({ $0.current[bucket] }), now < current.end,
+            now < current.confirmedUntil
+        {
+            return current.key
+        }
+        let made = await making.value(bucket) {
+            do throws(KeyFailure) {
+                return .success(try await self.renewed(bucket))
+            } catch { return error == .cancelled ? nil : .failure(error) }
+        }
+        guard let made else { throw .cancelled }
+        return try made.get()
+    }
+
+    private func renewed(_ bucket: S3Bucket) async throws(KeyFailure) -> EpochKey {
+        let now = clock.monotonic()
+        if let current = state.withLock({ $0.current[bucket] }), now < current.end {
+            if now < current.confirmedUntil { return current.key }
+            try await confirm(current, bucket)
+            return current.key
+        }
+        return try await make(bucket)
+    }
+
+    /// The vault still unwraps it.
+    private func confirm(_ current: Current, _ bucket: S3Bucket) async throws(KeyFailure) {
+        let again = try await unwrapped(current.ciphertext, bucket, current.key.reference)
+        guard again.withBytes({ other in current.key.block.withBytes { $0.isSame(as: other) } })
+        else { throw .epochKeyMalformed }
+        let until = clock.monotonic().advanced(by: settings.keys.confirmationTime)
+        state.withLock { $0.current[bucket]?.confirmedUntil = until }
+    }
+
+    private func make(_ bucket: S3Bucket) async throws(KeyFailure) -> EpochKey {
+        let reference = Self.referencePrefix + Base64URL.text(try salts.bytes())
+        let key = EpochKey(reference: reference, block: try newKey())
+        let ciphertext: String
+        do throws(KeyCustodyFailure) {
+            ciphertext = try await custodian.wrap(
+                key.block, name: settings.keys.transitKey,
+                context: context(bucket, reference).array)
+        } catch { throw KeyFailure(error) }
+        guard ciphertext.utf8.count <= Self.entryBytesMax else { throw .epochKeyMalformed }
+        // Before the first object that needs it: whoever stops here loses nothing.
+        do throws(ObjectStoreFailure) {
+            let body = BytesSource(Array(ciphertext.utf8))
+            _ = try await store.put(
+                try location(bucket, reference), ObjectBody(body, length: body.length),
+                ObjectWrite())
+        } catch { throw .table(error) }
+        let now = clock.monotonic()
+        remember(
+            bucket,
+            Current(
+                key: key, ciphertext: ciphertext,
+                end: now.advanced(by: settings.keys.epochTime),
+                confirmedUntil: now.advanced(by: settings.keys.confirmationTime)))
+        return key
+    }
+
+    private func remember(_ bucket: S3Bucket, _ current: Current) {
+        let end = clock.monotonic().advanced(by: settings.keys.lifetime)
+        let name = Name(bucket: bucket, reference: current.key.reference)
+        state.withLock { state in
+            if state.current.count >= Self.bucketsMax, state.current[bucket] == nil {
+                let first = state.current.min { $0.value.end < $1.value.end }
+                if let first { state.current[first.key] = nil }
+            }
+            state.current[bucket] = current
+            state.known.set(name, current.key.block, cost: 0, until: end)
+        }
+    }
+
+    private func newKey() throws(KeyFailure) -> SecretBlock {
+        do throws(KeyCustodyFailure) {
+            return try custodian.newKey()
+        } catch { throw KeyFailure(error) }
+    }
+
+    // MARK: - Reading
+
+    /// The key that an envelope names.
+    func key(_ reference: String, of bucket: S3Bucket) async throws(KeyFailure) -> SecretBlock {
+        let name = Name(bucket: bucket, reference: reference)
+        let now = clock.monotonic()
+        if let known = state.withLock({ $0.known.value(name, at: now) }) { return known }
+        let fetched = await fetching.value(name) {
+            do throws(KeyFailure) {
+                return .success(try await self.fetched(name))
+            } catch { return error == .cancelled ? nil : .failure(error) }
+        }
+        guard let fetched else { throw .cancelled }
+        return try fetched.get()
+    }
+
+    private func fetched(_ name: Name) async throws(KeyFailure) -> SecretBlock {
+        let ciphertext: String
+        do throws(ObjectStoreFailure) {
+            let entry = try await store.smallObject(
+                try location(name.bucket, name.reference), bytesMax: Self.entryBytesMax)
+            guard let text = String(validating: entry, as: UTF8.self) else {
+                throw ObjectStoreFailure.responseMalformed(detail: "no text")
+            }
+            ciphertext = text
+        } catch {
+            switch error {
+            case .noSuchKey, .deleted: throw .epochKeyMissing
+            case .responseMalformed, .tooLarge: throw .epochKeyMalformed
+            case .cancelled: throw .cancelled
+            default: throw .table(error)
+            }
+        }
+        let block = try await unwrapped(ciphertext, name.bucket, name.reference)
+        let end = clock.monotonic().advanced(by: settings.keys.lifetime)
+        state.withLock { $0.known.set(name, block, cost: 0, until: end) }
+        return block
+    }
+
+    private func unwrapped(
+        _ ciphertext: String, _ bucket: S3Bucket, _ reference: String
+    ) async throws(KeyFailure) -> SecretBlock {
+        do throws(KeyCustodyFailure) {
+            return try await custodian.unwrap(
+                ciphertext, name: settings.keys.transitKey,
+                context: context(bucket, reference).array)
+        } catch { throw KeyFailure(error) }
+    }
+
+    /// Binds the key to its bucket and reference, by a prefix that no object's context has.
+    private func context(_ bucket: S3Bucket, _ reference: String) -> Octets32 {
+        var bytes = Array("CT1 epoch".utf8)
+        for part in [settings.tenant, bucket.name, reference] {
+            bytes.append(UInt8(truncatingIfNeeded: part.utf8.count >> 8))
+            bytes.append(UInt8(truncatingIfNeeded: part.utf8.count))
+            bytes += Array(part.utf8)
+        }
+        return cipher.sha256(bytes)
+    }
+
+    private func location(
+        _ bucket: S3Bucket, _ reference: String
+    ) throws(ObjectStoreFailure) -> ObjectLocation {
+        // What an envelope says is the store's word: it must not lead out of the table.
+        let isOurs =
+            reference.hasPrefix(Self.referencePrefix)
+            && Base64URL.bytes(String(reference.dropFirst(Self.referencePrefix.count)))?.count
+                == Octets32.byteCount
+        guard isOurs, let key = settings.rules.ownKey("ct1/keys/" + reference) else {
+            throw .responseMalformed(detail: "the key's reference is not one of ours")
+        }
+        return ObjectLocation(bucket, key)
+    }
+}
+
+extension KeyFailure {
+    init(_ failure: KeyCustodyFailure) {
+        self = failure == .cancelled ? .cancelled : .custody(failure)
+    }
+}
+
+extension SaltSource {
+    /// 32 bytes.
+    func bytes() throws(KeyFailure) -> [UInt8] {
+        do { return try salt() } catch { throw .entropy(error) }
+    }
+
+    func octets() throws(KeyFailure) -> Octets32 {
+        guard let octets = Octets32(try bytes()) else {
+            throw .entropy(.unavailable(errorNumber: 0))
+        }
+        return octets
+    }
+}
+
+extension RawSpan {
+    /// In a time that does not depend on the bytes.
+    func isSame(as other: RawSpan) -> Bool {
+        guard byteCount == other.byteCount else { return false }
+        var difference: UInt8 = 0
+        for index in 0..<byteCount {
+            difference |=
+                unsafeLoad(fromByteOffset: index, as: UInt8.self)
+                ^ other.unsafeLoad(fromByteOffset: index, as: UInt8.self)
+        }
+        return difference == 0
+    }
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import S3Format
+internal import SealedObject
+
+extension S3Proxy {
+    func perform(_ exchange: Exchange) async throws(Refusal) {
+        switch exchange.request.operation {
+        case .getObject: try await getObject(exchange)
+        case .headObject: try await headObject(exchange)
+        case .putObject: try await putObject(exchange)
+        case .copyObject: try await copyObject(exchange)
+        case .deleteObject: try await deleteObject(exchange)
+        case .deleteObjects: try await deleteObjects(exchange)
+        case .getObjectAttributes: try await getObjectAttributes(exchange)
+        case .listObjects, .listObjectsV2: try await listObjects(exchange)
+        case .listObjectVersions: try await listVersions(exchange)
+        case .getObjectTagging: try await getTagging(exchange)
+        case .putObjectTagging: try await putTagging(exchange)
+        case .deleteObjectTagging: try await deleteTagging(exchange)
+        case .headBucket: try await headBucket(exchange)
+        case .createMultipartUpload: try await createUpload(exchange)
+        case .uploadPart: try await uploadPart(exchange)
+        case .uploadPartCopy: try await uploadPartCopy(exchange)
+        case .listParts: try await listParts(exchange)
+        case .listMultipartUploads: try await listUploads(exchange)
+        case .completeMultipartUpload: try await completeUpload(exchange)
+        case .abortMultipartUpload: try await abortUpload(exchange)
+        default: throw .request(S3Error(.notImplemented))
+        }
+    }
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ObjectStorePorts
+internal import Ports
+internal import S3Format
+internal import SealedObject
+internal import SecretMemory
+internal import ServedHTTP
+
+extension S3Proxy {
+    func createUpload(_ exchange: Exchange) async throws(Refusal) {
+        let location = try exchange.location()
+        let headers = try Self.sealedHeaders(exchange.request.headers)
+        var write = try write(exchange)
+        // Conditions belong to the completion.
+        write.conditions = .none
+        let key = try await newKey(location)
+        write.attributes = try attributes(key, .parts, headers)
+        let envelope = write.attributes.metadata[SealedMetadata.envelope] ?? ""
+        let upload: ObjectUpload
+        do throws(ObjectStoreFailure) {
+            upload = try await store.createUpload(location, write)
+        } catch { throw .store(error) }
+        // Nobody can ask the store for an upload's metadata before it is completed.
+        let body = BytesSource(Array(envelope.utf8))
+        do throws(ObjectStoreFailure) {
+            _ = try await store.put(
+                try places(upload).state, ObjectBody(body, length: body.length), ObjectWrite())
+        } catch {
+            try? await store.abortUpload(upload)
+            throw .store(error)
+        }
+        try await exchange.answer(
+            document: S3CreatedUpload(
+                bucket: location.bucket.name, key: location.key, uploadID: upload.id
+            ).rendered())
+    }
+
+    func abortUpload(_ exchange: Exchange) async throws(Refusal) {
+        let upload = try exchange.upload()
+        do throws(ObjectStoreFailure) {
+            try await store.abortUpload(upload)
+        } catch { throw .store(error) }
+        await forget(upload)
+        try await exchange.answer(204)
+    }
+
+    func listUploads(_ exchange: Exchange) async throws(Refusal) {
+        let bucket = try exchange.bucket()
+        let request: S3UploadListRequest
+        do throws(S3Error) { request = try S3UploadListRequest(exchange.request.query) } catch {
+            throw .request(error)
+        }
+        var page = ObjectUploadPage(uploads: [], commonPrefixes: [], next: nil)
+        if request.maxUploads > 0 {
+            let start = request.keyMarker.isEmpty
+                ? nil : ObjectMarker(key: request.keyMarker, id: request.uploadMarker)
+            do throws(ObjectStoreFailure) {
+                page = try await store.listUploads(
+                    bucket,
+                    ObjectMarkerQuery(
+                        prefix: request.prefix, delimiter: request.delimiter, start: start,
+                        entriesMax: request.maxUploads))
+            } catch { throw .store(error) }
+        }
+        let list = S3UploadList(
+            bucket: bucket.name, prefix: request.prefix, delimiter: request.delimiter,
+            keyMarker: request.keyMarker, uploadMarker: request.uploadMarker ?? "",
+            nextKeyMarker: page.next?.key, nextUploadMarker: page.next?.id,
+            maxUploads: request.maxUploads, encoding: request.encoding,
+            isTruncated: page.next != nil,
+            uploads: page.uploads.filter { !settings.rules.isReserved($0.key) },
+            commonPrefixes: page.commonPrefixes.filter { !settings.rules.isReserved($0) })
+        try await exchange.answer(document: list.rendered())
+    }
+
+    func listParts(_ exchange: Exchange) async throws(Refusal) {
+        let upload = try exchange.upload()
+        let request: S3PartListRequest
+        do throws(S3Error) { request = try S3PartListRequest(exchange.request.query) } catch {
+            throw .request(error)
+        }
+        let state = try await state(upload)
+        var page = ObjectPartPage(parts: [], next: nil)
+        if request.maxParts > 0 {
+            do throws(ObjectStoreFailure) {
+                page = try await store.listParts(
+                    upload, after: request.marker, entriesMax: request.maxParts)
+            } catch { throw .store(error) }
+        }
+        var parts: [S3ListedPart] = []
+        for part in page.parts {
+            guard let token = try await token(part, state) else { continue }
+            var shown = part
+            shown.size = token.size
+            shown.tag = S3EntityTag("\"\(token.text(cipher, state.dataKey))\"")
+            parts.append(shown)
+        }
+        let list = S3PartList(
+            bucket: upload.location.bucket.name, key: upload.location.key, uploadID: upload.id,
+            marker: request.marker, nextMarker: page.next, maxParts: request.maxParts,
+            isTruncated: page.next != nil, parts: parts)
+        try await exchange.answer(document: list.rendered())
+    }
+
+    /// nil: of a part that nobody was told was stored, or of a footer.
+    private func token(
+        _ part: S3ListedPart, _ state: UploadState
+    ) async throws(Refusal) -> PartToken? {
+        guard let place = state.places.record(part.number, part.tag, cipher) else { return nil }
+        do throws(ObjectStoreFailure) {
+            let text = try await store.smallObject(place, bytesMax: S3Limits.tagBytesMax)
+            return PartToken(
+                S3EntityTag(String(decoding: text, as: UTF8.self)), number: part.number, cipher,
+                state.dataKey)
+        } catch {
+            if case .noSuchKey = error { return nil }
+            throw .store(error)
+        }
+    }
+
+    // MARK: - State
+
+    func places(_ upload: ObjectUpload) throws(ObjectStoreFailure) -> UploadPlaces {
+        guard let places = UploadPlaces(upload, settings.rules, cipher) else {
+            throw .responseMalformed(detail: "no keys of our own")
+        }
+        return places
+    }
+
+    /// As any replica finds it.
+    func state(_ upload: ObjectUpload) async throws(Refusal) -> UploadState {
+        if let known = uploads[upload, at: clock.monotonic()] { return known }
+        let places: UploadPlaces
+        let text: [UInt8]
+        do throws(ObjectStoreFailure) {
+            places = try self.places(upload)
+            text = try await store.smallObject(
+                places.state, bytesMax: SealedObjectLimits.envelopeTextBytesMax)
+        } catch {
+            if case .noSuchKey = error { throw .store(.noSuchUpload) }
+            throw .store(error)
+        }
+        let envelope: KeyEnvelope
+        do throws(EnvelopeRefusal) {
+            envelope = try KeyEnvelope(String(decoding: text, as: UTF8.self))
+        } catch { throw .sealed(.envelope(error)) }
+        guard envelope.content == .parts else { throw .sealed(.notAuthentic) }
+        let context = try reader.name(upload.location).context(cipher)
+        do throws(KeyFailure) {
+            let state = UploadState(
+                upload: upload, envelope: envelope,
+                dataKey: try await keys.dataKey(
+                    of: envelope, context, in: upload.location.bucket),
+                context: context, places: places)
+            uploads.set(state, until: clock.monotonic().advanced(by: settings.keys.lifetime))
+            return state
+        } catch { throw .key(error) }
+    }
+
+    /// Best effort: what stays is a few bytes that nobody reads.
+    func forget(_ upload: ObjectUpload) async {
+        uploads.remove(upload)
+        guard let places = try? places(upload), let prefix = places.prefix else { return }
+        let bucket = upload.location.bucket
+        while true {
+            let query = ObjectQuery(prefix: prefix)
+            guard let page = try? await store.list(bucket, query), !page.objects.isEmpty else {
+                return
+            }
+            let entries = page.objects.map { S3DeleteRequest.Entry(key: $0.key) }
+            let outcomes = try? await store.delete(entries, in: bucket)
+            // What cannot be deleted would be listed for ever.
+            let isDone = outcomes?.allSatisfy { if case .success = $0.result { true } else { false } }
+            guard isDone == true, page.next != nil else { return }
+        }
+    }
+}
+
+extension Exchange {
+    func upload() throws(Refusal) -> ObjectUpload {
+        guard let id = request.uploadID else { throw .store(.noSuchUpload) }
+        return ObjectUpload(try location(), id: id)
+    }
+}
