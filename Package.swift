@@ -615,6 +615,13 @@ let testTargets: [Target] = [
             "MetricsFormat", "NodePorts", "Protection",
         ]),
     tests("CachingTests", ["Caching", "Ports"]),
+    tests(
+        "S3ProxyTests",
+        [
+            "S3Proxy", "Ports", "ObjectKeyPorts", "ObjectServerPorts", "ObjectStorePorts",
+            "Checksums", "RequestSignature", "S3Format", "SealedObject", "SecretMemory",
+            "ServedHTTP", "CryptoHasher", "CryptoObjectCipher", "SimulatedStorage",
+        ]),
     tests("AdmissionTrustTests", ["AdmissionTrust", "Injection", "KubernetesFormat"]),
     tests(
         "X509IssuerTests",

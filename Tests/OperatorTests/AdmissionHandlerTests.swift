@@ -1,9 +1,9 @@
-// SPDX-License-Identifier: Apache-2.0
-import MetricsFormat
 import Admission
 import Injection
 import KubernetesFormat
 import KubernetesPorts
+// SPDX-License-Identifier: Apache-2.0
+import MetricsFormat
 import Operator
 import Synchronization
 import Testing

@@ -1,11 +1,11 @@
-// SPDX-License-Identifier: Apache-2.0
-import MetricsFormat
 import CryptoHasher
 import ImageFormat
 import ImagePorts
 import Injection
 import KubernetesFormat
 import KubernetesPorts
+// SPDX-License-Identifier: Apache-2.0
+import MetricsFormat
 import Operator
 import Ports
 import SimulatedCluster

@@ -1,11 +1,11 @@
-// SPDX-License-Identifier: Apache-2.0
-import MetricsFormat
 import AsyncClock
 import CryptoHasher
 import ImageFormat
 import ImagePorts
 import Injection
 import KubernetesFormat
+// SPDX-License-Identifier: Apache-2.0
+import MetricsFormat
 import Operator
 import RegistryServer
 import Testing

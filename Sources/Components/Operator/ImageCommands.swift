@@ -1,10 +1,10 @@
-// SPDX-License-Identifier: Apache-2.0
-package import MetricsFormat
 internal import Caching
 package import ImageFormat
 package import ImagePorts
 package import Injection
 package import KubernetesPorts
+// SPDX-License-Identifier: Apache-2.0
+package import MetricsFormat
 internal import Ports
 internal import Synchronization
 

@@ -1,6 +1,6 @@
+internal import ImagePorts
 // SPDX-License-Identifier: Apache-2.0
 internal import MetricsFormat
-internal import ImagePorts
 internal import Synchronization
 
 /// Counts of what images were looked up. No label names one.

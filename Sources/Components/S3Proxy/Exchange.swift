@@ -40,7 +40,8 @@ struct Exchange: Sendable {
     /// An answer without a body.
     func answer(_ status: Int = 200, _ fields: [HeaderField] = []) async throws(Refusal) {
         let hasLength = fields.contains { $0.name == "Content-Length" }
-        let length = status == 204 || status == 304 || hasLength
+        let length =
+            status == 204 || status == 304 || hasLength
             ? [] : [HeaderField("Content-Length", "0")]
         try await begin(status, fields + length)
         try await end()

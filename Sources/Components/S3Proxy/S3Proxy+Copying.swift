@@ -41,7 +41,8 @@ extension S3Proxy {
         fields.append("x-amz-version-id", ifThere: written.versionID)
         fields.append("x-amz-copy-source-version-id", ifThere: object.head.versionID)
         let result = S3CopyResult(
-            tag: ClientTag.client(written.tag), modified: S3Timestamp(secondsSince1970: exchange.now))
+            tag: ClientTag.client(written.tag),
+            modified: S3Timestamp(secondsSince1970: exchange.now))
         try await exchange.answer(document: result.rendered(), fields)
     }
 

@@ -84,7 +84,8 @@ extension S3Proxy {
         }
         var page = ObjectVersionPage(versions: [], commonPrefixes: [], next: nil)
         if request.maxKeys > 0 {
-            let start = request.keyMarker.isEmpty
+            let start =
+                request.keyMarker.isEmpty
                 ? nil : ObjectMarker(key: request.keyMarker, id: request.versionMarker)
             do throws(ObjectStoreFailure) {
                 page = try await store.listVersions(

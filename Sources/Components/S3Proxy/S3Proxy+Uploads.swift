@@ -52,7 +52,8 @@ extension S3Proxy {
         }
         var page = ObjectUploadPage(uploads: [], commonPrefixes: [], next: nil)
         if request.maxUploads > 0 {
-            let start = request.keyMarker.isEmpty
+            let start =
+                request.keyMarker.isEmpty
                 ? nil : ObjectMarker(key: request.keyMarker, id: request.uploadMarker)
             do throws(ObjectStoreFailure) {
                 page = try await store.listUploads(
@@ -170,7 +171,9 @@ extension S3Proxy {
             let entries = page.objects.map { S3DeleteRequest.Entry(key: $0.key) }
             let outcomes = try? await store.delete(entries, in: bucket)
             // What cannot be deleted would be listed for ever.
-            let isDone = outcomes?.allSatisfy { if case .success = $0.result { true } else { false } }
+            let isDone = outcomes?.allSatisfy {
+                if case .success = $0.result { true } else { false }
+            }
             guard isDone == true, page.next != nil else { return }
         }
     }

@@ -1,7 +1,7 @@
-// SPDX-License-Identifier: Apache-2.0
-import MetricsFormat
 import AdmissionServer
 import Foundation
+// SPDX-License-Identifier: Apache-2.0
+import MetricsFormat
 import Operator
 
 /// What the health port answers.
