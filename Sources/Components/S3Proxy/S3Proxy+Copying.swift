@@ -91,7 +91,8 @@ extension S3Proxy {
         return try await store.copy(object.version, condition, to: location, write)
     }
 
-    /// Where the store's parts stand: each part of the client, the footer behind or within the last.
+    /// Where the store's parts stand: each part of the client, the footer behind or within the
+    /// last.
     static func pieces(
         _ table: PartTable, _ layout: FooterLayout, _ size: Int64
     ) -> [Range<Int64>] {

@@ -7,8 +7,8 @@ internal import S3Format
 internal import SecretMemory
 internal import Synchronization
 
-/// Counts of the proxy. Labels hold operations and codes only, never the name of a bucket, an object
-/// or a client.
+/// Counts of the proxy. Labels hold operations and codes only, never the name of a bucket, an
+/// object or a client.
 final class S3ProxyMetrics: Sendable {
     /// Upper bounds in seconds.
     static let buckets = [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300]
