@@ -121,4 +121,29 @@ import Testing
             #expect(try await client.get("key").code == "InvalidObjectState", "\(reference)")
         }
     }
+
+    @Test func `are made once for all who write at the same time`() async throws {
+        let world = try World()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<50 {
+                group.addTask { try await Client(world).put("key\(number)", [UInt8(number)]) }
+            }
+            try await group.waitForAll()
+        }
+        #expect(world.custodian.calls == 1)
+        for number in 0..<50 {
+            #expect(try await Client(world).get("key\(number)").body == [UInt8(number)])
+        }
+    }
+
+    @Test func `are replaced when the vault no longer unwraps them`() async throws {
+        let world = try World { $0.keys.confirmationTime = .seconds(10) }
+        let client = Client(world)
+        try await client.put("key", [1])
+        world.custodian.forgetWrapped()
+        world.clock.advance(10)
+        try await client.put("other", [2])
+        #expect(try await Client(world, world.replica()).get("other").body == [2])
+        #expect(world.storedKeys.filter { $0.contains("/keys/") }.count == 2)
+    }
 }

@@ -150,5 +150,47 @@ func content(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         #expect(try await tenant.get("key").code == "InvalidObjectState")
     }
 
+    @Test func `that is replaced while it is read is never a mixture`() async throws {
+        let world = try World()
+        let client = Client(world)
+        try await client.put("key", content(200_000))
+        try await client.put("new", [1, 2, 3])
+        let (bucket, key, new) = (world.bucket, try world.key("key"), try world.stored("new"))
+        // Between the look at its size and the look at its content.
+        let replica = world.replica(faults: { [storage = world.storage] call in
+            guard call.verb == .read, call.key == key else { return nil }
+            storage.withServer { server in
+                server.tamper(ObjectLocation(bucket, key)) { $0[0] = new }
+            }
+            return nil
+        })
+        let get = try await Client(world, replica).get("key", range: "bytes=-10")
+        #expect(get.status == 503 && get.code == "ServiceUnavailable")
+    }
+
+    @Test func `has versions where its bucket has`() async throws {
+        let world = try World(hasVersions: true)
+        let client = Client(world)
+        let first = try await client.put("key", content(100))
+        let second = try await client.put("key", content(99))
+        let ids = try [first, second].map { try #require($0["x-amz-version-id"]) }
+        for (id, size) in zip(ids, [100, 99]) {
+            let get = try await client.send("GET", "key", query: [("versionId", id)])
+            #expect(get.body == content(size) && get["x-amz-version-id"] == id)
+        }
+        let versions = try S3VersionList(try await client.send("GET", query: [("versions", "")]).body)
+        #expect(versions.versions.map(\.versionID) == [ids[1], ids[0]])
+        #expect(
+            versions.versions.map(\.content).map {
+                if case .object(_, let size, _) = $0 { Int(size) } else { -1 }
+            } == [99, 100])
+        let deleted = try await client.send("DELETE", "key")
+        #expect(deleted.status == 204 && deleted["x-amz-delete-marker"] == "true")
+        let gone = try await client.get("key")
+        #expect(gone.status == 404 && gone["x-amz-delete-marker"] == "true")
+        let old = try await client.send("GET", "key", query: [("versionId", ids[0])])
+        #expect(old.body == content(100))
+    }
+
     private func content(_ count: Int) -> [UInt8] { S3ProxyTests.content(count, seed: 7) }
 }

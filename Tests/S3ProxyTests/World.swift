@@ -146,6 +146,7 @@ final class TestCustodian: KeyCustodian, SaltSource, Sendable {
         var calls = 0
         var salts: [[UInt8]] = []
         var repeatsSalts = false
+        var forgotten = 0
     }
 
     private let arena: SecretArena
@@ -157,6 +158,9 @@ final class TestCustodian: KeyCustodian, SaltSource, Sendable {
 
     /// From now on; nil: all is well.
     func fail(_ failure: KeyCustodyFailure?) { state.withLock { $0.failure = failure } }
+
+    /// As if the transit key's older versions were no longer allowed.
+    func forgetWrapped() { state.withLock { $0.forgotten = $0.wrapped.count } }
 
     func repeatSalts() { state.withLock { $0.repeatsSalts = true } }
 
@@ -206,7 +210,8 @@ final class TestCustodian: KeyCustodian, SaltSource, Sendable {
             state.calls += 1
             let number = Int(ciphertext.split(separator: "number").last ?? "") ?? 0
             return (
-                state.wrapped.indices.contains(number - 1) ? state.wrapped[number - 1] : nil,
+                (state.forgotten..<state.wrapped.count).contains(number - 1)
+                    ? state.wrapped[number - 1] : nil,
                 state.failure
             )
         }

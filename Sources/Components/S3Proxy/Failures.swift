@@ -30,6 +30,13 @@ extension Refusal {
         }
     }
 
+    /// Of a read that was bound to the content that had been looked at.
+    static func replaced(_ failure: ObjectStoreFailure) -> Refusal {
+        guard failure == .preconditionFailed else { return .store(failure) }
+        return .request(
+            S3Error(.serviceUnavailable, "The object was replaced while it was read. Try again."))
+    }
+
     /// What the client is told. What depends on a key has one answer.
     var error: S3Error {
         switch self {

@@ -78,8 +78,9 @@ struct ObjectReader<Cipher: AuthenticatedCipher>: Sendable {
             let (table, form) = try await footer(version, head, dataKey)
             (layout, size) = (.parts(table, form), table.plainBytes)
         }
+        // What is read later is the version that was looked at.
         return UnlockedObject(
-            version: version, head: head, dataKey: dataKey, context: context, envelope: envelope,
+            version: version.location.version(head.versionID ?? version.id), head: head, dataKey: dataKey, context: context, envelope: envelope,
             layout: layout, size: Int64(size))
     }
 
@@ -168,6 +169,6 @@ struct ObjectReader<Cipher: AuthenticatedCipher>: Sendable {
                 _, stream throws(ObjectStoreFailure) in
                 try await stream.collected(bytesMax: bytes)
             }
-        } catch { throw .store(error) }
+        } catch { throw .replaced(error) }
     }
 }
