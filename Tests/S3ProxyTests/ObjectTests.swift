@@ -178,7 +178,8 @@ func content(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
             let get = try await client.send("GET", "key", query: [("versionId", id)])
             #expect(get.body == content(size) && get["x-amz-version-id"] == id)
         }
-        let versions = try S3VersionList(try await client.send("GET", query: [("versions", "")]).body)
+        let versions = try S3VersionList(
+            try await client.send("GET", query: [("versions", "")]).body)
         #expect(versions.versions.map(\.versionID) == [ids[1], ids[0]])
         #expect(
             versions.versions.map(\.content).map {

@@ -45,6 +45,11 @@ final class World: Sendable {
         proxy = Self.replica(storage, custodian, arena, clock, settings, faults: { _ in nil })
     }
 
+    /// What the proxies are before.
+    var store: any ObjectStore {
+        SimulatedObjectStore(storage, now: { [clock] in clock.secondsSince1970() })
+    }
+
     /// Another replica, with nothing in its memory.
     func replica(
         faults: @escaping @Sendable (ObjectStoreCall) -> SimulatedObjectStoreFault? = { _ in nil },
@@ -137,6 +142,7 @@ final class TestCustodian: KeyCustodian, SaltSource, Sendable {
         let key: SecretBlock
         let name: String
         let context: [UInt8]
+        let version: Int
     }
 
     private struct State {
@@ -147,6 +153,8 @@ final class TestCustodian: KeyCustodian, SaltSource, Sendable {
         var salts: [[UInt8]] = []
         var repeatsSalts = false
         var forgotten = 0
+        var version = 1
+        var versionMin = 1
     }
 
     private let arena: SecretArena
@@ -158,6 +166,12 @@ final class TestCustodian: KeyCustodian, SaltSource, Sendable {
 
     /// From now on; nil: all is well.
     func fail(_ failure: KeyCustodyFailure?) { state.withLock { $0.failure = failure } }
+
+    /// The transit key has a new version.
+    func rotate() { state.withLock { $0.version += 1 } }
+
+    /// Its older ones are no longer allowed.
+    func forgetOldVersions() { state.withLock { $0.versionMin = $0.version } }
 
     /// As if the transit key's older versions were no longer allowed.
     func forgetWrapped() { state.withLock { $0.forgotten = $0.wrapped.count } }
@@ -194,29 +208,32 @@ final class TestCustodian: KeyCustodian, SaltSource, Sendable {
     func wrap(
         _ key: SecretBlock, name: String, context: [UInt8]
     ) async throws(KeyCustodyFailure) -> String {
-        let (number, failure) = state.withLock { state in
+        let (number, version, failure) = state.withLock { state in
             state.calls += 1
-            state.wrapped.append(Wrapped(key: key, name: name, context: context))
-            return (state.wrapped.count, state.failure)
+            state.wrapped.append(
+                Wrapped(key: key, name: name, context: context, version: state.version))
+            return (state.wrapped.count, state.version, state.failure)
         }
         if let failure { throw failure }
-        return "vault:v1:number\(number)"
+        return "vault:v\(version):number\(number)"
     }
 
     func unwrap(
         _ ciphertext: String, name: String, context: [UInt8]
     ) async throws(KeyCustodyFailure) -> SecretBlock {
-        let (wrapped, failure) = state.withLock { state in
+        let (wrapped, versionMin, failure) = state.withLock { state in
             state.calls += 1
             let number = Int(ciphertext.split(separator: "number").last ?? "") ?? 0
             return (
                 (state.forgotten..<state.wrapped.count).contains(number - 1)
                     ? state.wrapped[number - 1] : nil,
-                state.failure
+                state.versionMin, state.failure
             )
         }
         if let failure { throw failure }
-        guard let wrapped, wrapped.name == name, wrapped.context == context else {
+        guard let wrapped, wrapped.name == name, wrapped.context == context,
+            wrapped.version >= versionMin
+        else {
             throw .notAuthentic
         }
         return wrapped.key

@@ -37,6 +37,8 @@ final class EpochKeys<Cipher: AuthenticatedCipher>: Sendable {
         var known: TimedCache<Name, SecretBlock, MonotonicTime>
     }
 
+    /// Where a bucket's table stands, under the reserved prefix.
+    static var tablePath: String { "ct1/keys/" }
     static var referencePrefix: String { "e1." }
     /// Of an entry of the table.
     static var entryBytesMax: Int { SealedObjectLimits.vaultCiphertextBytesMax }
@@ -111,20 +113,9 @@ final class EpochKeys<Cipher: AuthenticatedCipher>: Sendable {
     private func make(_ bucket: S3Bucket) async throws(KeyFailure) -> EpochKey {
         let reference = Self.referencePrefix + Base64URL.text(try salts.bytes())
         let key = EpochKey(reference: reference, block: try newKey())
-        let ciphertext: String
-        do throws(KeyCustodyFailure) {
-            ciphertext = try await custodian.wrap(
-                key.block, name: settings.keys.transitKey,
-                context: context(bucket, reference).array)
-        } catch { throw KeyFailure(error) }
-        guard ciphertext.utf8.count <= Self.entryBytesMax else { throw .epochKeyMalformed }
+        let ciphertext = try await wrapped(key.block, bucket, reference)
         // Before the first object that needs it: whoever stops here loses nothing.
-        do throws(ObjectStoreFailure) {
-            let body = BytesSource(Array(ciphertext.utf8))
-            _ = try await store.put(
-                try location(bucket, reference), ObjectBody(body, length: body.length),
-                ObjectWrite())
-        } catch { throw .table(error) }
+        try await store(ciphertext, bucket, reference)
         let now = clock.monotonic()
         remember(
             bucket,
@@ -133,6 +124,30 @@ final class EpochKeys<Cipher: AuthenticatedCipher>: Sendable {
                 end: now.advanced(by: settings.keys.epochTime),
                 confirmedUntil: now.advanced(by: settings.keys.confirmationTime)))
         return key
+    }
+
+    private func wrapped(
+        _ block: SecretBlock, _ bucket: S3Bucket, _ reference: String
+    ) async throws(KeyFailure) -> String {
+        do throws(KeyCustodyFailure) {
+            let ciphertext = try await custodian.wrap(
+                block, name: settings.keys.transitKey, context: context(bucket, reference).array)
+            guard ciphertext.utf8.count <= Self.entryBytesMax else {
+                throw KeyCustodyFailure.keyLengthWrong(bytes: ciphertext.utf8.count)
+            }
+            return ciphertext
+        } catch { throw KeyFailure(error) }
+    }
+
+    private func store(
+        _ ciphertext: String, _ bucket: S3Bucket, _ reference: String
+    ) async throws(KeyFailure) {
+        do throws(ObjectStoreFailure) {
+            let body = BytesSource(Array(ciphertext.utf8))
+            _ = try await store.put(
+                try location(bucket, reference), ObjectBody(body, length: body.length),
+                ObjectWrite())
+        } catch { throw .table(error) }
     }
 
     private func remember(_ bucket: S3Bucket, _ current: Current) {
@@ -171,14 +186,41 @@ final class EpochKeys<Cipher: AuthenticatedCipher>: Sendable {
     }
 
     private func fetched(_ name: Name) async throws(KeyFailure) -> SecretBlock {
-        let ciphertext: String
+        let ciphertext = try await entry(name.bucket, name.reference)
+        let block = try await unwrapped(ciphertext, name.bucket, name.reference)
+        let end = clock.monotonic().advanced(by: settings.keys.lifetime)
+        state.withLock { $0.known.set(name, block, cost: 0, until: end) }
+        return block
+    }
+
+    /// Wraps a key of the table anew with the vault's latest key.
+    ///
+    /// - Returns: whether the vault's answer was another than what stands there.
+    func rewrap(_ reference: String, of bucket: S3Bucket) async throws(KeyFailure) -> Bool {
+        let before = try await entry(bucket, reference)
+        let block = try await unwrapped(before, bucket, reference)
+        let after = try await wrapped(block, bucket, reference)
+        // Each wrap has a nonce of its own: what counts is the version of the vault's key.
+        guard Self.version(of: after) != Self.version(of: before) else { return false }
+        try await store(after, bucket, reference)
+        return true
+    }
+
+    private static func version(of ciphertext: String) -> Substring? {
+        ciphertext.split(separator: ":").dropFirst().first
+    }
+
+    /// What the table has.
+    private func entry(
+        _ bucket: S3Bucket, _ reference: String
+    ) async throws(KeyFailure) -> String {
         do throws(ObjectStoreFailure) {
             let entry = try await store.smallObject(
-                try location(name.bucket, name.reference), bytesMax: Self.entryBytesMax)
+                try location(bucket, reference), bytesMax: Self.entryBytesMax)
             guard let text = String(validating: entry, as: UTF8.self) else {
                 throw ObjectStoreFailure.responseMalformed(detail: "no text")
             }
-            ciphertext = text
+            return text
         } catch {
             switch error {
             case .noSuchKey, .deleted: throw .epochKeyMissing
@@ -187,10 +229,6 @@ final class EpochKeys<Cipher: AuthenticatedCipher>: Sendable {
             default: throw .table(error)
             }
         }
-        let block = try await unwrapped(ciphertext, name.bucket, name.reference)
-        let end = clock.monotonic().advanced(by: settings.keys.lifetime)
-        state.withLock { $0.known.set(name, block, cost: 0, until: end) }
-        return block
     }
 
     private func unwrapped(
@@ -222,7 +260,7 @@ final class EpochKeys<Cipher: AuthenticatedCipher>: Sendable {
             reference.hasPrefix(Self.referencePrefix)
             && Base64URL.bytes(String(reference.dropFirst(Self.referencePrefix.count)))?.count
                 == Octets32.byteCount
-        guard isOurs, let key = settings.rules.ownKey("ct1/keys/" + reference) else {
+        guard isOurs, let key = settings.rules.ownKey(Self.tablePath + reference) else {
             throw .responseMalformed(detail: "the key's reference is not one of ours")
         }
         return ObjectLocation(bucket, key)

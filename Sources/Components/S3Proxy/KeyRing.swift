@@ -120,6 +120,13 @@ final class KeyRing<Cipher: AuthenticatedCipher>: Sendable {
         }
     }
 
+    /// - Returns: whether it is wrapped by another version of the vault's key now.
+    func rewrapEpochKey(
+        _ reference: String, of bucket: S3Bucket
+    ) async throws(KeyFailure) -> Bool {
+        try await epochs.rewrap(reference, of: bucket)
+    }
+
     private func unwrap(_ wrapped: Wrapped) async throws(KeyFailure) -> SecretBlock {
         // The name is the store's word: only the key that we were given is asked for.
         guard wrapped.transitKey == settings.keys.transitKey else { throw .epochKeyMalformed }

@@ -80,7 +80,8 @@ struct ObjectReader<Cipher: AuthenticatedCipher>: Sendable {
         }
         // What is read later is the version that was looked at.
         return UnlockedObject(
-            version: version.location.version(head.versionID ?? version.id), head: head, dataKey: dataKey, context: context, envelope: envelope,
+            version: version.location.version(head.versionID ?? version.id), head: head,
+            dataKey: dataKey, context: context, envelope: envelope,
             layout: layout, size: Int64(size))
     }
 

@@ -74,7 +74,7 @@ extension S3Proxy {
         }
     }
 
-    private func copy(
+    func copy(
         _ object: UnlockedObject, to location: ObjectLocation, _ write: ObjectWrite
     ) async throws(ObjectStoreFailure) -> ObjectWritten {
         // The very content that was unlocked, or nothing.
