@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import ObjectKeyPorts
 import ObjectStorePorts
+import Ports
 import RequestSignature
 import S3Format
 import S3Proxy
 import SimulatedStorage
+import Synchronization
 import Testing
 
 @Suite struct `Who asks the proxy` {
@@ -80,6 +83,39 @@ import Testing
         #expect(try await client.send("PUT", "key", ["if-match": tag], [2]).status == 200)
         #expect(try await client.send("PUT", "key", ["if-match": tag], [3]).status == 412)
         #expect(try await client.get("key").body == [2])
+    }
+}
+
+@Suite struct `What becomes of a request` {
+    @Test func `is told to whoever runs the proxy, and not what it was about`() async throws {
+        let reports = Mutex<[S3ProxyReport]>([])
+        let world = try World()
+        let client = Client(
+            world,
+            world.replica(report: { report in
+                reports.withLock { $0.append(report) }
+            }))
+        try await client.put("canary-key", [1], ["x-amz-meta-a": "canary-value"])
+        try await client.put("other", [1])
+        let other = try world.stored("other")
+        try world.tamper("canary-key") { $0 = other }
+        let get = try await client.get("canary-key")
+        _ = try await client.get("canary-none")
+        world.custodian.fail(.vault(.sealed(host: "vault.test")))
+        world.clock.advance(4000)
+        _ = try await client.get("other")
+        let all = reports.withLock { $0 }
+        #expect(
+            all.map(\.code) == [nil, nil, "InvalidObjectState", "NoSuchKey", "ServiceUnavailable"])
+        #expect(all.map(\.isOurs) == [false, false, true, false, true])
+        #expect(all[2].requestID == get["x-amz-request-id"])
+        #expect(all[4].cause?.contains("vault.test") == true)
+        #expect(!"\(all)".contains("canary") && !"\(all)".contains(World.secret))
+        let page = client.proxy.metricsPage
+        #expect(page.contains(#"code="InvalidObjectState",operation="GetObject"} 1"#))
+        #expect(page.contains("cloudtaser_s3_unopened_total 1"))
+        #expect(page.contains("cloudtaser_s3_without_key_total 1"))
+        #expect(!page.contains("canary"))
     }
 }
 

@@ -53,25 +53,28 @@ final class World: Sendable {
     /// Another replica, with nothing in its memory.
     func replica(
         faults: @escaping @Sendable (ObjectStoreCall) -> SimulatedObjectStoreFault? = { _ in nil },
+        report: @escaping @Sendable (S3ProxyReport) -> Void = { _ in },
         settings change: (inout S3ProxySettings) -> Void = { _ in }
     ) -> S3Proxy<CryptoObjectCipher> {
         var settings = self.settings
         change(&settings)
-        return Self.replica(storage, custodian, arena, clock, settings, faults: faults)
+        return Self.replica(
+            storage, custodian, arena, clock, settings, faults: faults, report: report)
     }
 
     private static func replica(
         _ storage: SimulatedStorage, _ custodian: TestCustodian, _ arena: SecretArena,
         _ clock: TestClock, _ settings: S3ProxySettings,
-        faults: @escaping @Sendable (ObjectStoreCall) -> SimulatedObjectStoreFault?
+        faults: @escaping @Sendable (ObjectStoreCall) -> SimulatedObjectStoreFault?,
+        report: @escaping @Sendable (S3ProxyReport) -> Void = { _ in }
     ) -> S3Proxy<CryptoObjectCipher> {
         let store = SimulatedObjectStore(
             storage, now: { clock.secondsSince1970() }, begin: { faults($0) })
-        return S3Proxy(
-            S3ProxyParts(
-                store: store, custodian: custodian, credentials: TestCredentials(),
-                salts: custodian, clock: clock, digests: CryptoHasher(),
-                cipher: CryptoObjectCipher(), keyMemory: arena), settings)
+        var parts = S3ProxyParts(
+            store: store, custodian: custodian, credentials: TestCredentials(), salts: custodian,
+            clock: clock, digests: CryptoHasher(), cipher: CryptoObjectCipher(), keyMemory: arena)
+        parts.report = report
+        return S3Proxy(parts, settings)
     }
 
     // MARK: - What the store has

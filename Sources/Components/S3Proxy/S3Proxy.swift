@@ -58,8 +58,10 @@ package final class S3Proxy<Cipher: AuthenticatedCipher>: RequestHandler {
             refusal = error
             await answer(error, request, response, id: id, now: now)
         }
-        metrics.count(
-            operation, refusal, took: begun.duration(to: parts.clock.monotonic()))
+        let took = begun.duration(to: parts.clock.monotonic())
+        metrics.count(operation, refusal, took: took)
+        parts.report(
+            S3ProxyReport(id, request.remoteAddress, operation, refusal, took: took))
     }
 
     /// Whether it is what it says it is, and what it wants.

@@ -105,8 +105,8 @@ final class S3ProxyMetrics: Sendable {
 }
 
 extension Refusal {
-    /// For a metric: S3's code.
-    fileprivate var code: String {
+    /// For metrics and logs: S3's code.
+    var code: String {
         switch self {
         case .signature(let answer): answer.code
         case .store(.notModified(_)): "NotModified"

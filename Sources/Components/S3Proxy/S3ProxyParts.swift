@@ -18,6 +18,8 @@ package struct S3ProxyParts<Cipher: AuthenticatedCipher>: Sendable {
     package var cipher: Cipher
     /// For data keys, epoch keys and signing keys: 32 bytes each.
     package var keyMemory: SecretArena
+    /// Gets each request's outcome, when it is over.
+    package var report: @Sendable (S3ProxyReport) -> Void = { _ in }
 
     package init(
         store: any ObjectStore, custodian: any KeyCustodian, credentials: any ClientCredentials,
