@@ -171,4 +171,42 @@ struct Tampering: Sendable, CustomTestStringConvertible {
         let range = try await client.get("key", range: "bytes=\(size)-\(size + 10)")
         #expect(range.status == 403 || !range.isWhole, "\(range.status)")
     }
+
+    @Test func `serves what is not sealed where the policy says so, and nowhere else`()
+        async throws
+    {
+        let world = try World()
+        let bucket = world.bucket
+        let prefix = try world.key("open/")
+        let client = Client(
+            world,
+            world.replica(settings: {
+                $0.passThrough = [PassThrough(bucket: bucket, prefix: prefix)]
+            }))
+        for key in ["open/key", "closed/key"] {
+            try await client.put(key, content(70_000))
+            #expect(try await client.get(key).body == content(70_000))
+            try world.tamper(key) {
+                $0.content = Array("plain".utf8)
+                $0.attributes = ObjectAttributes(contentType: "text/x")
+            }
+        }
+        let open = try await client.get("open/key")
+        #expect(open.status == 200 && open.text == "plain" && open["content-type"] == "text/x")
+        let range = try await client.get("open/key", range: "bytes=1-2")
+        #expect(range.status == 206 && range.text == "la")
+        #expect(try await client.get("open/key", range: "bytes=5-").status == 416)
+        #expect(try await client.send("HEAD", "open/key")["content-length"] == "5")
+        #expect(try await client.get("closed/key").code == "InvalidObjectState")
+        #expect(try await client.send("HEAD", "closed/key").status == 403)
+        // Without the policy it is refused there as well.
+        #expect(try await Client(world).get("open/key").code == "InvalidObjectState")
+        let list = try await client.send("GET", query: [("list-type", "2"), ("prefix", "open/")])
+        #expect(try S3ObjectList(list.body, isSecond: true).objects.map(\.size) == [5])
+        // What is sealed there is opened, and refused when it was changed.
+        try await client.put("open/key", content(10))
+        #expect(try await client.get("open/key").body == content(10))
+        try world.tamper("open/key") { $0.content?[90] ^= 1 }
+        #expect(try await client.get("open/key").code == "InvalidObjectState")
+    }
 }

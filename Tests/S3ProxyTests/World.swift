@@ -22,7 +22,7 @@ final class World: Sendable {
     let clock = TestClock()
     let custodian: TestCustodian
     let arena: SecretArena
-    let settings: S3ProxySettings
+    let settings: S3ProxyPolicy
     let proxy: S3Proxy<CryptoObjectCipher>
     let bucket: S3Bucket
 
@@ -30,11 +30,11 @@ final class World: Sendable {
     static let secret = "the client's own secret, which the store never sees"
 
     init(
-        hasVersions: Bool = false, _ change: (inout S3ProxySettings) -> Void = { _ in }
+        hasVersions: Bool = false, _ change: (inout S3ProxyPolicy) -> Void = { _ in }
     ) throws {
         arena = try SecretArena(bytes: 1 << 20, minimumTier: .ordinary)
         custodian = TestCustodian(arena: arena)
-        var settings = S3ProxySettings(
+        var settings = S3ProxyPolicy(
             region: "eu-test-1", keys: KeyRingSettings(transitKey: "objects"))
         settings.tenant = "tenant"
         change(&settings)
@@ -54,7 +54,7 @@ final class World: Sendable {
     func replica(
         faults: @escaping @Sendable (ObjectStoreCall) -> SimulatedObjectStoreFault? = { _ in nil },
         report: @escaping @Sendable (S3ProxyReport) -> Void = { _ in },
-        settings change: (inout S3ProxySettings) -> Void = { _ in }
+        settings change: (inout S3ProxyPolicy) -> Void = { _ in }
     ) -> S3Proxy<CryptoObjectCipher> {
         var settings = self.settings
         change(&settings)
@@ -64,7 +64,7 @@ final class World: Sendable {
 
     private static func replica(
         _ storage: SimulatedStorage, _ custodian: TestCustodian, _ arena: SecretArena,
-        _ clock: TestClock, _ settings: S3ProxySettings,
+        _ clock: TestClock, _ settings: S3ProxyPolicy,
         faults: @escaping @Sendable (ObjectStoreCall) -> SimulatedObjectStoreFault?,
         report: @escaping @Sendable (S3ProxyReport) -> Void = { _ in }
     ) -> S3Proxy<CryptoObjectCipher> {

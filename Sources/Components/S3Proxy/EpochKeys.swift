@@ -50,12 +50,12 @@ final class EpochKeys<Cipher: AuthenticatedCipher>: Sendable {
     private let salts: any SaltSource
     private let cipher: Cipher
     private let clock: any TimeSource & Sendable
-    private let settings: S3ProxySettings
+    private let settings: S3ProxyPolicy
     private let state: Mutex<State>
     private let making = SingleFlight<S3Bucket, Result<EpochKey, KeyFailure>>()
     private let fetching = SingleFlight<Name, Result<SecretBlock, KeyFailure>>()
 
-    init(_ parts: S3ProxyParts<Cipher>, _ settings: S3ProxySettings) {
+    init(_ parts: S3ProxyParts<Cipher>, _ settings: S3ProxyPolicy) {
         store = parts.store
         custodian = parts.custodian
         salts = parts.salts

@@ -55,11 +55,11 @@ final class KeyRing<Cipher: AuthenticatedCipher>: Sendable {
     private let cipher: Cipher
     private let arena: SecretArena
     private let clock: any TimeSource & Sendable
-    private let settings: S3ProxySettings
+    private let settings: S3ProxyPolicy
     private let unwrapped: Mutex<TimedCache<Wrapped, SecretBlock, MonotonicTime>>
     private let unwrapping = SingleFlight<Wrapped, Result<SecretBlock, KeyFailure>>()
 
-    init(_ parts: S3ProxyParts<Cipher>, _ settings: S3ProxySettings) {
+    init(_ parts: S3ProxyParts<Cipher>, _ settings: S3ProxyPolicy) {
         epochs = EpochKeys(parts, settings)
         custodian = parts.custodian
         cipher = parts.cipher

@@ -153,15 +153,19 @@ extension S3Proxy {
     ) async throws(Refusal) -> [Int64] {
         await withTaskGroup(of: (Int, Int64).self) { group in
             var sizes = listed.map { Self.arithmeticSize($0) }
-            var waiting = listed.indices.filter { ClientTag.parts(of: listed[$0].tag) != nil }[...]
+            var waiting = listed.indices.filter { index in
+                let location = ObjectLocation(bucket, listed[index].key)
+                return ClientTag.parts(of: listed[index].tag) != nil
+                    || settings.passThrough.contains { $0.covers(location) }
+            }[...]
             for _ in 0..<Self.footersAtOnce {
                 guard let index = waiting.popFirst() else { break }
-                group.addTask { (index, await self.partsSize(listed[index], bucket)) }
+                group.addTask { (index, await self.exactSize(listed[index], bucket)) }
             }
             while let (index, size) = await group.next() {
                 sizes[index] = size
                 guard let index = waiting.popFirst() else { continue }
-                group.addTask { (index, await self.partsSize(listed[index], bucket)) }
+                group.addTask { (index, await self.exactSize(listed[index], bucket)) }
             }
             return sizes
         }
@@ -178,15 +182,17 @@ extension S3Proxy {
         return plain.map(Int64.init) ?? listed.size
     }
 
-    private func partsSize(_ listed: Listed, _ bucket: S3Bucket) async -> Int64 {
+    private func exactSize(_ listed: Listed, _ bucket: S3Bucket) async -> Int64 {
         let name = ListedSizes.Name(
             bucket: bucket, key: listed.key, tag: String(listed.tag.bare))
         if let known = sizes[name] { return known }
         let version = ObjectLocation(bucket, listed.key).version(listed.version)
-        guard let object = try? await reader.unlock(version, .only(listed.tag)) else {
-            return Self.arithmeticSize(listed)
-        }
-        sizes.set(name, object.size)
-        return object.size
+        do throws(Refusal) {
+            let isPlain = try await unsealed(version, .only(listed.tag)) != nil
+            let size =
+                isPlain ? listed.size : try await reader.unlock(version, .only(listed.tag)).size
+            sizes.set(name, size)
+            return size
+        } catch { return Self.arithmeticSize(listed) }
     }
 }

@@ -19,7 +19,7 @@ package final class S3Proxy<Cipher: AuthenticatedCipher>: RequestHandler {
     let keys: KeyRing<Cipher>
     let reader: ObjectReader<Cipher>
     let cipher: Cipher
-    let settings: S3ProxySettings
+    let settings: S3ProxyPolicy
     let metrics = S3ProxyMetrics()
     let sizes = ListedSizes()
     let uploads = KnownUploads()
@@ -27,7 +27,7 @@ package final class S3Proxy<Cipher: AuthenticatedCipher>: RequestHandler {
     private let parts: S3ProxyParts<Cipher>
     private let verifier: RequestVerifier
 
-    package init(_ parts: S3ProxyParts<Cipher>, _ settings: S3ProxySettings) {
+    package init(_ parts: S3ProxyParts<Cipher>, _ settings: S3ProxyPolicy) {
         self.parts = parts
         self.settings = settings
         store = parts.store

@@ -62,8 +62,8 @@ struct UploadPlaces: Sendable {
 /// What a client gets as the entity tag of a part: all that completing the upload takes, so that
 /// any replica can do it. Whoever changes it, or names another attempt's, is found out.
 ///
-/// Shape: base64url of salt (32), bytes of the content (8, big-endian) and a code (16) that only the
-/// data key makes, a dash, the store's tag.
+/// Shape: base64url of salt (32), bytes of the content (8, big-endian) and a code (16) that only
+/// the data key makes, a dash, the store's tag.
 struct PartToken: Sendable, Equatable {
     let number: Int
     let size: Int64

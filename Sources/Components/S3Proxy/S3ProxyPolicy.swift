@@ -2,13 +2,15 @@
 package import S3Format
 
 /// What holds for all requests of one proxy.
-package struct S3ProxySettings: Sendable {
+package struct S3ProxyPolicy: Sendable {
     /// Clients sign for it.
     package var region: String
     package var rules = S3Rules()
     /// Part of every object's context: objects of one tenant are not opened for another.
     package var tenant = ""
     package var keys: KeyRingSettings
+    /// Objects that may be there unsealed.
+    package var passThrough: [PassThrough] = []
     /// Of one request's content, before it is sealed. S3's own bound for one request is 5 GiB.
     package var bodyBytesMax = S3Limits.partBytesMax
     /// How long work may go on before a space keeps the client waiting.
