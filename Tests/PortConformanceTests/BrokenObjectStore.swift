@@ -40,7 +40,7 @@ struct BrokenObjectStore: ForwardingObjectStore {
                 ]
             case .ignoresReadConditions: ["conditions of reads"]
             case .hasTagsOfItsOwn: ["the write, head, read and list say the same of one write"]
-            case .foldsSlashes: ["keys are told apart byte for byte"]
+            case .foldsSlashes: ["keys that are no paths are told apart too"]
             case .losesMetadata: ["attributes and metadata come back byte for byte"]
             case .sortsByText: ["lists are sorted by the bytes of the keys"]
             case .fillsPagesTooFull, .losesEntriesBetweenPages:

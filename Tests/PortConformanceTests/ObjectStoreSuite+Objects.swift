@@ -2,6 +2,22 @@
 import ObjectStorePorts
 import S3Format
 
+extension ObjectStoreBench {
+    /// Stores each, and finds each again with what was stored under it.
+    fileprivate func requireApart(_ names: [String]) async throws {
+        let bucket = try await bucket(hasVersions: false)
+        try await putAll(bucket, names)
+        for name in names {
+            let location = try location(bucket, name)
+            try await requireContent(location.latest, Array(name.utf8), name)
+        }
+        let page = try await store.list(bucket, ObjectQuery())
+        try require(
+            page.objects.map(\.key) == names.compactMap { S3Key($0) }.sorted(),
+            "the list has other keys")
+    }
+}
+
 extension ObjectStoreCheck {
     static let contents = [
         ObjectStoreCheck("content comes back byte for byte, whatever its size") { bench in
@@ -31,21 +47,19 @@ extension ObjectStoreCheck {
             try require(read.answer.head.attributes == attributes, "read: other attributes")
         },
         ObjectStoreCheck("keys are told apart byte for byte") { bench in
-            let bucket = try await bench.bucket(hasVersions: false)
-            let names = [
-                "a b", "a+b", "a%20b", "a%2Fb", "a/b", "a//b", "/a/b", "a/", "a/./b", "a/../b",
-                "\u{e9}", "e\u{301}", "日本", "😀", "a&b", "a=b", "a?b", "a#b", "a;b", "a'b", "a\"b",
-                "a<b>", "A", "a", String(repeating: "k", count: 900),
-            ]
-            try await bench.putAll(bucket, names)
-            for name in names {
-                let location = try bench.location(bucket, name)
-                try await bench.requireContent(location.latest, Array(name.utf8), name)
-            }
-            let page = try await bench.store.list(bucket, ObjectQuery())
-            try require(
-                page.objects.map(\.key) == names.compactMap { S3Key($0) }.sorted(),
-                "the list has other keys")
+            try await bench.requireApart([
+                "a b", "a+b", "a%20b", "a%2Fb", "a/b", "\u{e9}", "e\u{301}", "日本", "😀", "a&b",
+                "a=b", "a?b", "a#b", "a;b", "a'b", "a\"b", "a<b>", "A", "B",
+                String(repeating: "k", count: 200),
+            ])
+        },
+        ObjectStoreCheck(
+            "keys that are no paths are told apart too", needs: [.keysThatAreNoPaths]
+        ) { bench in
+            try await bench.requireApart([
+                "a", "a/", "a/b", "a//b", "/a/b", "a/./b", "a/../b", "../b",
+                String(repeating: "k", count: 900),
+            ])
         },
         ObjectStoreCheck("the write, head, read and list say the same of one write") { bench in
             let location = try await bench.location()

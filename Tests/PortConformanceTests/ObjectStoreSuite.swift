@@ -8,12 +8,16 @@ import Testing
 /// What a store may lack without being wrong.
 enum ObjectStoreFeature: String, CaseIterable, Sendable {
     case versions, tags, conditionalWrites, conditionalDeletes
+    /// Keys that no file can have: `a//b`, `a/`, and `a` beside `a/b`.
+    case keysThatAreNoPaths
 }
 
 /// A store that the checks run against. Checks run in parallel, each in a bucket of its own.
 protocol ObjectStoreBench: Sendable {
     var store: any ObjectStore { get }
     var features: Set<ObjectStoreFeature> { get }
+    /// What else a server does not do as the contract has it: names of checks, each with the reason.
+    var gaps: [String: String] { get }
     /// Makes a new bucket.
     func bucket(hasVersions: Bool) async throws -> S3Bucket
 }
@@ -39,7 +43,9 @@ struct ObjectStoreCheck: Sendable, CustomTestStringConvertible {
 
     static let all =
         contents + reads + writes + streams + deletions + copies + lists + versions + uploads
-        + uploadLists + tags
+        + uploadLists + tags + buckets
+
+    static let names = Set(all.map(\.testDescription))
 }
 
 /// What a check found wrong.
@@ -124,6 +130,21 @@ final class ArraySource: ObjectSource {
 }
 
 extension ObjectStoreBench {
+    var gaps: [String: String] { [:] }
+
+    /// Runs a check. What is said to be missing has to be missing: one that succeeds all the same
+    /// fails.
+    func prove(_ check: ObjectStoreCheck) async throws {
+        let lacking = check.needs.subtracting(features).map(\.rawValue).sorted()
+        let lack = lacking.isEmpty ? nil : "it has no " + lacking.joined(separator: ", ")
+        guard let reason = gaps[check.testDescription] ?? lack else {
+            return try await check.run(self)
+        }
+        do { try await check.run(self) } catch { return }
+        throw ObjectStoreFinding(
+            description: "\(check.testDescription): said to be missing (\(reason)), and is there")
+    }
+
     func location(_ bucket: S3Bucket, _ key: String) throws -> ObjectLocation {
         guard let key = S3Key(key) else { throw ObjectStoreFinding(description: "no key: \(key)") }
         return ObjectLocation(bucket, key)

@@ -157,7 +157,9 @@ final class ScriptHandler: ChannelInboundHandler {
         let answer = answer(request, recorder.add(request))
         guard !answer.isSilent else { return }
         var headers = HTTPHeaders(answer.headers)
-        headers.add(name: "Transfer-Encoding", value: "chunked")
+        if !headers.contains(name: "Content-Length") {
+            headers.add(name: "Transfer-Encoding", value: "chunked")
+        }
         let status = HTTPResponseStatus(statusCode: answer.status)
         context.write(
             wrapOutboundOut(
