@@ -48,10 +48,15 @@ struct BrokenObjectStore: ForwardingObjectStore {
             case .deletesNothing: ["what was deleted is gone, and may be deleted again"]
             case .keepsAttributesInCopies:
                 ["a copy has its source's content and its own attributes"]
-            case .sortsNamedParts, .takesAnyTag:
-                ["parts that are not there, or not in order, complete nothing"]
-            case .abortsNothing: ["an aborted upload is gone"]
-            case .hidesMarks: ["a deletion hides versions, and can be taken back"]
+            case .sortsNamedParts: ["parts that are not in order complete nothing"]
+            case .takesAnyTag: ["parts that are not there complete nothing"]
+            case .abortsNothing:
+                ["an aborted upload is gone", "an aborted upload cannot be completed"]
+            case .hidesMarks:
+                [
+                    "a mark of a deletion cannot be read",
+                    "a deletion hides versions, and can be taken back",
+                ]
             case .losesTags: ["tags come back, are replaced and removed"]
             case .goesOnWhenCancelled: ["a cancelled call ends, and leaves nothing"]
             case .reordersOutcomes:
@@ -287,7 +292,11 @@ extension BrokenObjectStore.Fault {
                 "a part may come from within the store",
             ]
         case .ignoresPartRanges: ["a part may come from within the store"]
-        case .ignoresDeleteConditions: ["a deletion may want a tag to be there"]
+        case .ignoresDeleteConditions:
+            [
+                "a deletion may want a tag to be there",
+                "each of several deletions may want a tag to be there",
+            ]
         case .answersWithNothing:
             ["what is not there is not found", "a range that the object does not have is refused"]
         case .hasChunksOfAnySize:

@@ -8,7 +8,8 @@ import Testing
 /// What a store may lack without being wrong.
 enum ObjectStoreFeature: String, CaseIterable, Sendable {
     case versions, tags, conditionalWrites, conditionalDeletes
-    /// Keys that no file can have: `a//b`, `a/`, and `a` beside `a/b`.
+    /// Keys that no file can have: `a//b`, `a/`, and `a` beside `a/b`; and lists that are sorted by
+    /// the bytes of keys that look alike.
     case keysThatAreNoPaths
 }
 

@@ -160,7 +160,11 @@ private final class StreamHandler: ChannelInboundHandler {
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         case .close:
             isBusy = false
-            context.close(promise: nil)
+            // Behind what is still on its way.
+            let channel = context.channel
+            context.writeAndFlush(
+                wrapOutboundOut(.body(.byteBuffer(ByteBuffer())))
+            ).whenComplete { _ in channel.close(promise: nil) }
         case .nothing: break
         }
     }

@@ -45,7 +45,7 @@ extension S3HTTP {
             try S3VersionList(bytes)
         }
         return ObjectVersionPage(
-            versions: list.versions.map(Self.quoted), commonPrefixes: list.commonPrefixes,
+            versions: Self.ordered(list.versions.map(Self.quoted)), commonPrefixes: list.commonPrefixes,
             next: try Self.next(
                 isTruncated: list.isTruncated, list.nextKeyMarker, list.nextVersionMarker,
                 list.versions.last.map { ($0.key, $0.versionID) }, list.commonPrefixes.last))
@@ -131,6 +131,16 @@ extension S3HTTP {
         version.content = .object(
             tag: Self.tag(tag.text), size: size, storageClass: storageClass)
         return version
+    }
+
+    /// By key, the latest first. Some servers list all marks behind all versions.
+    private static func ordered(_ versions: [S3ListedVersion]) -> [S3ListedVersion] {
+        versions.enumerated().sorted { left, right in
+            let (one, two) = (left.element, right.element)
+            if one.key != two.key { return one.key < two.key }
+            if one.isLatest != two.isLatest { return one.isLatest }
+            return left.offset < right.offset
+        }.map(\.element)
     }
 
     /// Where the list goes on: as it says, or behind what came last.

@@ -57,9 +57,10 @@ extension S3HTTP {
         else { throw .responseMalformed(detail: "no Content-Length") }
         let size: Int64
         let part: Range<Int64>
-        if response.status.code == 206 {
-            let header = response.headers.first(name: "content-range") ?? ""
-            guard let (named, total) = Self.contentRange(header), named.count == length else {
+        let header = response.headers.first(name: "content-range")
+        // Some say 200 to a range, and name it all the same.
+        if response.status.code == 206 || range != nil && header != nil {
+            guard let (named, total) = Self.contentRange(header ?? ""), named.count == length else {
                 throw .responseMalformed(detail: "a Content-Range that is none, or another length")
             }
             (part, size) = (named, total)

@@ -106,7 +106,8 @@ package final class S3Server: Sendable {
                 "serve", "s3", "--addr", "127.0.0.1:\(port)",
                 "--auth-key", "\(accessKeyID),\(secret)",
                 "--cert", "\(directory)/server.pem", "--key", "\(directory)/server-key.pem",
-                "--config", "\(directory)/rclone.conf", "--cache-dir", "\(directory)/cache",
+                "--config", "\(directory)/rclone.conf", "--disable-multipart-streaming",
+                "--cache-dir", "\(directory)/cache",
                 "\(directory)/data",
             ]
         case .moto: ["-H", "127.0.0.1", "-p", String(port)]
