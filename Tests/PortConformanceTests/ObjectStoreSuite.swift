@@ -200,7 +200,18 @@ extension ObjectStoreBench {
     }
 }
 
-/// Bytes that differ by their seed and by their place.
+/// Bytes that differ by their seed and by their place. Large ones are made once.
 func content(_ count: Int, _ seed: Int = 0) -> [UInt8] {
+    guard count >= 1 << 20 else { return madeContent(count, seed) }
+    let name = [count, seed]
+    if let made = largeContents.withLock({ $0[name] }) { return made }
+    let made = madeContent(count, seed)
+    largeContents.withLock { $0[name] = made }
+    return made
+}
+
+private let largeContents = Mutex<[[Int]: [UInt8]]>([:])
+
+private func madeContent(_ count: Int, _ seed: Int) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 31) ^ ($0 >> 8) ^ (seed &* 89)) }
 }

@@ -40,7 +40,7 @@ private enum Moto {
         "a mark of a deletion cannot be read": "says NoSuchVersion instead of MethodNotAllowed",
         "a deletion of a mark says so": "does not",
         "uploads are listed by key, page by page, each by itself": "ignores max-uploads",
-        "an aborted upload cannot be completed": "says InternalError instead of NoSuchUpload",
+        "an aborted upload takes nothing more": "says InternalError instead of NoSuchUpload",
         "parts are listed by number, page by page": "takes numbers for indices",
         "parts that are not in order complete nothing": "takes any order",
     ]

@@ -222,6 +222,44 @@ struct Meaning: Sendable, CustomTestStringConvertible {
         }
     }
 
+    /// As rclone answers.
+    @Test func `to a range may say 200, if they name the range`() async throws {
+        let scripted = try await Scripted(
+            .object("cde", headers: [("Content-Range", "bytes 2-4/10")]))
+        let found = try await scripted.store.content(.from(2, through: 4))
+        #expect(found.bytes == Array("cde".utf8))
+        #expect(found.part == 2..<5)
+        guard
+            case .responseMalformed = await reason({ () async throws(ObjectStoreFailure) in
+                try await scripted.store.content(.from(0, through: 2)).bytes
+            })
+        else {
+            Issue.record("another range was taken")
+            return
+        }
+    }
+
+    /// As moto and rclone answer.
+    @Test func `are put in order, and say what they mean`() async throws {
+        func version(_ kind: String, _ key: String, _ id: String, _ isLatest: Bool) -> String {
+            "<\(kind)><Key>\(key)</Key><VersionId>\(id)</VersionId><IsLatest>\(isLatest)</IsLatest>"
+                + "<LastModified>2026-11-27T00:00:00Z</LastModified><Size>1</Size></\(kind)>"
+        }
+        let list =
+            "<ListVersionsResult>" + version("Version", "a", "1", true)
+            + version("Version", "b", "3", false) + version("Version", "b", "2", false)
+            + version("Version", "c", "5", true) + version("DeleteMarker", "b", "4", true)
+            + "</ListVersionsResult>"
+        let scripted = try await Scripted { request, _ in
+            request.target.contains("uploads")
+                ? .error(404, "NoSuchUpload") : ScriptedAnswer(200, list)
+        }
+        let page = try await scripted.store.listVersions(bucket(), ObjectMarkerQuery())
+        #expect(page.versions.map(\.versionID) == ["1", "4", "3", "2", "5"])
+        let uploads = try await scripted.store.listUploads(bucket(), ObjectMarkerQuery())
+        #expect(uploads == ObjectUploadPage(uploads: [], commonPrefixes: [], next: nil))
+    }
+
     @Test func `have limits`() async throws {
         let large = String(repeating: " ", count: S3Limits.documentBytesMax)
         let scripted = try await Scripted { request, _ in
