@@ -221,6 +221,16 @@ let adapters: [Target] = [
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
         ]),
     library(
+        "S3HTTP", in: "Sources/Adapters",
+        [
+            "ObjectStorePorts", "S3Format", "RequestSignature", "Checksums", "SecretMemory",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
+    library(
         "NodeAgentHTTP", in: "Sources/Adapters",
         [
             "NodePorts", "Protection",
@@ -360,6 +370,7 @@ let testSupport: [Target] = [
         "vault-listener", in: "Tests/Support", ["VaultListener", "LoopbackPKI"]),
     library("OpenBaoServer", in: "Tests/Support", ["LoopbackPKI"]),
     library("KubernetesServer", in: "Tests/Support", ["LoopbackPKI"]),
+    library("S3Server", in: "Tests/Support", ["KubernetesServer", "LoopbackPKI"]),
     library(
         "RegistryServer", in: "Tests/Support",
         [
@@ -463,7 +474,8 @@ let testTargets: [Target] = [
             "ScriptedServer", "Kubeconfig", "ElectionTrial", "SimulationEngine", "Operator",
             "AdmissionTrust", "X509Issuer", "Injection", "CryptoHasher", "ImageFormat",
             "ImagePorts", "OCIRegistry", "RegistryServer", "NodeAgentHTTP", "NodePorts",
-            "ObjectStorePorts", "Protection", "S3Format", "SimulatedStorage",
+            "ObjectStorePorts", "Protection", "S3Format", "S3HTTP", "S3Server",
+            "SimulatedStorage",
         ]),
     tests(
         "SimulationTests",
@@ -591,6 +603,15 @@ let testTargets: [Target] = [
     tests(
         "OCIRegistryTests",
         ["OCIRegistry", "ImageFormat", "ImagePorts", "LoopbackPKI", "ScriptedServer"]),
+    tests(
+        "S3HTTPTests",
+        [
+            "S3HTTP", "Checksums", "CryptoHasher", "LoopbackPKI", "ObjectStorePorts",
+            "RequestSignature", "S3Format", "ScriptedServer", "SecretMemory",
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+        ]),
     tests("CryptoObjectCipherTests", ["CryptoObjectCipher", "SealedObject"]),
     tests(
         "SealedObjectTests", ["SealedObject", "CryptoObjectCipher", "SecretMemory", "TestKit"]),
