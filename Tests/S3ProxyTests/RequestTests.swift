@@ -60,7 +60,7 @@ import Testing
         let world = try World()
         let client = Client(world)
         #expect(try await client.send("GET", query: [("website", "")]).status == 501)
-        #expect(try await client.send("GET", query: [("acl", "")]).status == 501)
+        #expect(try await client.send("GET", query: [("inventory", "")]).status == 501)
         let customer = ["x-amz-server-side-encryption-customer-algorithm": "AES256"]
         #expect(try await client.send("PUT", "key", customer, [1]).status == 501)
         #expect(try await client.send("HEAD").status == 200)

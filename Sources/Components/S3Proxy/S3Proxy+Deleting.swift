@@ -96,15 +96,4 @@ extension S3Proxy {
         } catch { throw .store(error) }
         try await exchange.answer(204)
     }
-
-    // MARK: - Buckets
-
-    /// By its shortest list: the port has nothing that asks for the bucket alone.
-    func headBucket(_ exchange: Exchange) async throws(Refusal) {
-        let bucket = try exchange.bucket()
-        do throws(ObjectStoreFailure) {
-            _ = try await store.list(bucket, ObjectQuery(entriesMax: 1))
-        } catch { throw .store(error) }
-        try await exchange.answer(200, [HeaderField("x-amz-bucket-region", settings.region)])
-    }
 }

@@ -17,7 +17,6 @@ extension S3Proxy {
         case .getObjectTagging: try await getTagging(exchange)
         case .putObjectTagging: try await putTagging(exchange)
         case .deleteObjectTagging: try await deleteTagging(exchange)
-        case .headBucket: try await headBucket(exchange)
         case .createMultipartUpload: try await createUpload(exchange)
         case .uploadPart: try await uploadPart(exchange)
         case .uploadPartCopy: try await uploadPartCopy(exchange)
@@ -25,6 +24,7 @@ extension S3Proxy {
         case .listMultipartUploads: try await listUploads(exchange)
         case .completeMultipartUpload: try await completeUpload(exchange)
         case .abortMultipartUpload: try await abortUpload(exchange)
+        case let operation where operation.isPassedThrough: try await passOn(exchange)
         default: throw .request(S3Error(.notImplemented))
         }
     }
