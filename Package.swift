@@ -152,6 +152,9 @@ let adapters: [Target] = [
             "Ports", "HTTPFormat", "JSONFormat", "Delivery", "SecretMemory",
             "WrapperConfiguration", "CLinux", "COpenSSL", "COpenSSLShims", "SocketAddresses",
         ]),
+    library(
+        "VaultCustody", in: "Sources/Adapters",
+        ["Ports", "ObjectKeyPorts", "SecretMemory", "CLinux"]),
     library("LinuxSystem", in: "Sources/Adapters", ["Ports", "SecretMemory", "CLinux"]),
     library(
         "LinuxProcessHost", in: "Sources/Adapters",
@@ -305,7 +308,10 @@ let simulation: [Target] = [
         ],
         path: "Simulation/Cluster", swiftSettings: strict),
     .target(
-        name: "SimulatedStorage", dependencies: ["ObjectStorePorts", "S3Format"],
+        name: "SimulatedStorage",
+        dependencies: [
+            "ObjectKeyPorts", "ObjectStorePorts", "Ports", "S3Format", "SecretMemory", "Simulation",
+        ],
         path: "Simulation/Storage", swiftSettings: strict),
     .target(
         name: "SimulationEngine",
@@ -453,7 +459,13 @@ let testTargets: [Target] = [
             "ScriptedServer", "Kubeconfig", "ElectionTrial", "SimulationEngine", "Operator",
             "AdmissionTrust", "X509Issuer", "Injection", "CryptoHasher", "ImageFormat",
             "ImagePorts", "OCIRegistry", "RegistryServer", "NodeAgentHTTP", "NodePorts",
-            "ObjectStorePorts", "Protection", "S3Format", "SimulatedStorage",
+            "ObjectKeyPorts", "ObjectStorePorts", "VaultCustody", "Protection", "S3Format",
+            "SimulatedStorage",
+        ]),
+    tests(
+        "VaultCustodyTests",
+        [
+            "VaultCustody", "AsyncClock", "ObjectKeyPorts", "Ports", "SecretMemory",
         ]),
     tests(
         "SimulationTests",
