@@ -95,6 +95,9 @@ let core: [Target] = [
     library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
     library("SealedObject", in: "Sources/Core", ["SecretMemory"]),
     library("S3Format", in: "Sources/Core"),
+    library(
+        "S3ProxyConfiguration", in: "Sources/Core",
+        ["Delivery", "S3Format", "WrapperConfiguration"]),
     library("Checksums", in: "Sources/Core", ["SecretMemory"]),
     library(
         "RequestSignature", in: "Sources/Core", ["Checksums", "KubernetesFormat", "SecretMemory"]),
@@ -283,6 +286,13 @@ let executables: [Target] = [
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     program(
+        "cloudtaser-s3-proxy", in: "Sources/Executables",
+        [
+            "AsyncClock", "KubernetesFormat", "KubernetesPorts", "ObjectKeyPorts", "ObjectServer",
+            "ObjectServerPorts", "Ports", "S3ProxyConfiguration", "SecretMemory", "ServedHTTP",
+            "VaultCustody", "VaultSecretStore", "WrapperConfiguration",
+        ]),
+    program(
         "cloudtaser", in: "Sources/Executables",
         [
             "Compliance", "WrapperConfiguration", "SimulationEngine", "SimulationScenarios",
@@ -420,6 +430,8 @@ let testTargets: [Target] = [
             "SecretMemory", "MemoryScan", "CLinux", "TestKit", "VaultListener", "LoopbackPKI",
             "Simulation", "heap-scan-harness",
         ]),
+    tests(
+        "S3ProxyConfigurationTests", ["S3ProxyConfiguration", "WrapperConfiguration"]),
     tests("HTTPFormatTests", ["HTTPFormat", "SecretMemory", "TestKit"]),
     tests("ServedHTTPTests", ["ServedHTTP", "TestKit"]),
     tests("JSONFormatTests", ["JSONFormat", "SecretMemory", "TestKit"]),
@@ -572,6 +584,16 @@ let testTargets: [Target] = [
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
         ]),
     tests(
+        "S3ProxyProgramTests",
+        [
+            "cloudtaser-s3-proxy", "KubernetesFormat", "LoopbackPKI", "Simulation", "TestKit",
+            "VaultListener",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
+    tests(
         "AdmissionServerTests",
         [
             "AdmissionServer", "LoopbackPKI", "TestKit",
@@ -627,6 +649,7 @@ let package = Package(
     products: [
         .executable(name: "cloudtaser-wrapper", targets: ["cloudtaser-wrapper"]),
         .executable(name: "cloudtaser", targets: ["cloudtaser"]),
+        .executable(name: "cloudtaser-s3-proxy", targets: ["cloudtaser-s3-proxy"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
