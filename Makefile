@@ -23,11 +23,12 @@ STATIC_FLAGS := -c release --scratch-path $(STATIC) -Xswiftc -static-executable 
 STATIC_FLAGS_cloudtaser-wrapper := -Xlinker -T \
 	-Xlinker $(CURDIR)/Sources/System/without-unwind-tables.lds
 STATIC_PROGRAMS := cloudtaser-wrapper cloudtaser-agent attack demo-application guest-init
-PROGRAMS := cloudtaser-wrapper cloudtaser-agent cloudtaser-operator cloudtaser
+PROGRAMS := cloudtaser-wrapper cloudtaser-agent cloudtaser-operator cloudtaser-s3-proxy cloudtaser
 # What each program is built from: an edited test builds no wrapper.
 BUILT_FROM_cloudtaser-wrapper := Sources
 BUILT_FROM_cloudtaser-agent := Sources
 BUILT_FROM_cloudtaser-operator := Sources
+BUILT_FROM_cloudtaser-s3-proxy := Sources
 BUILT_FROM_cloudtaser := Sources Simulation
 BUILT_FROM_attack := Sources vm-tests
 BUILT_FROM_demo-application := Sources vm-tests
@@ -59,6 +60,12 @@ build/cloudtaser-operator: $(call sources,cloudtaser-operator)
 	@mkdir -p build && cp "$$(swift build -c release --show-bin-path)/cloudtaser-operator" $@.new && \
 		mv $@.new $@
 
+# As the operator, and with OpenSSL as a shared library: for what it says to the vault.
+build/cloudtaser-s3-proxy: $(call sources,cloudtaser-s3-proxy)
+	swift build -c release --static-swift-stdlib --product cloudtaser-s3-proxy
+	@mkdir -p build && cp "$$(swift build -c release --show-bin-path)/cloudtaser-s3-proxy" $@.new && \
+		mv $@.new $@
+
 # Goes into every injected container: its size is a promise.
 WRAPPER_BYTES_MAX := 12000000
 
@@ -87,7 +94,7 @@ demo: setup $(OPENBAO) ## The main job: a secret from a real vault, then attacke
 # Clients and servers with times of their own. All tests begin at once and share two threads, so that
 # what waits for an answer gets its turn when hundreds of others have had theirs: they have a run of
 # their own.
-ON_THE_CLOCK := ^(AdmissionServer|KubernetesHTTP|Kubeconfig|NodeAgentHTTP|ObjectServer|OCIRegistry|OperatorProgram|S3HTTP)Tests\.|Real(Token)?RegistryTests|Real(Rclone|Moto)StoreTests
+ON_THE_CLOCK := ^(AdmissionServer|KubernetesHTTP|Kubeconfig|NodeAgentHTTP|ObjectServer|OCIRegistry|OperatorProgram|S3HTTP|S3ProxyProgram|VaultCustody)Tests\.|Real(Token)?RegistryTests|Real(Rclone|Moto)StoreTests
 SERVERS = CLOUDTASER_OPENBAO=$(OPENBAO) CLOUDTASER_KUBERNETES_VALIDATE=$(KUBERNETES_VALIDATE) \
 	CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_REGISTRY=$(REGISTRY) CLOUDTASER_S3=$(S3) \
 	CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE))

@@ -97,6 +97,9 @@ let core: [Target] = [
     library("S3Format", in: "Sources/Core"),
     library("Caching", in: "Sources/Core"),
     library("MetricsFormat", in: "Sources/Core"),
+    library(
+        "S3ProxyConfiguration", in: "Sources/Core",
+        ["Delivery", "S3Format", "WrapperConfiguration"]),
     library("Checksums", in: "Sources/Core", ["SecretMemory"]),
     library(
         "RequestSignature", in: "Sources/Core", ["Checksums", "KubernetesFormat", "SecretMemory"]),
@@ -162,6 +165,9 @@ let adapters: [Target] = [
             "Ports", "HTTPFormat", "JSONFormat", "Delivery", "SecretMemory",
             "WrapperConfiguration", "CLinux", "COpenSSL", "COpenSSLShims", "SocketAddresses",
         ]),
+    library(
+        "VaultCustody", in: "Sources/Adapters",
+        ["Ports", "ObjectKeyPorts", "SecretMemory", "CLinux"]),
     library("LinuxSystem", in: "Sources/Adapters", ["Ports", "SecretMemory", "CLinux"]),
     library(
         "LinuxProcessHost", in: "Sources/Adapters",
@@ -300,6 +306,15 @@ let executables: [Target] = [
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     program(
+        "cloudtaser-s3-proxy", in: "Sources/Executables",
+        [
+            "AsyncClock", "CryptoHasher", "CryptoObjectCipher", "KubernetesFormat",
+            "KubernetesPorts", "ObjectKeyPorts", "ObjectServer", "ObjectServerPorts",
+            "ObjectStorePorts", "Ports", "S3Format", "S3HTTP", "S3Proxy", "S3ProxyConfiguration",
+            "SecretMemory", "ServedHTTP", "VaultCustody", "VaultSecretStore",
+            "WrapperConfiguration",
+        ]),
+    program(
         "cloudtaser", in: "Sources/Executables",
         [
             "Compliance", "WrapperConfiguration", "SimulationEngine", "SimulationScenarios",
@@ -325,7 +340,10 @@ let simulation: [Target] = [
         ],
         path: "Simulation/Cluster", swiftSettings: strict),
     .target(
-        name: "SimulatedStorage", dependencies: ["ObjectStorePorts", "S3Format"],
+        name: "SimulatedStorage",
+        dependencies: [
+            "ObjectKeyPorts", "ObjectStorePorts", "Ports", "S3Format", "SecretMemory", "Simulation",
+        ],
         path: "Simulation/Storage", swiftSettings: strict),
     .target(
         name: "SimulationEngine",
@@ -435,6 +453,8 @@ let testTargets: [Target] = [
             "SecretMemory", "MemoryScan", "CLinux", "TestKit", "VaultListener", "LoopbackPKI",
             "Simulation", "heap-scan-harness",
         ]),
+    tests(
+        "S3ProxyConfigurationTests", ["S3ProxyConfiguration", "WrapperConfiguration"]),
     tests("HTTPFormatTests", ["HTTPFormat", "SecretMemory", "TestKit"]),
     tests("ServedHTTPTests", ["ServedHTTP", "TestKit"]),
     tests("JSONFormatTests", ["JSONFormat", "SecretMemory", "TestKit"]),
@@ -474,8 +494,13 @@ let testTargets: [Target] = [
             "ScriptedServer", "Kubeconfig", "ElectionTrial", "SimulationEngine", "Operator",
             "AdmissionTrust", "X509Issuer", "Injection", "CryptoHasher", "ImageFormat",
             "ImagePorts", "OCIRegistry", "RegistryServer", "NodeAgentHTTP", "NodePorts",
-            "ObjectStorePorts", "Protection", "S3Format", "S3HTTP", "S3Server",
-            "SimulatedStorage",
+            "ObjectKeyPorts", "ObjectStorePorts", "VaultCustody", "Protection", "S3Format",
+            "S3HTTP", "S3Server", "SimulatedStorage",
+        ]),
+    tests(
+        "VaultCustodyTests",
+        [
+            "VaultCustody", "AsyncClock", "ObjectKeyPorts", "Ports", "SecretMemory",
         ]),
     tests(
         "SimulationTests",
@@ -582,6 +607,16 @@ let testTargets: [Target] = [
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
         ]),
     tests(
+        "S3ProxyProgramTests",
+        [
+            "cloudtaser-s3-proxy", "KubernetesFormat", "LoopbackPKI", "Simulation", "TestKit",
+            "VaultListener",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
+    tests(
         "AdmissionServerTests",
         [
             "AdmissionServer", "LoopbackPKI", "TestKit",
@@ -654,6 +689,7 @@ let package = Package(
     products: [
         .executable(name: "cloudtaser-wrapper", targets: ["cloudtaser-wrapper"]),
         .executable(name: "cloudtaser", targets: ["cloudtaser"]),
+        .executable(name: "cloudtaser-s3-proxy", targets: ["cloudtaser-s3-proxy"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

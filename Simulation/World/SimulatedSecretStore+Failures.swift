@@ -33,7 +33,8 @@ extension SimulatedSecretStore {
         case .tokenUnknown: .tokenInvalid
         case .forbidden: .permissionDenied(path: path)
         case .mountHidden, .noRoute, .namespaceUnknown: .mountUnknown(path: path)
-        case .nothingThere, .roleUnknown: .notFound(path: path)
+        case .nothingThere, .roleUnknown, .transitKeyUnknown: .notFound(path: path)
+        case .transitVersionExcluded: .versionDeleted(path: path)
         case .versionGone(let version, _):
             version.state == .destroyed
                 ? .versionDestroyed(path: path) : .versionDeleted(path: path)
@@ -53,12 +54,12 @@ extension SimulatedSecretStore {
 
 extension SimulatedSecretStore {
     package mutating func encrypt(
-        _ plaintext: RawSpan, key: String, context: [UInt8]
+        _ plaintext: RawSpan, key: String, binding: TransitBinding
     ) throws(SecretStoreFailure) -> String {
         let fault = try begin(.encrypt(key: key))
         let bytes = plaintext.withUnsafeBytes { Array($0) }
         let data = try transit(
-            "encrypt/\(key)", ["plaintext": SimulatedBase64.encoded(bytes)], context: context)
+            "encrypt/\(key)", ["plaintext": SimulatedBase64.encoded(bytes)], binding: binding)
         try end(fault)
         guard case .string(let ciphertext) = data["ciphertext"] else {
             throw .responseMalformed(path: "encrypt/\(key)", detail: "simulated")
@@ -67,11 +68,11 @@ extension SimulatedSecretStore {
     }
 
     package mutating func decrypt(
-        _ ciphertext: String, key: String, context: [UInt8],
+        _ ciphertext: String, key: String, binding: TransitBinding,
         receive: (RawSpan) throws(SecretStoreFailure) -> Void
     ) throws(SecretStoreFailure) {
         let fault = try begin(.decrypt(key: key))
-        let data = try transit("decrypt/\(key)", ["ciphertext": ciphertext], context: context)
+        let data = try transit("decrypt/\(key)", ["ciphertext": ciphertext], binding: binding)
         try end(fault)
         guard case .string(let text) = data["plaintext"],
             let bytes = SimulatedBase64.decoded(text)
@@ -80,14 +81,36 @@ extension SimulatedSecretStore {
     }
 
     private func transit(
-        _ rest: String, _ fields: [String: String], context: [UInt8]
+        _ rest: String, _ fields: [String: String], binding: TransitBinding
     ) throws(SecretStoreFailure) -> SimulatedJSON {
         try checkCondition()
         let path = "\(settings.transitMount)/\(rest)"
         var fields = fields
-        if !context.isEmpty { fields["associated_data"] = SimulatedBase64.encoded(context) }
+        switch binding {
+        case .associatedData(let bytes):
+            if !bytes.isEmpty { fields["associated_data"] = SimulatedBase64.encoded(bytes) }
+        case .derivation(let bytes): fields["context"] = SimulatedBase64.encoded(bytes)
+        }
         return try asking(path) { vault throws(SimulatedVault.Refusal) in
             try vault.use(path, parameters: { fields[$0] }, token: token, in: namespace).data
         }
+    }
+}
+
+// MARK: - SecretFieldNames
+
+extension SimulatedSecretStore: SecretFieldNames {
+    package mutating func fieldNames(of path: String) throws(SecretStoreFailure) -> [String] {
+        let fault = try begin(.read(path: path))
+        let (answer, mount) = try answer(to: SecretQuery(path: path))
+        try end(fault)
+        if server.vault.condition == .invalidJSON {
+            throw .responseMalformed(path: path, detail: "simulated")
+        }
+        let secret = mount.version == "2" ? answer.data["data"] ?? .null : answer.data
+        guard case .object(let members) = secret, members.count <= fieldNamesMax else {
+            throw .responseMalformed(path: path, detail: "simulated")
+        }
+        return members.map(\.name)
     }
 }

@@ -252,7 +252,7 @@ package struct SimulatedSecretStore: SecretStore, TransitEngine, ~Copyable {
             isRenewable: lease.isRenewable)
     }
 
-    private func answer(
+    func answer(
         to query: SecretQuery
     ) throws(SecretStoreFailure) -> (SimulatedVault.Answer, SimulatedVault.Mount) {
         let (path, mount, rest) = try mount(of: query)

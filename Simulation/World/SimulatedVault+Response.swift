@@ -95,6 +95,10 @@ extension SimulatedVault.Response {
         case .operationUnsupported:
             return errors(405, ["1 error occurred:\n\t* unsupported operation\n\n"])
         case .roleUnknown(let name): return errors(400, ["unknown role: \(name)"])
+        case .transitKeyUnknown: return errors(400, ["encryption key not found"])
+        case .transitVersionExcluded:
+            return errors(
+                400, ["ciphertext or signature version is disallowed by policy (too old)"])
         case .badRequest(let text): return errors(400, [text])
         case .loginRefused(let status, let text): return errors(status, [text])
         case .wrappingTokenInvalid:

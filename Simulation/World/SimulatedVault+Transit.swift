@@ -1,9 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Transit, with a toy cipher: it hides nothing from anybody who reads this file, but a changed
-/// ciphertext, another key and another context are refused as the real engine refuses them.
+/// ciphertext, another key and another binding are refused as the real engine refuses them.
 extension SimulatedVault {
-    /// `<transit>/encrypt/<key>`, `<transit>/decrypt/<key>` and `<transit>/sign/<key>`
+    /// What a transit key may have that others have not.
+    package struct TransitKeySettings: Sendable, Equatable {
+        /// Its keys are made from the request's `context`, which has to be there. Without, the
+        /// context is ignored, as the real engine ignores it.
+        package var isDerived: Bool
+        /// `min_decryption_version`
+        package var versionMin: Int
+
+        package init(isDerived: Bool = false, versionMin: Int = 1) {
+            self.isDerived = isDerived
+            self.versionMin = versionMin
+        }
+    }
+
+    /// Adds a key in its first version to an engine, which is mounted as transit when there is
+    /// none; or gives one that is there other settings.
+    package mutating func setTransitKey(
+        _ name: String, mount: String, _ settings: TransitKeySettings, namespace: String = ""
+    ) {
+        var keys: [String: Int] = [:]
+        if case .transit(let known) = namespaces[namespace]?.mounts[mount] { keys = known }
+        keys[name] = keys[name] ?? 1
+        self.mount(.transit(keys), at: mount, namespace: namespace)
+        transitSettings["\(namespace)/\(mount)/\(name)"] = settings
+    }
+
+    /// `transit/keys/<name>/rotate`
+    package mutating func rotateTransitKey(
+        _ name: String, mount: String, namespace: String = ""
+    ) {
+        guard case .transit(var keys) = namespaces[namespace]?.mounts[mount] else { return }
+        keys[name] = (keys[name] ?? 0) + 1
+        namespaces[namespace]?.mounts[mount] = .transit(keys)
+    }
+
+    /// `<transit>/encrypt/<key>`, `…/decrypt/<key>`, `…/rewrap/<key>` and `…/sign/<key>`
     mutating func transit(
         _ rest: String, mount: String, parameters: (String) -> String?, in namespace: String
     ) throws(Refusal) -> Answer {
@@ -12,40 +47,72 @@ extension SimulatedVault {
         }
         let parts = rest.split(separator: "/").map(String.init)
         guard parts.count == 2 else { throw .nothingThere }
-        let key = parts[1]
-        let context = try Self.decoded(parameters("associated_data") ?? "")
+        let place = "\(namespace)/\(mount)/\(parts[1])"
+        let context = parameters("context")
+        var data = try Self.decoded(parameters("associated_data") ?? "")
         switch parts[0] {
         case "encrypt":
             let plaintext = try Self.decoded(parameters("plaintext") ?? "")
-            let version = keys[key, default: 1]
-            keys[key] = version
+            keys[parts[1]] = keys[parts[1], default: 1]
             namespaces[namespace]?.mounts[mount] = .transit(keys)
-            nonces += 1
-            let box = ToyCipher(key: "\(namespace)/\(mount)/\(key)/\(version)", context: context)
-            let sealed = SimulatedBase64.encoded(box.seal(plaintext, nonce: nonces))
-            return Answer(
-                data: .object([
-                    ("ciphertext", .string("vault:v\(version):\(sealed)")),
-                    ("key_version", .number(String(version))),
-                ]))
-        case "decrypt":
-            guard let newest = keys[key] else { throw .badRequest("encryption key not found") }
-            let (version, bytes) = try Self.parts(of: parameters("ciphertext") ?? "")
-            guard version <= newest else {
-                throw .badRequest("invalid ciphertext: version is too new")
-            }
-            let box = ToyCipher(key: "\(namespace)/\(mount)/\(key)/\(version)", context: context)
-            guard let plaintext = box.open(bytes) else {
-                throw .badRequest("cipher: message authentication failed")
+            return try sealed(plaintext, place, keys[parts[1]] ?? 1, context, data)
+        case "decrypt", "rewrap":
+            guard let newest = keys[parts[1]] else { throw .transitKeyUnknown }
+            // It does not know additional data.
+            if parts[0] == "rewrap" { data = [] }
+            let plaintext = try opened(
+                parameters("ciphertext") ?? "", place, newest: newest, context, data)
+            guard parts[0] == "decrypt" else {
+                return try sealed(plaintext, place, newest, context, data)
             }
             return Answer(
                 data: .object([("plaintext", .string(SimulatedBase64.encoded(plaintext)))]))
         case "sign":
             return try signed(
-                Self.decoded(parameters("input") ?? ""),
-                with: signingKeys["\(namespace)/\(mount)/\(key)"])
+                Self.decoded(parameters("input") ?? ""), with: signingKeys[place])
         default: throw .nothingThere
         }
+    }
+
+    private mutating func sealed(
+        _ plaintext: [UInt8], _ place: String, _ version: Int, _ context: String?, _ data: [UInt8]
+    ) throws(Refusal) -> Answer {
+        let box = try box(place, version, context, data)
+        nonces += 1
+        let sealed = SimulatedBase64.encoded(box.seal(plaintext, nonce: nonces))
+        return Answer(
+            data: .object([
+                ("ciphertext", .string("vault:v\(version):\(sealed)")),
+                ("key_version", .number(String(version))),
+            ]))
+    }
+
+    private func opened(
+        _ ciphertext: String, _ place: String, newest: Int, _ context: String?, _ data: [UInt8]
+    ) throws(Refusal) -> [UInt8] {
+        let (version, bytes) = try Self.parts(of: ciphertext)
+        guard version <= newest else {
+            throw .badRequest("invalid ciphertext: version is too new")
+        }
+        guard version >= transitSettings[place]?.versionMin ?? 1 else {
+            throw .transitVersionExcluded
+        }
+        guard let plaintext = try box(place, version, context, data).open(bytes) else {
+            throw .badRequest("cipher: message authentication failed")
+        }
+        return plaintext
+    }
+
+    private func box(
+        _ place: String, _ version: Int, _ context: String?, _ data: [UInt8]
+    ) throws(Refusal) -> ToyCipher {
+        guard transitSettings[place]?.isDerived == true else {
+            return ToyCipher(key: "\(place)/\(version)", context: data)
+        }
+        guard let context, !context.isEmpty else {
+            throw .badRequest("missing 'context' for key derivation")
+        }
+        return ToyCipher(key: "\(place)/\(version)/\(context)", context: data)
     }
 
     /// `vault:vN:base64` taken apart.
@@ -66,23 +133,23 @@ extension SimulatedVault {
 }
 
 /// A keyed stream and a keyed sum of 64 bits, from a small mixing function.
-struct ToyCipher {
+package struct ToyCipher: Sendable {
     private let seed: UInt64
     private static let numberBytes = 8
 
-    init(key: String, context: [UInt8]) {
+    package init(key: String, context: [UInt8]) {
         seed = Self.mix(Self.sum(Array(key.utf8), from: 1) ^ Self.sum(context, from: 2))
     }
 
     /// Nonce, bytes, sum.
-    func seal(_ bytes: [UInt8], nonce: UInt64) -> [UInt8] {
+    package func seal(_ bytes: [UInt8], nonce: UInt64) -> [UInt8] {
         let hidden = stream(over: bytes, nonce: nonce)
         let sum = Self.sum(hidden, from: seed ^ Self.mix(nonce))
         return Self.bytes(nonce) + hidden + Self.bytes(sum)
     }
 
     /// nil when anything about it was changed.
-    func open(_ sealed: [UInt8]) -> [UInt8]? {
+    package func open(_ sealed: [UInt8]) -> [UInt8]? {
         guard sealed.count >= 2 * Self.numberBytes else { return nil }
         let nonce = Self.number(sealed.prefix(Self.numberBytes))
         let hidden = Array(sealed.dropFirst(Self.numberBytes).dropLast(Self.numberBytes))

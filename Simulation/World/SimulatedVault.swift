@@ -61,6 +61,8 @@ package struct SimulatedVault: Sendable {
     var nonces: UInt64 = 0
     /// Transit keys that sign, by `NAMESPACE/MOUNT/KEY`.
     var signingKeys: [String: SigningKey] = [:]
+    /// Settings of transit keys other than the usual ones, likewise.
+    var transitSettings: [String: TransitKeySettings] = [:]
     private let makeSecret: @Sendable (Issued.Kind, Int) -> String
 
     /// - Parameters:
@@ -120,6 +122,10 @@ extension SimulatedVault {
         case versionGone(Version, number: Int)
         case operationUnsupported
         case roleUnknown(String)
+        /// Transit has no such key to decrypt with.
+        case transitKeyUnknown
+        /// The key's settings exclude the version that a ciphertext was made with.
+        case transitVersionExcluded
         /// Something about the request's own fields, in the server's words.
         case badRequest(String)
         case loginRefused(status: Int, text: String)

@@ -15,7 +15,7 @@ final class SimulatedBench: StoreBench {
     let credentials = Credentials(
         root: SimulatedVault.rootToken, limited: "s.limited", expired: "s.expired",
         roleID: "role-id", secretID: "secret-id", jwt: "jwt")
-    private let server = SimulatedVaultServer(Stock.simulatedVault(jwt: "jwt"))
+    let server = SimulatedVaultServer(Stock.simulatedVault(jwt: "jwt"))
     /// Time that passed and is no whole second yet.
     private var milliseconds = 0
 
@@ -123,7 +123,7 @@ struct AdapterClient: Sendable {
 /// The real adapter on the fake vault behind a real TLS listener.
 final class LoopbackBench: StoreBench {
     let credentials: Credentials
-    private let vault: LoopbackVault
+    let vault: LoopbackVault
     private let client: AdapterClient
     private var milliseconds = 0
 

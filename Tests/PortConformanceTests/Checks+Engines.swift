@@ -2,7 +2,7 @@
 import Ports
 import Testing
 
-/// Versions, certificates, transit.
+/// Versions, certificates.
 extension Check {
     static let engines = versions + pki + transit
 
@@ -86,57 +86,4 @@ extension Check {
         },
     ]
 
-    private static let transit = [
-        Check("transit gives back what it was given") { bench in
-            let store = try bench.appRoleStore()
-            for plaintext in [
-                [], [0], Array("a key of 32 bytes, or so it says".utf8), [255, 0, 1],
-                Array(0...255),
-            ] {
-                for context in [[], Array("bucket/object".utf8)] {
-                    let sealed = try store.encrypt(plaintext, key: "app", context: context)
-                    #expect(sealed.hasPrefix("vault:v1:"))
-                    #expect(try store.encrypt(plaintext, key: "app", context: context) != sealed)
-                    #expect(
-                        try store.decrypt(sealed, key: "app", context: context) == plaintext)
-                }
-            }
-        },
-        Check("transit refuses what was changed, another context and another key") { bench in
-            let store = try bench.store(token: bench.credentials.root)
-            let context = Array("bucket/object".utf8)
-            let sealed = try store.encrypt([1, 2, 3, 4, 5, 6], key: "app", context: context)
-            let other = Array("bucket/other".utf8)
-            func expectRefusal(_ text: String, _ key: String, _ context: [UInt8]) {
-                let failure = SecretStoreFailure.unexpectedStatus(
-                    path: "transit/decrypt/\(key)", status: 400)
-                #expect(throws: failure) {
-                    try store.decrypt(text, key: key, context: context)
-                }
-            }
-            expectRefusal(sealed, "app", other)
-            expectRefusal(sealed, "app", [])
-            expectRefusal(sealed, "second", context)
-            expectRefusal(sealed, "none", context)
-            expectRefusal("vault:v1:AAAA", "app", context)
-            expectRefusal("nonsense", "app", context)
-            let body = Array(sealed.utf8).count - "vault:v1:".utf8.count
-            for position in [0, body / 2, body - 5] {
-                var changed = Array(sealed.utf8)
-                let index = "vault:v1:".utf8.count + position
-                changed[index] = changed[index] == 65 ? 66 : 65
-                expectRefusal(String(decoding: changed, as: UTF8.self), "app", context)
-            }
-            #expect(try store.decrypt(sealed, key: "app", context: context).count == 6)
-        },
-        Check("transit with a key or a mount that the policy leaves out") { bench in
-            let store = try bench.store(token: bench.credentials.limited)
-            #expect(
-                throws: SecretStoreFailure.permissionDenied(path: "transit/encrypt/second")
-            ) { try store.encrypt([1], key: "second") }
-            #expect(
-                throws: SecretStoreFailure.permissionDenied(path: "transit/decrypt/second")
-            ) { try store.decrypt("vault:v1:AAAA", key: "second") }
-        },
-    ]
 }

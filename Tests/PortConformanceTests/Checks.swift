@@ -37,6 +37,25 @@ struct Check: Sendable, CustomTestStringConvertible {
             let values = try bench.read("legacy/db", ["data", "b"])
             #expect(values == ["v1", "c"])
         },
+        Check("the names of fields come without a value") { bench in
+            let store = try bench.store(token: bench.credentials.limited)
+            let names = try store.fieldNames("secret/app")
+            #expect(names.sorted() == Stock.appFields.map(\.name).sorted())
+            #expect(try store.fieldNames("secret/data/app") == names)
+            let administrator = try bench.store(token: bench.credentials.root)
+            #expect(try administrator.fieldNames("legacy/db").sorted() == ["b", "data"])
+            for (path, failure) in [
+                ("secret/deleted", SecretStoreFailure.versionDeleted(path: "secret/deleted")),
+                ("secret/destroyed", .versionDestroyed(path: "secret/destroyed")),
+                ("secret/none", .notFound(path: "secret/none")),
+                ("nothing/none", .mountUnknown(path: "nothing/none")),
+            ] {
+                #expect(throws: failure) { try administrator.fieldNames(path) }
+            }
+            #expect(throws: SecretStoreFailure.permissionDenied(path: "secret/other")) {
+                try store.fieldNames("secret/other")
+            }
+        },
         Check("a value of 1 MiB is read") { bench in
             let values = try bench.read("secret/large", ["a"])
             #expect(values.map(\.utf8.count) == [Stock.largeBytes])

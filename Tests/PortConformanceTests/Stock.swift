@@ -126,6 +126,13 @@ protocol StoreBench {
     func wrap(secretID: String) throws -> String
     /// Another version of the KV v2 secret `secret/<name>`, with a field `a`.
     func putVersion(of name: String) throws
+    /// A transit key with `derived=true` that no other check knows.
+    func putDerivedKey() throws -> String
+    func rotate(key: String) throws
+    /// `min_decryption_version`
+    func exclude(versionsBelow version: Int, of key: String) throws
+    /// `transit/rewrap/<key>`, with further fields in base64.
+    func rewrap(_ ciphertext: String, key: String, _ fields: [String: [UInt8]]) throws -> String
 }
 
 extension StoreBench {

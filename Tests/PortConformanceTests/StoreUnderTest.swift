@@ -4,9 +4,9 @@ import Testing
 
 /// A store, whatever stands behind it, with values as text so that checks can compare them.
 final class StoreUnderTest {
-    private var store: any (SecretStore & TransitEngine & ~Copyable)
+    private var store: any (SecretStore & SecretFieldNames & TransitEngine & ~Copyable)
 
-    init(_ store: consuming any (SecretStore & TransitEngine & ~Copyable)) {
+    init(_ store: consuming any (SecretStore & SecretFieldNames & TransitEngine & ~Copyable)) {
         self.store = store
     }
 
@@ -58,19 +58,25 @@ final class StoreUnderTest {
         try store.currentVersion(of: SecretQuery(path: path))
     }
 
+    func fieldNames(_ path: String) throws -> [String] { try store.fieldNames(of: path) }
+
     func renewToken() throws -> Grant { try store.renewToken() }
     func renew(_ lease: LeaseID) throws -> Grant { try store.renew(lease) }
     func revoke(_ lease: LeaseID) throws { try store.revoke(lease) }
     func revokeToken() throws { try store.revokeToken() }
     func forget() { store.forget() }
 
-    func encrypt(_ plaintext: [UInt8], key: String, context: [UInt8] = []) throws -> String {
-        try store.encrypt(plaintext.span.bytes, key: key, context: context)
+    func encrypt(
+        _ plaintext: [UInt8], key: String, binding: TransitBinding = .none
+    ) throws -> String {
+        try store.encrypt(plaintext.span.bytes, key: key, binding: binding)
     }
 
-    func decrypt(_ ciphertext: String, key: String, context: [UInt8] = []) throws -> [UInt8] {
+    func decrypt(
+        _ ciphertext: String, key: String, binding: TransitBinding = .none
+    ) throws -> [UInt8] {
         var plaintext: [UInt8]?
-        try store.decrypt(ciphertext, key: key, context: context) { bytes in
+        try store.decrypt(ciphertext, key: key, binding: binding) { bytes in
             plaintext = bytes.withUnsafeBytes { Array($0) }
         }
         return try #require(plaintext)

@@ -123,10 +123,10 @@ import WrapperConfiguration
             #expect(throws: failure) { try store.revokeToken() }
             let key: [UInt8] = [1]
             #expect(throws: failure) {
-                try store.encrypt(key.span.bytes, key: "app", context: [])
+                try store.encrypt(key.span.bytes, key: "app", binding: .none)
             }
             #expect(throws: failure) {
-                try store.decrypt("vault:v1:", key: "app", context: []) { _ in }
+                try store.decrypt("vault:v1:", key: "app", binding: .none) { _ in }
             }
         }
         #expect(server.vault.leases.isEmpty)

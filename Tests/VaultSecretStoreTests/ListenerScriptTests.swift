@@ -43,7 +43,7 @@ import WrapperConfiguration
         let lifetime = try #require(facts.lifetime)
         #expect((Duration.seconds(30)...Duration.seconds(60)).contains(lifetime))
         let bytes: [UInt8] = [1, 2, 3]
-        _ = try store.encrypt(bytes.span.bytes, key: "app", context: [])
+        _ = try store.encrypt(bytes.span.bytes, key: "app", binding: .none)
         // The short one ends by itself.
         while vault.listener.withVault({ $0.leases.first?.isLive }) == true { usleep(10_000) }
         #expect(throws: SecretStoreFailure.leaseUnknown) { try store.renew(leases[0].id) }

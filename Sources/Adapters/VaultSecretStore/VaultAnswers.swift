@@ -179,9 +179,8 @@ struct SecretReader {
         return state.flatMap { $0 } ?? .notFound(path: path)
     }
 
-    private func locate(
-        _ fields: [String], in body: RawSpan
-    ) throws(SecretStoreFailure) -> [FoundField] {
+    /// The object that holds the fields.
+    func secret(in body: RawSpan) throws(SecretStoreFailure) -> JSONValue {
         let names = isVersioned ? ["data", "data"] : ["data"]
         let root = try parsing(path) { () throws(JSONFormatFailure) in
             try JSONFormat.check(body)
@@ -196,6 +195,13 @@ struct SecretReader {
             throw state
                 ?? .responseMalformed(path: path, detail: "no object at data of the answer")
         }
+        return secret
+    }
+
+    private func locate(
+        _ fields: [String], in body: RawSpan
+    ) throws(SecretStoreFailure) -> [FoundField] {
+        let secret = try secret(in: body)
         var values: [FoundField] = []
         for field in fields { values.append(try locate(field, of: secret, in: body)) }
         return values

@@ -76,7 +76,7 @@ extension VaultSecretStore {
     }
 
     /// Asks which engine holds a path; the answer to a guess would be a wrong secret.
-    private func mount(of path: SecretPath) throws(SecretStoreFailure) -> SecretMount {
+    func mount(of path: SecretPath) throws(SecretStoreFailure) -> SecretMount {
         let response = try get("/v1/sys/internal/ui/mounts/\(path.text)")
         if response.status == 200 {
             return try transport.withBody(of: response) { body throws(SecretStoreFailure) in
@@ -95,7 +95,7 @@ extension VaultSecretStore {
     }
 
     /// Says why a read was not answered with 200.
-    private func refuse(
+    func refuse(
         _ response: HTTPResponse, path: String, reader: SecretReader
     ) throws(SecretStoreFailure) -> Never {
         if let failure = try serverFailure(response, path: path) { throw failure }

@@ -7,14 +7,14 @@ internal import WrapperConfiguration
 
 extension VaultSecretStore {
     package mutating func encrypt(
-        _ plaintext: RawSpan, key: String, context: [UInt8]
+        _ plaintext: RawSpan, key: String, binding: TransitBinding
     ) throws(SecretStoreFailure) -> String {
         try beginWithToken()
         defer { transport.forgetAnswer() }
         let path = "\(settings.transitMount)/encrypt/\(key)"
         let response = try post("/v1/\(path)") { members throws(SecretMemoryFailure) in
             try members.add("plaintext", base64: plaintext)
-            try Self.add(context, to: &members)
+            try Self.add(binding, to: &members)
         }
         guard response.status == 200 else { throw try refusal(ofTransit: response, path: path) }
         let ciphertext = try transport.withBody(of: response) {
@@ -35,7 +35,7 @@ extension VaultSecretStore {
     }
 
     package mutating func decrypt(
-        _ ciphertext: String, key: String, context: [UInt8],
+        _ ciphertext: String, key: String, binding: TransitBinding,
         receive: (RawSpan) throws(SecretStoreFailure) -> Void
     ) throws(SecretStoreFailure) {
         try beginWithToken()
@@ -43,9 +43,11 @@ extension VaultSecretStore {
         let path = "\(settings.transitMount)/decrypt/\(key)"
         let response = try post("/v1/\(path)") { members throws(SecretMemoryFailure) in
             try members.add("ciphertext", text: ciphertext)
-            try Self.add(context, to: &members)
+            try Self.add(binding, to: &members)
         }
-        guard response.status == 200 else { throw try refusal(ofTransit: response, path: path) }
+        guard response.status == 200 else {
+            throw try refusal(ofDecryption: response, path: path)
+        }
         try transport.withMutableBody(of: response) { body throws(SecretStoreFailure) in
             let range = try SecretTextAnswer.text(
                 at: ["data", "plaintext"], in: body, path: path, limit: body.count,
@@ -59,10 +61,32 @@ extension VaultSecretStore {
     }
 
     private static func add(
-        _ context: [UInt8], to members: inout JSONMembers
+        _ binding: TransitBinding, to members: inout JSONMembers
     ) throws(SecretMemoryFailure) {
-        guard !context.isEmpty else { return }
-        try members.add("associated_data", base64: context.span.bytes)
+        switch binding {
+        case .associatedData(let bytes):
+            guard !bytes.isEmpty else { return }
+            try members.add("associated_data", base64: bytes.span.bytes)
+        case .derivation(let bytes): try members.add("context", base64: bytes.span.bytes)
+        }
+    }
+
+    /// The engine says everything with 400; its words (OpenBao's and Vault's are the same) tell a
+    /// ciphertext that is not its own from what is wrong with the key.
+    private func refusal(
+        ofDecryption response: HTTPResponse, path: String
+    ) throws(SecretStoreFailure) -> SecretStoreFailure {
+        guard response.status == 400 else {
+            return try refusal(ofTransit: response, path: path)
+        }
+        if try contains("encryption key not found", response) { return .notFound(path: path) }
+        if try contains("disallowed by policy", response) { return .versionDeleted(path: path) }
+        for text: StaticString in [
+            "message authentication failed", "invalid ciphertext", "for key derivation",
+        ] where try contains(text, response) {
+            return .unexpectedStatus(path: path, status: 400)
+        }
+        return .responseMalformed(path: path, detail: "refused for a reason that is not known")
     }
 
     func refusal(

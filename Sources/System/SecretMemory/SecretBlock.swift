@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Some secret bytes that several may hold: a block of an arena, zeroed and given back with the last
-/// reference. Not Codable; printing it shows its type's name.
+/// Some secret bytes that several may hold: a block of an arena, zeroed and given back with the
+/// last reference. Not Codable; printing it shows its type's name.
 package final class SecretBlock: @unchecked Sendable {
     // Written once, before anybody else sees the block, and only read from then on.
     private let bytes: UnsafeMutableRawBufferPointer

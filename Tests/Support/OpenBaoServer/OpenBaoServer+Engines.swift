@@ -51,6 +51,22 @@ extension OpenBaoServer {
         for key in keys { try bao(["write", "-f", "transit/keys/\(key)"], token: token) }
     }
 
+    /// - Parameter isDerived: every request has to name a context.
+    package func addTransitKey(_ name: String, isDerived: Bool, token: String) throws {
+        try bao(["write", "transit/keys/\(name)", "derived=\(isDerived)"], token: token)
+    }
+
+    /// - Parameter fields: of the request, besides the ciphertext.
+    package func rewrap(
+        _ ciphertext: String, key: String, _ fields: [String: String], token: String
+    ) throws -> String {
+        let arguments = fields.map { "\($0.key)=\($0.value)" }
+        return try bao(
+            ["write", "-field=ciphertext", "transit/rewrap/\(key)", "ciphertext=\(ciphertext)"]
+                + arguments, token: token
+        ).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
     /// Enables TLS certificate logins with a role `app` for clients named `workload` of this
     /// server's authority.
     package func enableCertificateLogin(policies: String, token: String) throws {

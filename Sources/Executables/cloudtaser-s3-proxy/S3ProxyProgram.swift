@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+import AsyncClock
+import KubernetesPorts
+import ObjectServer
+import ObjectServerPorts
+import Ports
+import S3ProxyConfiguration
+import SecretMemory
+import Synchronization
+import VaultCustody
+
+/// The parts of the program, put together.
+struct S3ProxyProgram: Sendable {
+    static let version = "0.1.0-dev"
+    /// How long requests that are under way may take after the last new connection.
+    static let answerTime = Duration.seconds(60)
+
+    private let settings: S3ProxySettings
+    private let clock = AsyncClock()
+    private let log: S3ProxyLog
+    private let vault: VaultAccess
+    private let stopping = StopFlag()
+
+    init(_ settings: S3ProxySettings) throws(StartFailure) {
+        self.settings = settings
+        log = S3ProxyLog(clock: AsyncClock(), level: settings.logLevel)
+        vault = try VaultAccess(settings, clock: AsyncClock(), log: log)
+    }
+
+    func run() async throws(StartFailure) {
+        let signals = try StopSignals()
+        DescriptorLimit.raise()
+        let certificate = try ServedCertificate(settings.transport)
+        let proxy = try makeHandler(parts)
+        let server = try await serve(
+            settings.listen, "--listen", certificate?.identity, proxy)
+        let health = try await serve(
+            settings.healthListen, "--health-listen", nil,
+            HealthPage(proxy: proxy, vault: vault, server: server, stopping: stopping))
+        log.write(
+            .notice, "serving", "S3 and health are served",
+            [
+                ("port", String(server.port)), ("healthPort", String(health.port)),
+                ("tls", String(certificate != nil)), ("keyMemory", "\(vault.arena.tier)"),
+            ])
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await vault.follow() }
+            if let certificate {
+                group.addTask { await certificate.follow(clock: clock, log: log) }
+            }
+            let signal = await signals.wait()
+            log.write(.notice, "stopping", "stopping on signal \(signal)")
+            stopping.set()
+            // Whoever routes to this program needs a moment to learn that it is not ready.
+            await clock.sleep(for: .seconds(settings.drainSeconds))
+            await server.drain(within: Self.answerTime)
+            group.cancelAll()
+        }
+        vault.stop()
+        await health.drain(within: .zero)
+        log.write(.notice, "stopped", "everything that was asked is answered")
+    }
+
+    private var parts: ProxyParts {
+        ProxyParts(
+            settings: settings, custodian: vault.custodian, salts: KernelSaltSource(),
+            clients: vault.credentials,
+            upstreamCredentials: { [vault] in vault.credentials.upstream },
+            keyMemory: vault.arena, clock: clock, log: log)
+    }
+
+    private func serve(
+        _ place: S3ProxySettings.Place, _ flag: String, _ identity: TLSIdentity?,
+        _ handler: any RequestHandler
+    ) async throws(StartFailure) -> ObjectServer {
+        do throws(ObjectServerFailure) {
+            return try await ObjectServer(
+                address: place.host, port: Int(place.port), identity: identity,
+                limits: ObjectServerLimits(), handler: handler)
+        } catch {
+            throw StartFailure(
+                text: "cannot listen on \(place) (\(error)); choose another with \(flag)")
+        }
+    }
+}
+
+/// The certificate that is served, and the files it comes from.
+struct ServedCertificate: Sendable {
+    let identity: TLSIdentity
+    private let files: CertificateFiles
+    private let first: CertificateFiles.Content
+
+    /// nil: without TLS.
+    init?(_ transport: S3ProxySettings.Transport) throws(StartFailure) {
+        guard case .tls(let certificate, let key) = transport else { return nil }
+        files = CertificateFiles(certificatePath: certificate, keyPath: key)
+        first = try files.read()
+        identity = try files.identity(first)
+    }
+
+    /// Serves changed files until the task is cancelled.
+    func follow(clock: any AsyncTimeSource, log: S3ProxyLog) async {
+        await files.follow(identity, from: first, clock: clock, log: log)
+    }
+}
+
+final class StopFlag: Sendable {
+    private let flag = Mutex(false)
+    var isSet: Bool { flag.withLock { $0 } }
+    func set() { flag.withLock { $0 = true } }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Glibc
+import S3ProxyConfiguration
+
+let words = Array(CommandLine.arguments.dropFirst())
+
+func say(_ text: String, to file: FileHandle) { file.write(Data(text.utf8)) }
+
+if words.contains("--help") || words.contains("-h") {
+    say(S3ProxyHelp.text, to: .standardOutput)
+    exit(0)
+}
+if words == ["--version"] {
+    say("cloudtaser-s3-proxy \(S3ProxyProgram.version)\n", to: .standardOutput)
+    exit(0)
+}
+
+func settings() -> S3ProxySettings {
+    do throws(S3ProxySettingsFailure) { return try SettingsSource.read(words) } catch {
+        say(
+            "cloudtaser-s3-proxy: \(error.text)\nRun `cloudtaser-s3-proxy --help`.\n",
+            to: .standardError)
+        exit(64)
+    }
+}
+
+do throws(StartFailure) {
+    try await S3ProxyProgram(settings()).run()
+} catch {
+    say("cloudtaser-s3-proxy: \(error.text)\n", to: .standardError)
+    exit(1)
+}
