@@ -112,4 +112,10 @@ extension ForwardingObjectStore {
     package func removeTags(_ version: ObjectVersion) async throws(ObjectStoreFailure) {
         try await store.removeTags(version)
     }
+
+    package func passOn(
+        _ request: PassedRequest
+    ) async throws(ObjectStoreFailure) -> PassedAnswer {
+        try await store.passOn(request)
+    }
 }

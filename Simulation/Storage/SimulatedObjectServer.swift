@@ -32,7 +32,7 @@ package struct SimulatedObjectServer: Sendable {
     }
 
     package struct Bucket: Sendable {
-        package let hasVersions: Bool
+        package internal(set) var hasVersions: Bool
         /// The oldest version first. Never empty.
         package var objects: [S3Key: [Version]] = [:]
         package var uploads: [String: Upload] = [:]
@@ -53,6 +53,13 @@ package struct SimulatedObjectServer: Sendable {
     package mutating func addBucket(_ bucket: S3Bucket, hasVersions: Bool) {
         buckets[bucket] = Bucket(hasVersions: hasVersions)
     }
+
+    mutating func removeBucket(_ bucket: S3Bucket) {
+        buckets[bucket] = nil
+        history[bucket] = nil
+    }
+
+    mutating func enableVersions(_ bucket: S3Bucket) { buckets[bucket]?.hasVersions = true }
 
     /// Changes an object behind everybody's back, as whoever runs the server can.
     ///

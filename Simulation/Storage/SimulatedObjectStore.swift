@@ -8,11 +8,12 @@ package struct ObjectStoreCall: Sendable, Hashable {
     package enum Verb: String, Sendable, CaseIterable {
         case put, read, head, delete, deleteSeveral, copy, list, listVersions
         case createUpload, uploadPart, copyPart, listParts, completeUpload, abortUpload, listUploads
-        case tags, setTags, removeTags
+        case tags, setTags, removeTags, passOn
     }
 
     package let verb: Verb
-    package let bucket: S3Bucket
+    /// nil: the whole store.
+    package let bucket: S3Bucket?
     /// nil: the whole bucket.
     package let key: S3Key?
 }
@@ -253,6 +254,18 @@ package struct SimulatedObjectStore: ObjectStore {
     package func removeTags(_ version: ObjectVersion) async throws(ObjectStoreFailure) {
         try await perform(.removeTags, version.location) { server throws(ObjectStoreFailure) in
             try server.setTags(version, S3Tagging(tags: []))
+        }
+    }
+
+    // MARK: - Everything else
+
+    package func passOn(
+        _ request: PassedRequest
+    ) async throws(ObjectStoreFailure) -> PassedAnswer {
+        let call = ObjectStoreCall(
+            verb: .passOn, bucket: request.target.bucket, key: request.target.key)
+        return try finish(try await begun(call)) { server throws(ObjectStoreFailure) in
+            try server.passOn(request, now: now())
         }
     }
 

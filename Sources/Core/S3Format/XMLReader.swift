@@ -33,14 +33,14 @@ package struct XMLReader {
     }
 
     /// As `read`, and the root must have this name. An `Error` is thrown as one.
-    /// Instead of `…Result` it may be `…Response`, as moto has it.
+    /// Instead of `…Result` it may be `…Response`, as moto has it, or end before, as rclone has it.
     static func read(
         _ bytes: [UInt8], root name: String
     ) throws(S3DocumentFailure) -> XMLElement {
         let root = try read(bytes)
         if root.name == "Error" { throw .error(try S3ErrorDocument(root)) }
-        let isResponse = name.hasSuffix("Result") && root.name == name.dropLast(6) + "Response"
-        guard root.name == name || isResponse else {
+        let stem = name.hasSuffix("Result") ? name.dropLast(6) : name[...]
+        guard root.name == name || root.name == stem || root.name == stem + "Response" else {
             throw .malformed("the document is no \(name)")
         }
         return root

@@ -127,4 +127,12 @@ package protocol ObjectStore: Sendable {
     ) async throws(ObjectStoreFailure)
 
     func removeTags(_ version: ObjectVersion) async throws(ObjectStoreFailure)
+
+    // MARK: - Everything else
+
+    /// Sends a request on as it is. Refusals (4xx, 501) are answers too, with the store's own
+    /// document; failures are what the client can do nothing about: a credential that
+    /// is refused, a server that is busy or broken, a network. Reads are repeated; changes only
+    /// where they had no effect.
+    func passOn(_ request: PassedRequest) async throws(ObjectStoreFailure) -> PassedAnswer
 }
