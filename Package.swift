@@ -211,6 +211,16 @@ let adapters: [Target] = [
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
         ]),
     library(
+        "S3HTTP", in: "Sources/Adapters",
+        [
+            "ObjectStorePorts", "S3Format", "RequestSignature", "Checksums", "SecretMemory",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
+    library(
         "NodeAgentHTTP", in: "Sources/Adapters",
         [
             "NodePorts", "Protection",
@@ -581,6 +591,15 @@ let testTargets: [Target] = [
     tests(
         "OCIRegistryTests",
         ["OCIRegistry", "ImageFormat", "ImagePorts", "LoopbackPKI", "ScriptedServer"]),
+    tests(
+        "S3HTTPTests",
+        [
+            "S3HTTP", "CryptoHasher", "LoopbackPKI", "ObjectStorePorts",
+            "RequestSignature", "S3Format", "ScriptedServer", "SecretMemory",
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+        ]),
     tests("CryptoObjectCipherTests", ["CryptoObjectCipher", "SealedObject"]),
     tests(
         "SealedObjectTests", ["SealedObject", "CryptoObjectCipher", "SecretMemory", "TestKit"]),

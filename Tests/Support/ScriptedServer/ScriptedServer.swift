@@ -157,13 +157,18 @@ final class ScriptHandler: ChannelInboundHandler {
         let answer = answer(request, recorder.add(request))
         guard !answer.isSilent else { return }
         var headers = HTTPHeaders(answer.headers)
-        headers.add(name: "Transfer-Encoding", value: "chunked")
+        let isHead = head.method == .HEAD
+        if !headers.contains(name: "Content-Length") {
+            headers.add(
+                name: isHead ? "Content-Length" : "Transfer-Encoding",
+                value: isHead ? "0" : "chunked")
+        }
         let status = HTTPResponseStatus(statusCode: answer.status)
         context.write(
             wrapOutboundOut(
                 .head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))),
             promise: nil)
-        for part in answer.parts {
+        for part in answer.parts where !isHead {
             context.writeAndFlush(
                 wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: part)))), promise: nil)
         }
