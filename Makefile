@@ -10,6 +10,7 @@ OPENBAO := $(CACHE)/openbao/bao
 KUBERNETES_VALIDATE := $(CACHE)/kubernetes-validate
 KUBERNETES := $(CACHE)/kubernetes
 REGISTRY := $(CACHE)/registry/docker-registry
+S3 := $(CACHE)/s3
 MANIFEST_TOOLS := $(CACHE)/manifest-tools
 KERNELS := $(CACHE)/kernels
 STATIC := .build/static
@@ -86,9 +87,9 @@ demo: setup $(OPENBAO) ## The main job: a secret from a real vault, then attacke
 # Clients and servers with times of their own. All tests begin at once and share two threads, so that
 # what waits for an answer gets its turn when hundreds of others have had theirs: they have a run of
 # their own.
-ON_THE_CLOCK := ^(AdmissionServer|KubernetesHTTP|Kubeconfig|NodeAgentHTTP|ObjectServer|OCIRegistry|OperatorProgram)Tests\.|Real(Token)?RegistryTests
+ON_THE_CLOCK := ^(AdmissionServer|KubernetesHTTP|Kubeconfig|NodeAgentHTTP|ObjectServer|OCIRegistry|OperatorProgram|S3HTTP)Tests\.|Real(Token)?RegistryTests|Real(Rclone|Moto)StoreTests
 SERVERS = CLOUDTASER_OPENBAO=$(OPENBAO) CLOUDTASER_KUBERNETES_VALIDATE=$(KUBERNETES_VALIDATE) \
-	CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_REGISTRY=$(REGISTRY) \
+	CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_REGISTRY=$(REGISTRY) CLOUDTASER_S3=$(S3) \
 	CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE))
 
 .PHONY: test
@@ -96,6 +97,7 @@ test: setup $(OPENBAO) $(KUBERNETES_VALIDATE) ## All tests that need no virtual 
 	@.ci/setup test
 	@.ci/fetch-kubernetes $(KUBERNETES)
 	@.ci/fetch-registry $(REGISTRY)
+	@.ci/fetch-s3 $(S3)
 	@mkdir -p $(EVIDENCE)
 	$(SERVERS) swift test --skip '$(ON_THE_CLOCK)'
 	$(SERVERS) swift test --skip-build --filter '$(ON_THE_CLOCK)'

@@ -360,6 +360,7 @@ let testSupport: [Target] = [
         "vault-listener", in: "Tests/Support", ["VaultListener", "LoopbackPKI"]),
     library("OpenBaoServer", in: "Tests/Support", ["LoopbackPKI"]),
     library("KubernetesServer", in: "Tests/Support", ["LoopbackPKI"]),
+    library("S3Server", in: "Tests/Support", ["KubernetesServer", "LoopbackPKI"]),
     library(
         "RegistryServer", in: "Tests/Support",
         [
@@ -463,7 +464,8 @@ let testTargets: [Target] = [
             "ScriptedServer", "Kubeconfig", "ElectionTrial", "SimulationEngine", "Operator",
             "AdmissionTrust", "X509Issuer", "Injection", "CryptoHasher", "ImageFormat",
             "ImagePorts", "OCIRegistry", "RegistryServer", "NodeAgentHTTP", "NodePorts",
-            "ObjectStorePorts", "Protection", "S3Format", "SimulatedStorage",
+            "ObjectStorePorts", "Protection", "S3Format", "S3HTTP", "S3Server",
+            "SimulatedStorage",
         ]),
     tests(
         "SimulationTests",

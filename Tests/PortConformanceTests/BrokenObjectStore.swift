@@ -14,7 +14,7 @@ struct BrokenObjectStore: ForwardingObjectStore {
         case losesTags, goesOnWhenCancelled, reordersOutcomes, listsOldestFirst, ignoresStarts
         case ignoresPrefixes, ignoresDelimiters, ignoresSourceConditions, ignoresDeleteConditions
         case answersWithNothing, hasChunksOfAnySize, ignoresPartRanges
-        case completesWithoutForgetting
+        case completesWithoutForgetting, passesAnythingOn, answersBucketsWithNothing
 
         /// Names of checks that must fail.
         var foundBy: [String] {
@@ -40,7 +40,7 @@ struct BrokenObjectStore: ForwardingObjectStore {
                 ]
             case .ignoresReadConditions: ["conditions of reads"]
             case .hasTagsOfItsOwn: ["the write, head, read and list say the same of one write"]
-            case .foldsSlashes: ["keys are told apart byte for byte"]
+            case .foldsSlashes: ["keys that are no paths are told apart too"]
             case .losesMetadata: ["attributes and metadata come back byte for byte"]
             case .sortsByText: ["lists are sorted by the bytes of the keys"]
             case .fillsPagesTooFull, .losesEntriesBetweenPages:
@@ -48,10 +48,15 @@ struct BrokenObjectStore: ForwardingObjectStore {
             case .deletesNothing: ["what was deleted is gone, and may be deleted again"]
             case .keepsAttributesInCopies:
                 ["a copy has its source's content and its own attributes"]
-            case .sortsNamedParts, .takesAnyTag:
-                ["parts that are not there, or not in order, complete nothing"]
-            case .abortsNothing: ["an aborted upload is gone"]
-            case .hidesMarks: ["a deletion hides versions, and can be taken back"]
+            case .sortsNamedParts: ["parts that are not in order complete nothing"]
+            case .takesAnyTag: ["parts that are not there complete nothing"]
+            case .abortsNothing:
+                ["an aborted upload is gone", "an aborted upload takes nothing more"]
+            case .hidesMarks:
+                [
+                    "a deletion hides versions, and can be taken back",
+                    "a deletion of a mark says so",
+                ]
             case .losesTags: ["tags come back, are replaced and removed"]
             case .goesOnWhenCancelled: ["a cancelled call ends, and leaves nothing"]
             case .reordersOutcomes:
@@ -196,8 +201,24 @@ struct BrokenObjectStore: ForwardingObjectStore {
     func delete(
         _ entries: [S3DeleteRequest.Entry], in bucket: S3Bucket
     ) async throws(ObjectStoreFailure) -> [ObjectDeletionOutcome] {
-        let outcomes = try await store.delete(entries, in: bucket)
-        return fault == .reordersOutcomes ? outcomes.reversed() : outcomes
+        guard fault == .ignoresDeleteConditions else {
+            let outcomes = try await store.delete(entries, in: bucket)
+            return fault == .reordersOutcomes ? outcomes.reversed() : outcomes
+        }
+        return try await store.delete(
+            entries.map { .init(key: $0.key, versionID: $0.versionID) }, in: bucket)
+    }
+
+    func passOn(
+        _ request: PassedRequest
+    ) async throws(ObjectStoreFailure) -> PassedAnswer {
+        let empty = PassedAnswer(status: 200, headers: [], body: [])
+        switch (fault, request.operation) {
+        case (.answersBucketsWithNothing, .createBucket): return try await store.passOn(request)
+        case (.answersBucketsWithNothing, _): return empty
+        case (.passesAnythingOn, let operation) where !operation.isPassedThrough: return empty
+        default: return try await store.passOn(request)
+        }
     }
 
     func copy(
@@ -287,12 +308,23 @@ extension BrokenObjectStore.Fault {
                 "a part may come from within the store",
             ]
         case .ignoresPartRanges: ["a part may come from within the store"]
-        case .ignoresDeleteConditions: ["a deletion may want a tag to be there"]
+        case .ignoresDeleteConditions:
+            [
+                "a deletion may want a tag to be there",
+                "each of several deletions may want a tag to be there",
+            ]
         case .answersWithNothing:
             ["what is not there is not found", "a range that the object does not have is refused"]
         case .hasChunksOfAnySize:
             ["a stream has chunks of an allowed size, and ends for good"]
         case .completesWithoutForgetting: ["a completed upload is gone"]
+        case .passesAnythingOn: ["what is no business of buckets is not passed on"]
+        case .answersBucketsWithNothing:
+            [
+                "a bucket is made, found, listed and deleted", "a bucket says where it is",
+                "a bucket that is not there is answered as the store does",
+                "versions are turned on",
+            ]
         default: []
         }
     }

@@ -24,17 +24,23 @@ extension ObjectStoreBench {
     }
 }
 
-extension ObjectStoreCheck {
-    private static let names = [
-        "a", "a/1", "a/2", "a/b/3", "a/b/4", "a0", "b/", "b/1", "c d/1", "c%20d/1", "Z", "é/1",
-        // Sorted as text it would be the same as é.
-        "e\u{301}/2", "\u{FFFD}", "😀/1", "z",
-    ]
+extension ObjectStoreBench {
+    fileprivate var names: [String] {
+        let paths = [
+            "a.", "a/1", "a/2", "a/b/3", "a/b/4", "a0", "b/1", "c d/1", "c%20d/1", "Z", "é/1",
+            "\u{FFFD}", "😀/1", "z",
+        ]
+        // Sorted as text the last would be the same as é.
+        let others = ["a", "b/", "e\u{301}/2"]
+        return features.contains(.keysThatAreNoPaths) ? others + paths : paths
+    }
+}
 
+extension ObjectStoreCheck {
     static let lists = [
         ObjectStoreCheck("lists are sorted by the bytes of the keys") { bench in
             let bucket = try await bench.bucket(hasVersions: false)
-            let keys = try await bench.putAll(bucket, names)
+            let keys = try await bench.putAll(bucket, bench.names)
             let page = try await bench.store.list(bucket, ObjectQuery())
             try require(page.objects.map(\.key) == keys, "\(page.objects.map(\.key))")
             try require(page.next == nil, "more to come")
@@ -43,17 +49,18 @@ extension ObjectStoreCheck {
         },
         ObjectStoreCheck("pages have all entries, each once") { bench in
             let bucket = try await bench.bucket(hasVersions: false)
-            let keys = try await bench.putAll(bucket, names)
-            for count in [1, 2, 3, 7, names.count, names.count + 1] {
+            let keys = try await bench.putAll(bucket, bench.names)
+            for count in [1, 2, 3, 7, bench.names.count, bench.names.count + 1] {
                 let all = try await bench.list(bucket, ObjectQuery(entriesMax: count))
                 try require(all.objects.map(\.key) == keys, "pages of \(count)")
             }
-            let exact = try await bench.store.list(bucket, ObjectQuery(entriesMax: names.count))
+            let exact = try await bench.store.list(
+                bucket, ObjectQuery(entriesMax: bench.names.count))
             try require(exact.next == nil, "more to come after all")
         },
         ObjectStoreCheck("a prefix chooses keys byte for byte") { bench in
             let bucket = try await bench.bucket(hasVersions: false)
-            let keys = try await bench.putAll(bucket, names)
+            let keys = try await bench.putAll(bucket, bench.names)
             for prefix in ["", "a", "a/", "a/b", "c d", "c%20", "é", "e", "nothing"] {
                 guard let prefix = S3Key(prefix) else { continue }
                 let page = try await bench.store.list(bucket, ObjectQuery(prefix: prefix))
@@ -64,7 +71,7 @@ extension ObjectStoreCheck {
         },
         ObjectStoreCheck("a delimiter rolls keys up, page by page") { bench in
             let bucket = try await bench.bucket(hasVersions: false)
-            let keys = try await bench.putAll(bucket, names)
+            let keys = try await bench.putAll(bucket, bench.names)
             for (prefix, delimiter) in [("", "/"), ("a", "/"), ("a/", "/"), ("", "/b/"), ("", "1")]
             {
                 guard let prefix = S3Key(prefix), let delimiter = S3Key(delimiter) else { continue }
@@ -88,7 +95,7 @@ extension ObjectStoreCheck {
         },
         ObjectStoreCheck("a list may start behind a key") { bench in
             let bucket = try await bench.bucket(hasVersions: false)
-            let keys = try await bench.putAll(bucket, names)
+            let keys = try await bench.putAll(bucket, bench.names)
             for start in ["a", "a/", "a/1", "a/zzz", "Z", "é/1", "\u{10FFFF}"] {
                 guard let start = S3Key(start) else { continue }
                 let all = try await bench.list(
@@ -137,15 +144,31 @@ extension ObjectStoreCheck {
             try await bench.requireContent(
                 location.version(first.versionID), content(10), "the version")
             try await requireFailure("the mark", { $0 == .isDeleteMarker }) {
-                try await bench.read(location.version(mark.versionID))
+                try await bench.head(location.version(mark.versionID))
             }
-            let back = try await bench.store.delete(location.version(mark.versionID), .none)
-            try require(back.isMarker, "\(back)")
+            _ = try await bench.store.delete(location.version(mark.versionID), .none)
             try await bench.requireContent(location.latest, content(10), "taken back")
             _ = try await bench.store.delete(location.version(first.versionID), .none)
             try await bench.requireAbsent(location, "deleted for good")
             try await requireFailure("gone", { $0 == .noSuchVersion }) {
                 try await bench.read(location.version(first.versionID))
+            }
+        },
+        ObjectStoreCheck("a deletion of a mark says so", needs: [.versions]) { bench in
+            let location = try await bench.location(hasVersions: true)
+            let written = try await bench.put(location, content(10))
+            let mark = try await bench.store.delete(location.latest, .none)
+            let back = try await bench.store.delete(location.version(mark.versionID), .none)
+            try require(mark.isMarker && back == mark, "\(mark), \(back)")
+            let gone = try await bench.store.delete(location.version(written.versionID), .none)
+            try require(!gone.isMarker && gone.versionID == written.versionID, "\(gone)")
+        },
+        ObjectStoreCheck("a mark of a deletion cannot be read", needs: [.versions]) { bench in
+            let location = try await bench.location(hasVersions: true)
+            try await bench.put(location, content(10))
+            let mark = try await bench.store.delete(location.latest, .none)
+            try await requireFailure("the mark", { $0 == .isDeleteMarker }) {
+                try await bench.read(location.version(mark.versionID))
             }
         },
         ObjectStoreCheck("versions are listed by key, the latest first", needs: [.versions]) {

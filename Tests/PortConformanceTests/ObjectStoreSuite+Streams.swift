@@ -153,12 +153,23 @@ extension ObjectStoreCheck {
             try await requireFailure("another tag", { $0 == .preconditionFailed }) {
                 try await bench.store.delete(location.latest, other)
             }
+            try await bench.requireContent(location.latest, content(10), "it")
+            _ = try await bench.store.delete(
+                location.latest, S3Conditions(ifMatch: .some([tag])))
+            try await bench.requireAbsent(location, "deleted")
+        },
+        ObjectStoreCheck(
+            "each of several deletions may want a tag to be there", needs: [.conditionalDeletes]
+        ) { bench in
+            let location = try await bench.location()
+            let tag = try await bench.put(location, content(10)).tag
             let failed = try await bench.store.delete(
                 [.init(key: location.key, tag: S3EntityTag("\"a\""))], in: location.bucket)
             try require(failed.allSatisfy { (try? $0.result.get()) == nil }, "another tag")
             try await bench.requireContent(location.latest, content(10), "it")
-            _ = try await bench.store.delete(
-                location.latest, S3Conditions(ifMatch: .some([tag])))
+            let done = try await bench.store.delete(
+                [.init(key: location.key, tag: tag)], in: location.bucket)
+            try require(done.allSatisfy { (try? $0.result.get()) != nil }, "its tag")
             try await bench.requireAbsent(location, "deleted")
         },
     ]

@@ -64,22 +64,37 @@ extension ObjectStoreCheck {
             _ = try await bench.store.completeUpload(upload, [new], .none)
             try await bench.requireContent(location.latest, content(10, 2), "the new")
         },
-        ObjectStoreCheck("parts that are not there, or not in order, complete nothing") { bench in
+        ObjectStoreCheck("parts that are not there complete nothing") { bench in
             let location = try await bench.location()
             let upload = try await bench.upload(location)
             let first = try await bench.part(upload, 1, content(partBytes, 1))
             let second = try await bench.part(upload, 2, content(10, 2))
-            try await requireFailure("descending", { $0 == .invalidPartOrder }) {
-                try await bench.store.completeUpload(upload, [second, first], .none)
-            }
             let absent = S3NamedPart(number: 3, tag: second.tag)
             try await requireFailure("absent", { $0 == .invalidPart }) {
                 try await bench.store.completeUpload(upload, [first, absent], .none)
+            }
+            let other = S3NamedPart(number: 2, tag: first.tag)
+            try await requireFailure("another tag", { $0 == .invalidPart }) {
+                try await bench.store.completeUpload(upload, [first, other], .none)
             }
             try await bench.requireAbsent(location, "it was completed")
             _ = try await bench.store.completeUpload(upload, [first, second], .none)
             try await bench.requireContent(
                 location.latest, content(partBytes, 1) + content(10, 2), "afterwards")
+        },
+        ObjectStoreCheck("parts that are not in order complete nothing") { bench in
+            let location = try await bench.location()
+            let upload = try await bench.upload(location)
+            // As large: a small one that is not the last would be wrong too.
+            let first = try await bench.part(upload, 1, content(partBytes, 1))
+            let second = try await bench.part(upload, 2, content(partBytes, 2))
+            try await requireFailure("descending", { $0 == .invalidPartOrder }) {
+                try await bench.store.completeUpload(upload, [second, first], .none)
+            }
+            try await bench.requireAbsent(location, "it was completed")
+            _ = try await bench.store.completeUpload(upload, [first, second], .none)
+            try await bench.requireContent(
+                location.latest, content(partBytes, 1) + content(partBytes, 2), "afterwards")
         },
         ObjectStoreCheck("a part that is too small and not the last completes nothing") { bench in
             let location = try await bench.location()
@@ -114,20 +129,27 @@ extension ObjectStoreCheck {
             let location = try await bench.location()
             try await bench.put(location, content(3))
             let upload = try await bench.upload(location)
-            let part = try await bench.part(upload, 1, content(10))
+            _ = try await bench.part(upload, 1, content(10))
             try await bench.store.abortUpload(upload)
-            try await requireFailure("complete", \.isNoSuchUpload) {
-                try await bench.store.completeUpload(upload, [part], .none)
-            }
-            try await requireFailure("a part", \.isNoSuchUpload) {
-                try await bench.part(upload, 2, content(1))
-            }
             try await requireFailure("parts", \.isNoSuchUpload) {
                 try await bench.store.listParts(upload, after: 0, entriesMax: 10)
             }
             let page = try await bench.store.listUploads(location.bucket, ObjectMarkerQuery())
             try require(page.uploads.isEmpty, "it is still listed")
             try await bench.requireContent(location.latest, content(3), "the object")
+        },
+        ObjectStoreCheck("an aborted upload takes nothing more") { bench in
+            let location = try await bench.location()
+            let upload = try await bench.upload(location)
+            let part = try await bench.part(upload, 1, content(10))
+            try await bench.store.abortUpload(upload)
+            try await requireFailure("a part", \.isNoSuchUpload) {
+                try await bench.part(upload, 2, content(1))
+            }
+            try await requireFailure("complete", \.isNoSuchUpload) {
+                try await bench.store.completeUpload(upload, [part], .none)
+            }
+            try await bench.requireAbsent(location, "it was completed")
         },
         ObjectStoreCheck("a completed upload is gone") { bench in
             let location = try await bench.location()
