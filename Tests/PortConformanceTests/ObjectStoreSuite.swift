@@ -17,7 +17,7 @@ enum ObjectStoreFeature: String, CaseIterable, Sendable {
 protocol ObjectStoreBench: Sendable {
     var store: any ObjectStore { get }
     var features: Set<ObjectStoreFeature> { get }
-    /// What else a server does not do as the contract has it: names of checks, each with the reason.
+    /// What else a server does not do as the contract has it: names of checks, with the reasons.
     var gaps: [String: String] { get }
     /// Makes a new bucket.
     func bucket(hasVersions: Bool) async throws -> S3Bucket

@@ -94,7 +94,7 @@ extension S3HTTP {
         let response: HTTPClientResponse
         do {
             // The call's own time ends before.
-            response = try await client.execute(
+            response = try await lane.client.execute(
                 request, deadline: .now() + .init(settings.callTime) + .seconds(1))
         } catch { throw failure(error) }
         return try await accepted(response, call)

@@ -45,7 +45,8 @@ extension S3HTTP {
             try S3VersionList(bytes)
         }
         return ObjectVersionPage(
-            versions: Self.ordered(list.versions.map(Self.quoted)), commonPrefixes: list.commonPrefixes,
+            versions: Self.ordered(list.versions.map(Self.quoted)),
+            commonPrefixes: list.commonPrefixes,
             next: try Self.next(
                 isTruncated: list.isTruncated, list.nextKeyMarker, list.nextVersionMarker,
                 list.versions.last.map { ($0.key, $0.versionID) }, list.commonPrefixes.last))

@@ -79,10 +79,14 @@ extension S3HTTP {
             let count = try await pipe.ready(isWhole: body.length == nil)
             let length = body.length ?? Int64(count)
             var request = try await request(call)
-            request.body = length == 0 ? nil : .stream(PipeBody(pipe: pipe), length: .known(length))
+            let lane = lane
+            if length > 0 {
+                request.body = .stream(
+                    PipeBody(pipe: pipe, loop: lane.loop), length: .known(length))
+            }
             let response: HTTPClientResponse
             do {
-                response = try await client.execute(request, deadline: .distantFuture)
+                response = try await lane.client.execute(request, deadline: .distantFuture)
             } catch {
                 // What the source did counts before what came of it.
                 if case .failure(let failure)? = pipe.end { throw failure }
@@ -141,19 +145,25 @@ extension S3HTTP {
     }
 }
 
-/// A pipe, for async-http-client.
+/// A pipe, for async-http-client, which hands chunks to the event loop and takes the next without
+/// waiting for it: on a busy machine hundreds of them would lie there. So the loop is asked before
+/// each chunk, behind those that were given: then it has written them, and has said whether there
+/// is room for more.
 private struct PipeBody: AsyncSequence, Sendable {
     typealias Element = ByteBuffer
 
     let pipe: ChunkPipe
+    let loop: any EventLoop
 
     struct AsyncIterator: AsyncIteratorProtocol {
         let pipe: ChunkPipe
+        let loop: any EventLoop
 
         mutating func next() async throws -> ByteBuffer? {
-            try await pipe.take().map { ByteBuffer(bytes: $0) }
+            try await loop.submit {}.get()
+            return try await pipe.take().map { ByteBuffer(bytes: $0) }
         }
     }
 
-    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(pipe: pipe) }
+    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(pipe: pipe, loop: loop) }
 }

@@ -8,6 +8,7 @@ internal import ObjectStorePorts
 internal import RequestSignature
 internal import S3Format
 package import SecretMemory
+internal import Synchronization
 
 /// `ObjectStore` over HTTP/1.1, with TLS unless the settings say otherwise, on any server that
 /// speaks S3.
@@ -34,7 +35,15 @@ package final class S3HTTP: ObjectStore {
     let keyMemory: SecretArena
     /// Seconds since 1970.
     let now: @Sendable () -> Int64
-    let client: HTTPClient
+    private let lanes: [Lane]
+    private let turn = Atomic(0)
+
+    /// A client with an event loop of its own: whoever sends a body has to know which one it goes
+    /// through.
+    struct Lane {
+        let loop: any EventLoop
+        let client: HTTPClient
+    }
 
     /// - Parameter keyMemory: for signing keys: 32 bytes for each request.
     /// - Throws: the endpoint is none, or the authorities are no certificates.
@@ -69,15 +78,24 @@ package final class S3HTTP: ObjectStore {
         configuration.decompression = .disabled
         configuration.timeout.connect = .init(settings.connectTime)
         configuration.connectionPool.retryConnectionEstablishment = false
+        let loops = Array(HTTPClient.defaultEventLoopGroup.makeIterator())
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit =
-            settings.connectionsMax
+            (settings.connectionsMax + loops.count - 1) / loops.count
         configuration.connectionPool.idleTimeout = .init(settings.idleTime)
-        client = HTTPClient(
-            eventLoopGroup: HTTPClient.defaultEventLoopGroup, configuration: configuration)
+        lanes = loops.map { [configuration] loop in
+            Lane(
+                loop: loop, client: HTTPClient(eventLoopGroup: loop, configuration: configuration))
+        }
     }
 
     deinit {
         // Nothing waits for it: a client that is let go has no calls.
-        client.shutdown { [client] _ in _ = client }
+        for lane in lanes { lane.client.shutdown { _ in _ = lane } }
+    }
+
+    /// The next one, in turn.
+    var lane: Lane {
+        let number = turn.wrappingAdd(1, ordering: .relaxed).oldValue
+        return lanes[Int(UInt(bitPattern: number) % UInt(lanes.count))]
     }
 }

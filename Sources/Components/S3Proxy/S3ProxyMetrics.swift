@@ -95,9 +95,6 @@ final class S3ProxyMetrics: Sendable {
             "Requests that ended because the vault gave no key.",
             [([:], Double(state.withoutKey))])
         page.family(
-            "cloudtaser_s3_key_memory_bytes", .gauge, "Secret memory that holds keys.",
-            [([:], Double(keyMemory.liveBytes))])
-        page.family(
             "cloudtaser_s3_key_memory_refused_total", .counter,
             "Keys for which there was no secret memory.", [([:], Double(keyMemory.refused))])
         return page.text
