@@ -121,7 +121,10 @@ extension SimulatedVault {
         guard parts.count == 3, parts[0] == "vault", parts[1].hasPrefix("v"),
             let version = Int(parts[1].dropFirst()), version > 0
         else { throw .badRequest("invalid ciphertext: no prefix") }
-        return (version, try decoded(String(parts[2])))
+        guard let bytes = SimulatedBase64.decoded(String(parts[2])) else {
+            throw .badRequest("invalid ciphertext: could not decode base64")
+        }
+        return (version, bytes)
     }
 
     private static func decoded(_ text: String) throws(Refusal) -> [UInt8] {

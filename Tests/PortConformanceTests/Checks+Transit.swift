@@ -136,8 +136,12 @@ extension Check {
             }
             #expect(throws: (any Error).self) { try bench.rewrap(sealed, key: "app", [:]) }
             let free = try store.encrypt([8], key: "app")
+            // What is free stays so.
             let rewrapped = try bench.rewrap(free, key: "app", ["associated_data": context])
             #expect(try store.decrypt(rewrapped, key: "app") == [8])
+            #expect(throws: refused("app")) {
+                try store.decrypt(rewrapped, key: "app", binding: .associatedData(context))
+            }
         },
     ]
 }

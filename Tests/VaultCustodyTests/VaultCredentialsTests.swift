@@ -89,8 +89,10 @@ private final class Bench: Sendable {
         _ = try await bench.read()
         let failure = SecretStoreFailure.sealed(host: "vault")
         for failure in [failure, .permissionDenied(path: clientsPath)] {
-            bench.script.with { $0.callFailures = [failure] }
+            // Another token is tried for a refusal when the first one is old.
+            bench.script.with { $0.callFailures = [failure, failure] }
             await #expect(throws: KeyCustodyFailure.vault(failure)) { try await bench.read() }
+            bench.script.with { $0.callFailures = [] }
             #expect(bench.secret(of: "AKIA1") == "one")
         }
     }

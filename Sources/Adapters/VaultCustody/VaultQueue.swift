@@ -100,16 +100,24 @@ final class VaultQueue<Store: SendableMetatype & ~Copyable>: Sendable {
     /// - Parameter expire: tells one.
     func watchDeadlines(_ expire: (VaultJob<Store>) -> Void) {
         while true {
-            let now = clock.monotonic()
-            let (over, next, isStopped) = state.withLock { state in
-                let over = state.open.prefix { $0.deadline <= now }
-                state.open.removeFirst(over.count)
-                return (Array(over), state.open.first?.deadline, state.isStopped)
-            }
-            for job in over { expire(job) }
+            let (next, isStopped) = expireDue(expire)
             if isStopped, next == nil { return }
             deadlines.wait(milliseconds: next.map { milliseconds(until: $0) } ?? -1)
         }
+    }
+
+    /// Jobs are let go of before anybody waits again: they hold keys.
+    private func expireDue(
+        _ expire: (VaultJob<Store>) -> Void
+    ) -> (next: MonotonicTime?, isStopped: Bool) {
+        let now = clock.monotonic()
+        let (over, next, isStopped) = state.withLock { state in
+            let over = state.open.prefix { $0.deadline <= now }
+            state.open.removeFirst(over.count)
+            return (Array(over), state.open.first?.deadline, state.isStopped)
+        }
+        for job in over { expire(job) }
+        return (next, isStopped)
     }
 
     /// Takes no more jobs. Those that wait are still done.

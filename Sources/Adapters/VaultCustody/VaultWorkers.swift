@@ -116,18 +116,31 @@ package final class VaultWorkers<Store: SecretStore & SendableMetatype & ~Copyab
     }
 
     private func work() {
-        while case .job(let job) = queue.next(until: nil) {
+        // A job holds a key: the thread may not hold the job for longer than it works on it.
+        var job: VaultJob<Store>?
+        while true {
+            job = firstJob()
+            guard job != nil else { return }
             do throws(SecretStoreFailure) {
-                return serve(job, with: try madeStore())
-            } catch { job.fail(.vault(error)) }
+                return serve(&job, with: try madeStore())
+            } catch {
+                job?.fail(.vault(error))
+                job = nil
+            }
         }
     }
 
+    /// nil: the queue is stopped.
+    private func firstJob() -> VaultJob<Store>? {
+        guard case .job(let job) = queue.next(until: nil) else { return nil }
+        return job
+    }
+
     /// Until the queue is stopped.
-    private func serve(_ first: VaultJob<Store>, with made: consuming Store) {
+    private func serve(_ first: inout VaultJob<Store>?, with made: consuming Store) {
         var store = made
         var session = VaultSession()
-        perform(first, &store, &session)
+        if let job = first.take() { perform(job, &store, &session) }
         while true {
             switch queue.next(until: session.dueAt) {
             case .job(let job): perform(job, &store, &session)

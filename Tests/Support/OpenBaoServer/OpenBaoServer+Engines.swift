@@ -61,10 +61,12 @@ extension OpenBaoServer {
         _ ciphertext: String, key: String, _ fields: [String: String], token: String
     ) throws -> String {
         let arguments = fields.map { "\($0.key)=\($0.value)" }
-        return try bao(
+        let output = try bao(
             ["write", "-field=ciphertext", "transit/rewrap/\(key)", "ciphertext=\(ciphertext)"]
-                + arguments, token: token
-        ).trimmingCharacters(in: .whitespacesAndNewlines)
+                + arguments, token: token)
+        // Warnings stand right beside it.
+        let words = output.replacing("WARNING!", with: " ").split(whereSeparator: \.isWhitespace)
+        return words.first { $0.hasPrefix("vault:v") }.map(String.init) ?? output
     }
 
     /// Enables TLS certificate logins with a role `app` for clients named `workload` of this
