@@ -329,6 +329,8 @@ let simulation: [Target] = [
             "WrapperConfiguration", "Operator", "SimulatedCluster", "KubernetesPorts",
             "KubernetesFormat", "AdmissionTrust", "Admission", "ImageFormat", "ImagePorts",
             "Injection", "NodePorts", "ObjectStorePorts", "Protection", "SimulatedStorage",
+            "Checksums", "ObjectKeyPorts", "ObjectServerPorts", "RequestSignature", "S3Format",
+            "S3Proxy", "SealedObject", "ServedHTTP",
         ],
         path: "Simulation/Scenarios", swiftSettings: strict),
     .target(
@@ -480,7 +482,8 @@ let testTargets: [Target] = [
             "SimulationScenarios", "SimulationEngine", "Simulation", "SimulatedCluster", "Ports",
             "Wrapper", "KubernetesPorts", "KubernetesFormat", "ImageFormat", "ImagePorts",
             "Operator", "Injection", "ObjectStorePorts", "Protection", "S3Format",
-            "SimulatedStorage",
+            "SimulatedStorage", "Checksums", "ObjectKeyPorts", "ObjectServerPorts", "SealedObject",
+            "SecretMemory", "ServedHTTP",
         ]),
     tests("SimulatedStorageTests", ["ObjectStorePorts", "S3Format", "SimulatedStorage"]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),

@@ -47,7 +47,7 @@ extension S3Proxy {
             else { throw .store(.invalidPart) }
             tokens.append(token)
         }
-        guard tokens.dropLast().allSatisfy({ $0.size >= S3Limits.partBytesMin }) else {
+        guard tokens.dropLast().allSatisfy({ $0.size >= settings.partBytesMin }) else {
             throw .store(.partTooSmall)
         }
         return tokens
@@ -58,7 +58,7 @@ extension S3Proxy {
         _ state: UploadState, _ tokens: [PartToken], conditions: S3Conditions
     ) async throws(Refusal) -> ObjectWritten {
         guard let last = tokens.last else { throw .store(.invalidPart) }
-        let isMerged = last.size < S3Limits.partBytesMin
+        let isMerged = last.size < settings.partBytesMin
         let footer = try footer(tokens, isMerged ? .mergedIntoLastPart : .extraPart, state)
         do throws(ObjectStoreFailure) {
             var parts = tokens.map { S3NamedPart(number: $0.number, tag: $0.tag) }

@@ -65,7 +65,7 @@ extension S3Proxy {
         let body = Self.body(source, plainBytes: length)
         let tag: S3EntityTag
         do throws(ObjectStoreFailure) {
-            if length < S3Limits.partBytesMin {
+            if length < settings.partBytesMin {
                 tag = try await storeSmall(body, number, source.header.salt, state)
             } else {
                 tag = try await store.uploadPart(state.upload, number, body)
