@@ -16,11 +16,18 @@ enum Refusal: Error, Sendable {
     case store(ObjectStoreFailure)
     case key(KeyFailure)
     case sealed(SealedObjectFailure)
+    /// The object was overwritten between two looks at it. Nothing was answered or changed yet.
+    case overtaken
     /// Nobody is there to be answered.
     case clientGone
 }
 
 extension Refusal {
+    /// Of a call that asked for the very content that was seen before.
+    init(onlySame failure: ObjectStoreFailure) {
+        self = failure == .preconditionFailed ? .overtaken : .store(failure)
+    }
+
     init(_ failure: StreamFailure) {
         switch failure {
         case .tooSlow: self = .request(S3Error(.requestTimeout))
@@ -38,6 +45,10 @@ extension Refusal {
         case .store(let failure): S3Error(failure)
         case .key(let failure): S3Error(failure)
         case .sealed(let failure): S3Error(failure)
+        case .overtaken:
+            S3Error(
+                .serviceUnavailable,
+                "The object changes faster than it can be looked at. Try again later.")
         case .clientGone: S3Error(.requestTimeout)
         }
     }

@@ -168,6 +168,6 @@ struct ObjectReader<Cipher: AuthenticatedCipher>: Sendable {
                 _, stream throws(ObjectStoreFailure) in
                 try await stream.collected(bytesMax: bytes)
             }
-        } catch { throw .store(error) }
+        } catch { throw Refusal(onlySame: error) }
     }
 }

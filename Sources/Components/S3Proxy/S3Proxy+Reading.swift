@@ -174,13 +174,19 @@ extension S3Proxy {
         _ object: UnlockedObject, _ range: Range<Int64>,
         _ receive: (OpeningStream<Cipher>) async throws(Refusal) -> Outcome
     ) async throws(Refusal) -> Outcome {
-        try await read(
-            object.version, try Self.sealed(object, range), .only(object.head.tag)
-        ) { answer, stream throws(Refusal) in
-            guard let opening = try self.opening(object, range, answer.part, stream) else {
-                throw .store(.responseMalformed(detail: "another range than was asked for"))
+        let sealed = try Self.sealed(object, range)
+        do throws(Refusal) {
+            return try await read(
+                object.version, sealed, .only(object.head.tag)
+            ) { answer, stream throws(Refusal) in
+                guard let opening = try self.opening(object, range, answer.part, stream) else {
+                    throw .store(.responseMalformed(detail: "another range than was asked for"))
+                }
+                return try await receive(opening)
             }
-            return try await receive(opening)
+        } catch {
+            guard case .store(let failure) = error else { throw error }
+            throw Refusal(onlySame: failure)
         }
     }
 
