@@ -66,7 +66,10 @@ extension S3Proxy {
             parts.append(try await store(footer, behind: last, isMerged: isMerged, state))
             return try await store.completeUpload(state.upload, parts, conditions)
         } catch {
-            guard error == .noSuchUpload, let written = await writtenBefore(state) else {
+            guard error == .noSuchUpload else { throw .store(error) }
+            guard let written = try await writtenBefore(state) else {
+                // Nobody can complete it any more.
+                await forget(state.upload)
                 throw .store(error)
             }
             return written
@@ -117,10 +120,22 @@ extension S3Proxy {
 
     /// The store knows no such upload any more. When what stands there has its envelope, an earlier
     /// attempt went through and its answer was lost.
-    private func writtenBefore(_ state: UploadState) async -> ObjectWritten? {
-        guard let head = try? await store.head(state.upload.location.latest, .none),
-            head.attributes.metadata[SealedMetadata.envelope] == state.envelope.text
-        else { return nil }
+    private func writtenBefore(
+        _ state: UploadState
+    ) async throws(Refusal) -> ObjectWritten? {
+        let head: ObjectHead
+        do throws(ObjectStoreFailure) {
+            head = try await store.head(state.upload.location.latest, .none)
+        } catch {
+            switch error {
+            case .noSuchKey, .deleted: return nil
+            // Whether it went through is not known.
+            default: throw .store(error)
+            }
+        }
+        guard head.attributes.metadata[SealedMetadata.envelope] == state.envelope.text else {
+            return nil
+        }
         return ObjectWritten(tag: head.tag, versionID: head.versionID)
     }
 }

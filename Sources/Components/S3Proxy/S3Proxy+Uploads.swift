@@ -39,7 +39,11 @@ extension S3Proxy {
         let upload = try exchange.upload()
         do throws(ObjectStoreFailure) {
             try await store.abortUpload(upload)
-        } catch { throw .store(error) }
+        } catch {
+            // An earlier attempt may have gone through whose answer was lost.
+            if error == .noSuchUpload { await forget(upload) }
+            throw .store(error)
+        }
         await forget(upload)
         try await exchange.answer(204)
     }
