@@ -105,7 +105,14 @@ extension ObjectClient {
                 upload.isOver = true
                 return closed(upload, troubles)
             }
-            if reply?.code == "NoSuchUpload" { upload.isOver = true }
+            if reply?.code == "NoSuchUpload" {
+                upload.isOver = true
+                closed(upload, troubles)
+            }
+            // Whoever lost count asks what is there.
+            if !upload.isOver, run.choices.happens(1, in: 3, label: "upload/list") {
+                _ = await listedParts(upload, isSure: true)
+            }
             guard reply == nil || (reply?.status ?? 0) >= 500 || reply?.status == 0
                 || reply?.code == "ServiceUnavailable"
             else { return }
@@ -132,10 +139,12 @@ extension ObjectClient {
     }
 
     /// The parts to complete the upload with: as the client knows them, or as a replica lists them.
-    private func listedParts(_ upload: ObjectClientUpload) async -> [S3NamedPart] {
+    private func listedParts(
+        _ upload: ObjectClientUpload, isSure: Bool = false
+    ) async -> [S3NamedPart] {
         let own = upload.parts.sorted { $0.key < $1.key }
             .map { S3NamedPart(number: $0.key, tag: $0.value.tag) }
-        guard run.choices.happens(1, in: 3, label: "upload/list") else { return own }
+        guard isSure || run.choices.happens(1, in: 3, label: "upload/list") else { return own }
         let reply = await send(.read, "GET", upload.key, query: [("uploadId", upload.id)])
         guard let reply, reply.isWhole, reply.status == 200,
             let list = try? S3PartList(reply.body)

@@ -19,6 +19,8 @@ final class ObjectVault: @unchecked Sendable {
 
     let arena: SecretArena
     var isSealed = false
+    /// Calls that failed.
+    private(set) var failures = 0
     private let run: SimulationRun
     private var wrapped: [Wrapped] = []
     private var keyCount = 0
@@ -59,6 +61,7 @@ final class ObjectVault: @unchecked Sendable {
         guard !Task.isCancelled else { throw .cancelled }
         if isSealed {
             run.marks.hit("object-proxy.sealed")
+            failures += 1
             throw .vault(.sealed(host: Self.host))
         }
         guard run.faults.fires("custody.failed", site: site) else { return }
@@ -68,6 +71,8 @@ final class ObjectVault: @unchecked Sendable {
         case 2: throw .vault(.rateLimited(host: Self.host, retryAfterSeconds: 1))
         default:
             await clock.sleep(for: Self.callTimeMax)
+            // Whoever waits for the same call is told only now.
+            failures += 1
             throw Task.isCancelled
                 ? .cancelled : .vault(.timedOut(host: Self.host, seconds: 8))
         }

@@ -31,7 +31,8 @@ final class ObjectReplica: @unchecked Sendable {
         let faults = ObjectStoreFaults(
             run: run, clock: context.clock, latency: world.plan.latency)
         let store = WatchedStore(
-            store: faults.store(world.storage, chunkBytes: world.plan.chunkBytes), run: run)
+            store: faults.store(world.storage, chunkBytes: world.plan.chunkBytes), run: run,
+            failed: { [weak world] in world?.upsetHappened() })
         let tampering = world.tampering
         proxy = S3Proxy(
             S3ProxyParts(
@@ -103,6 +104,20 @@ final class ObjectReplica: @unchecked Sendable {
 struct WatchedStore: ForwardingObjectStore {
     let store: any ObjectStore
     let run: SimulationRun
+    /// Called when a read fails: whoever waits for the same is told only then.
+    let failed: @Sendable () -> Void
+
+    func read<Outcome: Sendable>(
+        _ version: ObjectVersion, _ range: S3ByteRange?, _ conditions: S3Conditions,
+        _ receive: (ObjectAnswer, any ObjectStream) async throws(ObjectStoreFailure) -> Outcome
+    ) async throws(ObjectStoreFailure) -> Outcome {
+        do throws(ObjectStoreFailure) {
+            return try await store.read(version, range, conditions, receive)
+        } catch {
+            if error.isTransient { failed() }
+            throw error
+        }
+    }
 
     private func tell(_ location: ObjectLocation, _ text: String) {
         run.report(

@@ -87,7 +87,7 @@ final class ObjectWorld: @unchecked Sendable {
     private var writes = 0
     private var reads = 0
     /// Crashes, pauses, the vault's seal: what no fault class counts.
-    private var upsets = 0
+    private(set) var upsets = 0
 
     init?(_ run: SimulationRun, _ tampering: ObjectProxyScenario.Tampering) {
         guard let vault = try? ObjectVault(run), let bucket = S3Bucket("bucket") else {
@@ -164,7 +164,9 @@ final class ObjectWorld: @unchecked Sendable {
     }
 
     /// Changes whenever something goes wrong.
-    var troubles: Int { upsets + run.faults.fired.values.reduce(0, +) }
+    var troubles: Int { upsets + vault.failures + run.faults.fired.values.reduce(0, +) }
+
+    func upsetHappened() { upsets += 1 }
 
     var staleLists: Int { run.faults.fired["objects.stale", default: 0] }
 
