@@ -113,8 +113,9 @@ extension ObjectClient {
             if !upload.isOver, run.choices.happens(1, in: 3, label: "upload/list") {
                 _ = await listedParts(upload, isSure: true)
             }
-            guard reply == nil || (reply?.status ?? 0) >= 500 || reply?.status == 0
-                || reply?.code == "ServiceUnavailable"
+            guard
+                reply == nil || (reply?.status ?? 0) >= 500 || reply?.status == 0
+                    || reply?.code == "ServiceUnavailable"
             else { return }
         }
     }

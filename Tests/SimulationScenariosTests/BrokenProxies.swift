@@ -4,6 +4,7 @@ import ObjectServerPorts
 import ObjectStorePorts
 import Ports
 import S3Format
+import SealedObject
 import SecretMemory
 import ServedHTTP
 import SimulatedStorage
@@ -18,6 +19,7 @@ enum BrokenProxies: String, CaseIterable, Sendable {
     case footless = "forgets the footer"
     case hashing = "stores the hash of the content in its metadata"
     case keys = "takes the key that it has for every context"
+    case clear = "keeps keys where they are read instead of having them wrapped"
     case listing = "takes a list for the truth"
     case forgetful = "leaves the state of uploads where it is"
 
@@ -25,7 +27,7 @@ enum BrokenProxies: String, CaseIterable, Sendable {
     var oracle: String {
         switch self {
         case .salts: "nonce-reuse"
-        case .hashing: "taint"
+        case .hashing, .clear: "taint"
         case .forgetful: "upload-state"
         default: "object-integrity"
         }
@@ -42,6 +44,7 @@ enum BrokenProxies: String, CaseIterable, Sendable {
             tampering.wrapHandler = { HashNoting(handler: $0) }
             tampering.wrapStore = { HashTellingStore(store: $0) }
         case .keys: tampering.wrapCustodian = { OneKeyCustodian(custodian: $0) }
+        case .clear: tampering.wrapCustodian = { ClearCustodian(custodian: $0) }
         case .listing: tampering.wrapStore = { ListBelievingStore(store: $0) }
         case .forgetful: tampering.wrapStore = { KeepingStore(store: $0) }
         }
@@ -150,6 +153,25 @@ private final class OneKeyCustodian: KeyCustodian {
         let key = try await custodian.unwrap(ciphertext, name: name, context: context)
         known.withLock { $0 = key }
         return key
+    }
+}
+
+private struct ClearCustodian: KeyCustodian {
+    let custodian: any KeyCustodian
+
+    func newKey() throws(KeyCustodyFailure) -> SecretBlock { try custodian.newKey() }
+
+    func wrap(
+        _ key: SecretBlock, name: String, context: [UInt8]
+    ) async throws(KeyCustodyFailure) -> String {
+        let bytes = key.withBytes { $0.withUnsafeBytes { [UInt8]($0) } }
+        return "vault:v1:" + Base64URL.text(bytes)
+    }
+
+    func unwrap(
+        _ ciphertext: String, name: String, context: [UInt8]
+    ) async throws(KeyCustodyFailure) -> SecretBlock {
+        try await custodian.unwrap(ciphertext, name: name, context: context)
     }
 }
 
