@@ -138,6 +138,7 @@ simulation: setup build/cloudtaser ## The simulator's canaries and 500 fixed see
 	build/cloudtaser simulate --scenario admission --first-seed 1 --seeds 500
 	build/cloudtaser simulate --scenario registry-lookups --first-seed 1 --seeds 100
 	build/cloudtaser simulate --scenario protection-reports --first-seed 1 --seeds 200
+	build/cloudtaser simulate --scenario object-proxy --first-seed 1 --seeds 500
 
 # .ci/run makes a warning of a failure: docs/adr/0007-seeds-of-a-commit-warn.md.
 .PHONY: simulation-of-commit

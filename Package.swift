@@ -357,6 +357,8 @@ let simulation: [Target] = [
             "WrapperConfiguration", "Operator", "SimulatedCluster", "KubernetesPorts",
             "KubernetesFormat", "AdmissionTrust", "Admission", "ImageFormat", "ImagePorts",
             "Injection", "NodePorts", "ObjectStorePorts", "Protection", "SimulatedStorage",
+            "Checksums", "ObjectKeyPorts", "ObjectServerPorts", "RequestSignature", "S3Format",
+            "S3Proxy", "SealedObject", "ServedHTTP",
         ],
         path: "Simulation/Scenarios", swiftSettings: strict),
     .target(
@@ -517,7 +519,8 @@ let testTargets: [Target] = [
             "SimulationScenarios", "SimulationEngine", "Simulation", "SimulatedCluster", "Ports",
             "Wrapper", "KubernetesPorts", "KubernetesFormat", "ImageFormat", "ImagePorts",
             "Operator", "Injection", "ObjectStorePorts", "Protection", "S3Format",
-            "SimulatedStorage",
+            "SimulatedStorage", "ObjectKeyPorts", "ObjectServerPorts", "SealedObject",
+            "SecretMemory", "ServedHTTP", "TestKit",
         ]),
     tests("SimulatedStorageTests", ["ObjectStorePorts", "S3Format", "SimulatedStorage"]),
     tests("AttackCatalogueTests", ["AttackCatalogue"]),

@@ -61,6 +61,9 @@ package final class SimulatedMailbox<Message>: @unchecked Sendable {
         return true
     }
 
+    /// The first message, if there is one already.
+    package func takeFirst() -> Message? { messages.isEmpty ? nil : messages.removeFirst() }
+
     /// Waits for a message, at most until `deadline` (nil: for ever); nil when none came, or when
     /// the task was cancelled.
     package func receive(until deadline: MonotonicTime? = nil) async -> Message? {

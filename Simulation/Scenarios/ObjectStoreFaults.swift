@@ -27,10 +27,15 @@ package final class ObjectStoreFaults: @unchecked Sendable {
 
     private let run: SimulationRun
     private let clock: SimulatedClock
+    private let latency: ClosedRange<Int>
 
-    package init(run: SimulationRun, clock: SimulatedClock) {
+    /// - Parameter latency: of each call, in milliseconds.
+    package init(
+        run: SimulationRun, clock: SimulatedClock, latency: ClosedRange<Int> = 1...120
+    ) {
         self.run = run
         self.clock = clock
+        self.latency = latency
     }
 
     /// A store whose calls meet these faults.
@@ -47,7 +52,7 @@ package final class ObjectStoreFaults: @unchecked Sendable {
 
     private func begin(_ call: ObjectStoreCall) async -> SimulatedObjectStoreFault? {
         let site = call.verb.rawValue
-        let latency = run.choices.draw(in: 1...120, label: "objects/latency")
+        let latency = run.choices.draw(in: latency, label: "objects/latency")
         await clock.sleep(for: .milliseconds(latency))
         if run.faults.fires("objects.timed-out", site: site) {
             await clock.sleep(for: Self.callTimeMax)

@@ -6,7 +6,7 @@ package enum ScenarioCatalogue {
     package static let all: [any SimulatedScenario.Type] = [
         WrapperScenario.self, LeaseClientScenario.self, LeaderElectionScenario.self,
         CertificateScenario.self, AdmissionScenario.self, RegistryScenario.self,
-        ReportScenario.self, SelfTestScenario.self,
+        ReportScenario.self, ObjectProxyScenario.self, SelfTestScenario.self,
     ]
 
     /// nil when there is none of that name.

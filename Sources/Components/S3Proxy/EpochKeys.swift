@@ -142,11 +142,11 @@ final class EpochKeys<Cipher: AuthenticatedCipher>: Sendable {
     private func store(
         _ ciphertext: String, _ bucket: S3Bucket, _ reference: String
     ) async throws(KeyFailure) {
+        guard let location = location(bucket, reference) else { throw .epochKeyMalformed }
         do throws(ObjectStoreFailure) {
             let body = BytesSource(Array(ciphertext.utf8))
             _ = try await store.put(
-                try location(bucket, reference), ObjectBody(body, length: body.length),
-                ObjectWrite())
+                location, ObjectBody(body, length: body.length), ObjectWrite())
         } catch { throw .table(error) }
     }
 
@@ -214,21 +214,23 @@ final class EpochKeys<Cipher: AuthenticatedCipher>: Sendable {
     private func entry(
         _ bucket: S3Bucket, _ reference: String
     ) async throws(KeyFailure) -> String {
+        guard let location = location(bucket, reference) else { throw .epochKeyMalformed }
+        let entry: [UInt8]
         do throws(ObjectStoreFailure) {
-            let entry = try await store.smallObject(
-                try location(bucket, reference), bytesMax: Self.entryBytesMax)
-            guard let text = String(validating: entry, as: UTF8.self) else {
-                throw ObjectStoreFailure.responseMalformed(detail: "no text")
-            }
-            return text
+            entry = try await store.smallObject(location, bytesMax: Self.entryBytesMax)
         } catch {
             switch error {
             case .noSuchKey, .deleted: throw .epochKeyMissing
-            case .responseMalformed, .tooLarge: throw .epochKeyMalformed
+            case .tooLarge: throw .epochKeyMalformed
             case .cancelled: throw .cancelled
+            // Also an answer that is none: it says nothing about what the table has.
             default: throw .table(error)
             }
         }
+        guard let ciphertext = String(validating: entry, as: UTF8.self) else {
+            throw .epochKeyMalformed
+        }
+        return ciphertext
     }
 
     private func unwrapped(
@@ -252,16 +254,15 @@ final class EpochKeys<Cipher: AuthenticatedCipher>: Sendable {
         return cipher.sha256(bytes)
     }
 
-    private func location(
-        _ bucket: S3Bucket, _ reference: String
-    ) throws(ObjectStoreFailure) -> ObjectLocation {
+    /// nil: the reference is not one of ours.
+    private func location(_ bucket: S3Bucket, _ reference: String) -> ObjectLocation? {
         // What an envelope says is the store's word: it must not lead out of the table.
         let isOurs =
             reference.hasPrefix(Self.referencePrefix)
             && Base64URL.bytes(String(reference.dropFirst(Self.referencePrefix.count)))?.count
                 == Octets32.byteCount
         guard isOurs, let key = settings.rules.ownKey(Self.tablePath + reference) else {
-            throw .responseMalformed(detail: "the key's reference is not one of ours")
+            return nil
         }
         return ObjectLocation(bucket, key)
     }

@@ -16,11 +16,18 @@ enum Refusal: Error, Sendable {
     case store(ObjectStoreFailure)
     case key(KeyFailure)
     case sealed(SealedObjectFailure)
+    /// The object was overwritten between two looks at it. Nothing was answered or changed yet.
+    case overtaken
     /// Nobody is there to be answered.
     case clientGone
 }
 
 extension Refusal {
+    /// Of a call that asked for the very content that was seen before.
+    init(onlySame failure: ObjectStoreFailure) {
+        self = failure == .preconditionFailed ? .overtaken : .store(failure)
+    }
+
     init(_ failure: StreamFailure) {
         switch failure {
         case .tooSlow: self = .request(S3Error(.requestTimeout))
@@ -28,13 +35,6 @@ extension Refusal {
         case .disconnected, .cancelled: self = .clientGone
         case .answerRefused, .misused: self = .request(S3Error(.internalError))
         }
-    }
-
-    /// Of a read that was bound to the content that had been looked at.
-    static func replaced(_ failure: ObjectStoreFailure) -> Refusal {
-        guard failure == .preconditionFailed else { return .store(failure) }
-        return .request(
-            S3Error(.serviceUnavailable, "The object was replaced while it was read. Try again."))
     }
 
     /// What the client is told. What depends on a key has one answer.
@@ -45,6 +45,10 @@ extension Refusal {
         case .store(let failure): S3Error(failure)
         case .key(let failure): S3Error(failure)
         case .sealed(let failure): S3Error(failure)
+        case .overtaken:
+            S3Error(
+                .serviceUnavailable,
+                "The object changes faster than it can be looked at. Try again later.")
         case .clientGone: S3Error(.requestTimeout)
         }
     }

@@ -170,6 +170,6 @@ struct ObjectReader<Cipher: AuthenticatedCipher>: Sendable {
                 _, stream throws(ObjectStoreFailure) in
                 try await stream.collected(bytesMax: bytes)
             }
-        } catch { throw .replaced(error) }
+        } catch { throw Refusal(onlySame: error) }
     }
 }

@@ -47,7 +47,7 @@ extension S3Proxy {
             else { throw .store(.invalidPart) }
             tokens.append(token)
         }
-        guard tokens.dropLast().allSatisfy({ $0.size >= S3Limits.partBytesMin }) else {
+        guard tokens.dropLast().allSatisfy({ $0.size >= settings.partBytesMin }) else {
             throw .store(.partTooSmall)
         }
         return tokens
@@ -58,7 +58,7 @@ extension S3Proxy {
         _ state: UploadState, _ tokens: [PartToken], conditions: S3Conditions
     ) async throws(Refusal) -> ObjectWritten {
         guard let last = tokens.last else { throw .store(.invalidPart) }
-        let isMerged = last.size < S3Limits.partBytesMin
+        let isMerged = last.size < settings.partBytesMin
         let footer = try footer(tokens, isMerged ? .mergedIntoLastPart : .extraPart, state)
         do throws(ObjectStoreFailure) {
             var parts = tokens.map { S3NamedPart(number: $0.number, tag: $0.tag) }
@@ -66,7 +66,10 @@ extension S3Proxy {
             parts.append(try await store(footer, behind: last, isMerged: isMerged, state))
             return try await store.completeUpload(state.upload, parts, conditions)
         } catch {
-            guard error == .noSuchUpload, let written = await writtenBefore(state) else {
+            guard error == .noSuchUpload else { throw .store(error) }
+            guard let written = try await writtenBefore(state) else {
+                // Nobody can complete it any more.
+                await forget(state.upload)
                 throw .store(error)
             }
             return written
@@ -84,6 +87,10 @@ extension S3Proxy {
             return S3NamedPart(number: number, tag: tag)
         }
         guard let spool = state.places.spool(last.number, last.salt) else { throw .invalidPart }
+        // Before the part is replaced: should the completion fail, lists still have it.
+        if let place = state.places.merged(last.number) {
+            try await remember(last, at: place, state)
+        }
         do throws(ObjectStoreFailure) {
             let tag = try await uploadAgain(spool, behind: footer, last.number, state)
             return S3NamedPart(number: last.number, tag: tag)
@@ -117,10 +124,22 @@ extension S3Proxy {
 
     /// The store knows no such upload any more. When what stands there has its envelope, an earlier
     /// attempt went through and its answer was lost.
-    private func writtenBefore(_ state: UploadState) async -> ObjectWritten? {
-        guard let head = try? await store.head(state.upload.location.latest, .none),
-            head.attributes.metadata[SealedMetadata.envelope] == state.envelope.text
-        else { return nil }
+    private func writtenBefore(
+        _ state: UploadState
+    ) async throws(Refusal) -> ObjectWritten? {
+        let head: ObjectHead
+        do throws(ObjectStoreFailure) {
+            head = try await store.head(state.upload.location.latest, .none)
+        } catch {
+            switch error {
+            case .noSuchKey, .deleted: return nil
+            // Whether it went through is not known.
+            default: throw .store(error)
+            }
+        }
+        guard head.attributes.metadata[SealedMetadata.envelope] == state.envelope.text else {
+            return nil
+        }
         return ObjectWritten(tag: head.tag, versionID: head.versionID)
     }
 }

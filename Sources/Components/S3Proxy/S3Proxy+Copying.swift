@@ -36,7 +36,10 @@ extension S3Proxy {
         let written: ObjectWritten
         do throws(ObjectStoreFailure) {
             written = try await copy(object, to: location, write)
-        } catch { throw .store(error) }
+        } catch {
+            // The client's own conditions may be what failed.
+            throw write.conditions == .none ? Refusal(onlySame: error) : .store(error)
+        }
         var fields: [HeaderField] = []
         fields.append("x-amz-version-id", ifThere: written.versionID)
         fields.append("x-amz-copy-source-version-id", ifThere: object.head.versionID)

@@ -65,7 +65,7 @@ extension S3Proxy {
         let body = Self.body(source, plainBytes: length)
         let tag: S3EntityTag
         do throws(ObjectStoreFailure) {
-            if length < S3Limits.partBytesMin {
+            if length < settings.partBytesMin {
                 tag = try await storeSmall(body, number, source.header.salt, state)
             } else {
                 tag = try await store.uploadPart(state.upload, number, body)
@@ -75,12 +75,17 @@ extension S3Proxy {
             // For clients that ask which parts are there. Before the answer, so that none is
             // acknowledged and not listed.
             if let place = state.places.record(number, tag, cipher) {
-                let text = BytesSource(Array(token.text(cipher, state.dataKey).utf8))
-                _ = try await store.put(
-                    place, ObjectBody(text, length: text.length), ObjectWrite())
+                try await remember(token, at: place, state)
             }
             return token
         } catch { throw source.failure ?? .store(error) }
+    }
+
+    func remember(
+        _ token: PartToken, at place: ObjectLocation, _ state: UploadState
+    ) async throws(ObjectStoreFailure) {
+        let text = BytesSource(Array(token.text(cipher, state.dataKey).utf8))
+        _ = try await store.put(place, ObjectBody(text, length: text.length), ObjectWrite())
     }
 
     /// The last part may be small, and then the footer has to go with it: stores take no small part

@@ -62,7 +62,7 @@ extension S3Proxy {
             }
         } catch {
             guard case .store(let failure) = error else { throw error }
-            throw .replaced(failure)
+            throw Refusal(onlySame: failure)
         }
     }
 

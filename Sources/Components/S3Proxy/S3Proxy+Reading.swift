@@ -179,8 +179,9 @@ extension S3Proxy {
     ) async throws(Refusal) -> Outcome {
         let sealed = try Self.sealed(object, range)
         do throws(Refusal) {
-            return try await read(object.version, sealed, .only(object.head.tag)) {
-                answer, stream throws(Refusal) in
+            return try await read(
+                object.version, sealed, .only(object.head.tag)
+            ) { answer, stream throws(Refusal) in
                 guard let opening = try self.opening(object, range, answer.part, stream) else {
                     throw .store(.responseMalformed(detail: "another range than was asked for"))
                 }
@@ -188,7 +189,7 @@ extension S3Proxy {
             }
         } catch {
             guard case .store(let failure) = error else { throw error }
-            throw .replaced(failure)
+            throw Refusal(onlySame: failure)
         }
     }
 

@@ -39,7 +39,11 @@ extension S3Proxy {
         let upload = try exchange.upload()
         do throws(ObjectStoreFailure) {
             try await store.abortUpload(upload)
-        } catch { throw .store(error) }
+        } catch {
+            // An earlier attempt may have gone through whose answer was lost.
+            if error == .noSuchUpload { await forget(upload) }
+            throw .store(error)
+        }
         await forget(upload)
         try await exchange.answer(204)
     }
@@ -107,11 +111,23 @@ extension S3Proxy {
     private func token(
         _ part: S3ListedPart, _ state: UploadState
     ) async throws(Refusal) -> PartToken? {
-        guard let place = state.places.record(part.number, part.tag, cipher) else { return nil }
+        let places = [
+            state.places.record(part.number, part.tag, cipher), state.places.merged(part.number),
+        ]
+        for place in places {
+            if let token = try await token(part.number, at: place, state) { return token }
+        }
+        return nil
+    }
+
+    private func token(
+        _ number: Int, at place: ObjectLocation?, _ state: UploadState
+    ) async throws(Refusal) -> PartToken? {
+        guard let place else { return nil }
         do throws(ObjectStoreFailure) {
             let text = try await store.smallObject(place, bytesMax: S3Limits.tagBytesMax)
             return PartToken(
-                S3EntityTag(String(decoding: text, as: UTF8.self)), number: part.number, cipher,
+                S3EntityTag(String(decoding: text, as: UTF8.self)), number: number, cipher,
                 state.dataKey)
         } catch {
             if case .noSuchKey = error { return nil }

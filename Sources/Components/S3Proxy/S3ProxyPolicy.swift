@@ -13,6 +13,9 @@ package struct S3ProxyPolicy: Sendable {
     package var passThrough: [PassThrough] = []
     /// Of one request's content, before it is sealed. S3's own bound for one request is 5 GiB.
     package var bodyBytesMax = S3Limits.partBytesMax
+    /// What the store takes at least for a part that is not the last (bytes). Less where the store
+    /// takes less, as a simulated one does.
+    package var partBytesMin = S3Limits.partBytesMin
     /// How long work may go on before a space keeps the client waiting.
     package var keepAlivePause = Duration.seconds(10)
 

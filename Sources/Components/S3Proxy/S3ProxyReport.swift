@@ -34,7 +34,7 @@ package struct S3ProxyReport: Sendable {
 
     private static func cause(_ refusal: Refusal) -> (String?, isOurs: Bool) {
         switch refusal {
-        case .request, .signature, .clientGone: (nil, false)
+        case .request, .signature, .clientGone, .overtaken: (nil, false)
         case .store(let failure): ("store: \(failure)", isOfStore(failure))
         case .key(let failure): ("key: \(failure)", true)
         case .sealed(.userMetadata(.tooLarge)): (nil, false)

@@ -46,6 +46,10 @@ struct UploadPlaces: Sendable {
         return place("parts/\(number)-\(name.prefix(22))")
     }
 
+    /// The token of the attempt that was merged with a footer last: the store's tag of what came of
+    /// it is nobody's.
+    func merged(_ number: Int) -> ObjectLocation? { place("merged/\(number)") }
+
     /// The sealed bytes of one attempt at a small part.
     func spool(_ number: Int, _ salt: Octets32) -> ObjectLocation? {
         place("spool/\(number)-\(Base64URL.text(salt.array))")
