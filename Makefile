@@ -174,6 +174,25 @@ e2e-programs: $(OPENBAO)
 e2e-kubernetes: e2e-programs ## The operator and an injected container, with a real API server and vault
 	@$(E2E) $(MANIFEST_TOOLS)/bin/python3 e2e/run.py
 
+S3 := $(CACHE)/s3
+# Without a writer of __pycache__: what is tested is what is committed.
+E2E_S3 = CLOUDTASER_S3=$(S3) CLOUDTASER_OPENBAO=$(OPENBAO) CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE)) \
+	python3 -B e2e-s3/run.py
+
+.PHONY: e2e-s3-servers
+e2e-s3-servers: $(OPENBAO)
+	@.ci/setup e2e-s3
+	@e2e-s3/setup $(S3)
+
+.PHONY: e2e-s3
+e2e-s3: setup e2e-s3-servers ## The S3 proxy with a real vault, real stores and real clients
+	@$(MAKE) --no-print-directory build/cloudtaser-s3-proxy
+	@CLOUDTASER_S3_PROXY=build/cloudtaser-s3-proxy $(E2E_S3) $(E2E_S3_MODULES)
+
+.PHONY: e2e-s3-control
+e2e-s3-control: e2e-s3-servers ## The same tests without the proxy: which of them tell that it is missing
+	@E2E_S3_CONTROL=1 $(E2E_S3) $(E2E_S3_MODULES)
+
 # A landed version that users may have.
 BEFORE := 9556dcb
 

@@ -165,6 +165,9 @@ struct ObjectReader<Cipher: AuthenticatedCipher>: Sendable {
     private func suffix(
         _ version: ObjectVersion, _ head: ObjectHead, bytes: Int
     ) async throws(Refusal) -> [UInt8] {
+        // Some stores have no suffix that is longer than the object.
+        let bytes = min(bytes, Int(clamping: head.size))
+        guard bytes > 0 else { return [] }
         do throws(ObjectStoreFailure) {
             return try await store.read(version, .last(Int64(bytes)), .only(head.tag)) {
                 _, stream throws(ObjectStoreFailure) in

@@ -87,12 +87,8 @@ extension S3Proxy {
             return S3NamedPart(number: number, tag: tag)
         }
         guard let spool = state.places.spool(last.number, last.salt) else { throw .invalidPart }
-        // Before the part is replaced: should the completion fail, lists still have it.
-        if let place = state.places.merged(last.number) {
-            try await remember(last, at: place, state)
-        }
         do throws(ObjectStoreFailure) {
-            let tag = try await uploadAgain(spool, behind: footer, last.number, state)
+            let tag = try await uploadSpooled(spool, behind: footer, last.number, state)
             return S3NamedPart(number: last.number, tag: tag)
         } catch {
             if case .noSuchKey = error { throw .noSuchUpload }

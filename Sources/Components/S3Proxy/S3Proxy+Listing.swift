@@ -155,7 +155,8 @@ extension S3Proxy {
             var sizes = listed.map { Self.arithmeticSize($0) }
             var waiting = listed.indices.filter { index in
                 let location = ObjectLocation(bucket, listed[index].key)
-                return ClientTag.parts(of: listed[index].tag) != nil
+                return settings.dialect == .simple
+                    || ClientTag.parts(of: listed[index].tag) != nil
                     || settings.passThrough.contains { $0.covers(location) }
             }[...]
             for _ in 0..<Self.footersAtOnce {

@@ -16,7 +16,18 @@ extension S3Proxy {
         try await performOnce(exchange)
     }
 
+    /// What a store of the simple dialect knows among what is passed on.
+    private static var simpleOperations: Set<S3Operation> {
+        [.listBuckets, .headBucket, .createBucket, .deleteBucket]
+    }
+
     private func performOnce(_ exchange: Exchange) async throws(Refusal) {
+        let operation = exchange.request.operation
+        if settings.dialect == .simple, operation.isPassedThrough,
+            !Self.simpleOperations.contains(operation)
+        {
+            throw .request(S3Error(.notImplemented))
+        }
         switch exchange.request.operation {
         case .getObject: try await getObject(exchange)
         case .headObject: try await headObject(exchange)

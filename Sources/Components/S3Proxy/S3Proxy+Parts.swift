@@ -66,42 +66,42 @@ extension S3Proxy {
         let tag: S3EntityTag
         do throws(ObjectStoreFailure) {
             if length < settings.partBytesMin {
-                tag = try await storeSmall(body, number, source.header.salt, state)
+                try await spool(body, number, source.header.salt, state)
+                tag = PartToken.spooled
             } else {
                 tag = try await store.uploadPart(state.upload, number, body)
             }
             let token = PartToken(
                 number: number, size: length, salt: source.header.salt, tag: tag)
-            // For clients that ask which parts are there. Before the answer, so that none is
-            // acknowledged and not listed.
-            if let place = state.places.record(number, tag, cipher) {
-                try await remember(token, at: place, state)
+            // Before the answer, so that no part is acknowledged and not listed.
+            if let place = state.places.record(number) {
+                let text = BytesSource(Array(token.text(cipher, state.dataKey).utf8))
+                _ = try await store.put(
+                    place, ObjectBody(text, length: text.length), ObjectWrite())
             }
             return token
-        } catch { throw source.failure ?? .store(error) }
+        } catch {
+            if error == .noSuchUpload { await forget(state.upload) }
+            throw source.failure ?? .store(error)
+        }
     }
 
-    func remember(
-        _ token: PartToken, at place: ObjectLocation, _ state: UploadState
-    ) async throws(ObjectStoreFailure) {
-        let text = BytesSource(Array(token.text(cipher, state.dataKey).utf8))
-        _ = try await store.put(place, ObjectBody(text, length: text.length), ObjectWrite())
-    }
-
-    /// The last part may be small, and then the footer has to go with it: stores take no small part
-    /// before another. So the sealed bytes of a small part are kept where they can be read again.
-    private func storeSmall(
+    /// A part that is small can only be the last, and then the footer goes with it: stores take no
+    /// small part before another. So its sealed bytes are kept apart until somebody completes the
+    /// upload.
+    private func spool(
         _ body: ObjectBody, _ number: Int, _ salt: Octets32, _ state: UploadState
-    ) async throws(ObjectStoreFailure) -> S3EntityTag {
+    ) async throws(ObjectStoreFailure) {
         guard let spool = state.places.spool(number, salt) else {
             throw .responseMalformed(detail: "no keys of our own")
         }
         _ = try await store.put(spool, body, ObjectWrite())
-        return try await uploadAgain(spool, behind: [], number, state)
+        // The store would have said whether there is such an upload.
+        _ = try await store.listParts(state.upload, after: 0, entriesMax: 1)
     }
 
     /// Uploads what is spooled, and `bytes` behind it.
-    func uploadAgain(
+    func uploadSpooled(
         _ spool: ObjectLocation, behind bytes: [UInt8], _ number: Int, _ state: UploadState
     ) async throws(ObjectStoreFailure) -> S3EntityTag {
         try await store.read(spool.latest, nil, .none) {

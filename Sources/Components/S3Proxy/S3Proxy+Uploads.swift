@@ -85,45 +85,50 @@ extension S3Proxy {
             throw .request(error)
         }
         let state = try await state(upload)
-        var page = ObjectPartPage(parts: [], next: nil)
-        if request.maxParts > 0 {
-            do throws(ObjectStoreFailure) {
-                page = try await store.listParts(
-                    upload, after: request.marker, entriesMax: request.maxParts)
-            } catch { throw .store(error) }
-        }
-        var parts: [S3ListedPart] = []
-        for part in page.parts {
-            guard let token = try await token(part, state) else { continue }
-            var shown = part
-            shown.size = token.size
-            shown.tag = S3EntityTag("\"\(token.text(cipher, state.dataKey))\"")
-            parts.append(shown)
-        }
+        let (parts, next) = try await parts(state, request)
         let list = S3PartList(
             bucket: upload.location.bucket.name, key: upload.location.key, uploadID: upload.id,
-            marker: request.marker, nextMarker: page.next, maxParts: request.maxParts,
-            isTruncated: page.next != nil, parts: parts)
+            marker: request.marker, nextMarker: next, maxParts: request.maxParts,
+            isTruncated: next != nil, parts: parts)
         try await exchange.answer(document: list.rendered())
     }
 
-    /// nil: of a part that nobody was told was stored, or of a footer.
-    private func token(
-        _ part: S3ListedPart, _ state: UploadState
-    ) async throws(Refusal) -> PartToken? {
-        let places = [
-            state.places.record(part.number, part.tag, cipher), state.places.merged(part.number),
-        ]
-        for place in places {
-            if let token = try await token(part.number, at: place, state) { return token }
+    /// By their records: the store lists neither the clients' tags nor the parts that are kept
+    /// apart.
+    private func parts(
+        _ state: UploadState, _ request: S3PartListRequest
+    ) async throws(Refusal) -> ([S3ListedPart], next: Int?) {
+        let page: ObjectListPage
+        do throws(ObjectStoreFailure) {
+            // Whether there is such an upload, the store knows.
+            _ = try await store.listParts(state.upload, after: 0, entriesMax: 1)
+            guard request.maxParts > 0, let prefix = state.places.records,
+                let start = state.places.record(after: request.marker)
+            else { return ([], nil) }
+            page = try await store.list(
+                state.upload.location.bucket,
+                ObjectQuery(
+                    prefix: prefix, start: .after(start), entriesMax: request.maxParts))
+        } catch { throw .store(error) }
+        var parts: [S3ListedPart] = []
+        for record in page.objects {
+            guard let number = UploadPlaces.number(ofRecord: record.key),
+                let token = try await token(number, state)
+            else { continue }
+            parts.append(
+                S3ListedPart(
+                    number: number,
+                    tag: S3EntityTag("\"\(token.text(cipher, state.dataKey))\""),
+                    size: token.size, modified: record.modified))
         }
-        return nil
+        return (parts, page.next == nil ? nil : parts.last?.number)
     }
 
+    /// nil: the upload is over, or the record is none of ours.
     private func token(
-        _ number: Int, at place: ObjectLocation?, _ state: UploadState
+        _ number: Int, _ state: UploadState
     ) async throws(Refusal) -> PartToken? {
-        guard let place else { return nil }
+        guard let place = state.places.record(number) else { return nil }
         do throws(ObjectStoreFailure) {
             let text = try await store.smallObject(place, bytesMax: S3Limits.tagBytesMax)
             return PartToken(

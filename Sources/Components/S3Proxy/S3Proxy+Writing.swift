@@ -88,6 +88,9 @@ extension S3Proxy {
     /// What the store is to know of a write, but for the attributes.
     func write(_ exchange: Exchange) throws(Refusal) -> ObjectWrite {
         let headers = exchange.request.headers
+        guard settings.dialect == .full || headers[S3Tagging.header] == nil else {
+            throw .request(S3Error(.notImplemented))
+        }
         do throws(S3Error) {
             return ObjectWrite(
                 tagging: try headers[S3Tagging.header].map { header throws(S3Error) in

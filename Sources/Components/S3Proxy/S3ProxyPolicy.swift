@@ -16,8 +16,20 @@ package struct S3ProxyPolicy: Sendable {
     /// What the store takes at least for a part that is not the last (bytes). Less where the store
     /// takes less, as a simulated one does.
     package var partBytesMin = S3Limits.partBytesMin
+    /// What the store knows of S3.
+    package var dialect = Dialect.full
     /// How long work may go on before a space keeps the client waiting.
     package var keepAlivePause = Duration.seconds(10)
+
+    package enum Dialect: String, Sendable, Hashable, CaseIterable {
+        /// As Amazon's: tags of objects in parts end with their number, and what is not known is
+        /// refused.
+        case full
+        /// Objects, lists and uploads only. Tags do not tell parts, so a list looks at each object
+        /// once. A parameter that asks for tags or access lists may be overlooked, and the object
+        /// overwritten by a document: none of them is sent.
+        case simple
+    }
 
     package init(region: String, keys: KeyRingSettings) {
         self.region = region

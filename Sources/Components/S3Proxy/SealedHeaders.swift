@@ -39,11 +39,13 @@ struct SealedHeaders: Sendable, Equatable {
 
     subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
 
+    /// Also when there are none: some stores add the metadata of a copy to that of its source, where
+    /// what is sealed for another name would stay.
+    ///
     /// - Parameter salt: new for each call.
     func sealed(
         _ key: ObjectKey, salt: Octets32, _ cipher: some AuthenticatedCipher
-    ) throws(SealedObjectFailure) -> String? {
-        guard !fields.isEmpty else { return nil }
+    ) throws(SealedObjectFailure) -> String {
         let metadata: UserMetadata
         do throws(UserMetadataRefusal) {
             metadata = try UserMetadata(fields.map { UserMetadata.Pair($0.name, $0.value) })
@@ -60,9 +62,10 @@ enum SealedMetadata {
     static let headers = "ct1m"
 
     /// What the store is told beside the content.
-    static func attributes(_ envelope: KeyEnvelope, headers: String?) -> ObjectAttributes {
-        var entries = [S3Metadata.Entry(Self.envelope, envelope.text)]
-        if let headers { entries.append(S3Metadata.Entry(Self.headers, headers)) }
+    static func attributes(_ envelope: KeyEnvelope, headers: String) -> ObjectAttributes {
+        let entries = [
+            S3Metadata.Entry(Self.envelope, envelope.text), S3Metadata.Entry(Self.headers, headers),
+        ]
         return ObjectAttributes(
             contentType: SealedHeaders.upstreamType, metadata: S3Metadata(entries: entries))
     }

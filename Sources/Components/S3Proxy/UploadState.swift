@@ -38,17 +38,30 @@ struct UploadPlaces: Sendable {
         state = ObjectLocation(bucket, key)
     }
 
-    /// The token of one attempt at a part.
-    func record(_ number: Int, _ tag: S3EntityTag, _ cipher: some AuthenticatedCipher)
-        -> ObjectLocation?
-    {
-        let name = Base64URL.text(cipher.sha256(Array(String(tag.bare).utf8)).array)
-        return place("parts/\(number)-\(name.prefix(22))")
+    /// The token of the last attempt at a part, for clients that ask which parts are there.
+    func record(_ number: Int) -> ObjectLocation? { place(Self.parts + Self.padded(number)) }
+
+    /// What records start with.
+    var records: S3Key? { rules.ownKey(base + Self.parts) }
+
+    /// Behind the record of a part.
+    func record(after number: Int) -> S3Key? {
+        rules.ownKey(base + Self.parts + Self.padded(number))
     }
 
-    /// The token of the attempt that was merged with a footer last: the store's tag of what came of
-    /// it is nobody's.
-    func merged(_ number: Int) -> ObjectLocation? { place("merged/\(number)") }
+    /// Of a record's key.
+    static func number(ofRecord key: S3Key) -> Int? {
+        Int(String(decoding: key.bytes.suffix(digits), as: UTF8.self))
+    }
+
+    private static let parts = "parts/"
+    private static let digits = 5
+
+    /// Lists sort by text.
+    private static func padded(_ number: Int) -> String {
+        let text = String(number)
+        return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
+    }
 
     /// The sealed bytes of one attempt at a small part.
     func spool(_ number: Int, _ salt: Octets32) -> ObjectLocation? {
@@ -72,8 +85,10 @@ struct PartToken: Sendable, Equatable {
     let number: Int
     let size: Int64
     let salt: Octets32
-    /// The store's.
+    /// The store's; of a part that is kept apart: `spooled`.
     let tag: S3EntityTag
+
+    static let spooled = S3EntityTag("\"spool\"")
 
     private static let codeBytes = 16
     private static let textBytes = 75

@@ -22,7 +22,7 @@ package enum S3ProxyHelp {
         (
             "The upstream store",
             [
-                .upstreamEndpoint, .upstreamRegion, .upstreamStyle, .upstreamCA,
+                .upstreamEndpoint, .upstreamRegion, .upstreamStyle, .upstreamDialect, .upstreamCA,
                 .allowPlainHTTPUpstream, .upstreamCredentialsPath,
             ]
         ),
@@ -30,7 +30,7 @@ package enum S3ProxyHelp {
             "Clients and keys",
             [
                 .clientsPath, .credentialsSeconds, .transitMount, .transitKey, .tenant, .mode,
-                .epochHours, .keyCacheSeconds, .keyCacheEntries, .passThrough,
+                .epochHours, .keyConfirmSeconds, .keyCacheSeconds, .keyCacheEntries, .passThrough,
             ]
         ),
         (
@@ -105,6 +105,7 @@ extension S3ProxySetting {
             "FILE"
         case .upstreamEndpoint, .vaultAddress, .vaultAllowedOrigins: "URL"
         case .upstreamStyle: "path|virtual-host"
+        case .upstreamDialect: "full|simple"
         case .mode: "epoch|object"
         case .logLevel: "LEVEL"
         case .clientsPath, .upstreamCredentialsPath, .transitMount, .vaultAuthMount,
@@ -116,7 +117,7 @@ extension S3ProxySetting {
         case .minimumTier: "TIER"
         case .plainHTTP, .allowPlainHTTPUpstream, .vaultSecretIDWrapped: ""
         case .requestsMax, .objectBytesMax, .drainSeconds, .credentialsSeconds, .epochHours,
-            .keyCacheSeconds, .keyCacheEntries, .vaultThreads, .vaultSeconds:
+            .keyConfirmSeconds, .keyCacheSeconds, .keyCacheEntries, .vaultThreads, .vaultSeconds:
             "N"
         }
     }
@@ -138,6 +139,7 @@ extension S3ProxySetting {
         case .upstreamEndpoint: "https://HOST[:PORT] (required)"
         case .upstreamRegion: "that the proxy signs for (us-east-1)"
         case .upstreamStyle: "how buckets are named to it (path)"
+        case .upstreamDialect: "what it knows of S3; simple for rclone serve s3 (full)"
         case .upstreamCA: "PEM file of its authorities (the system's)"
         case .allowPlainHTTPUpstream: "http:// endpoints too; objects are encrypted, names\nare not"
         case .upstreamCredentialsPath: "KV secret of its credentials (required)"
@@ -150,6 +152,7 @@ extension S3ProxySetting {
             "epoch: keys of a bucket and some hours, kept in\nsecret memory; object: the vault "
                 + "for each object (epoch)"
         case .epochHours: "length of an epoch (1)"
+        case .keyConfirmSeconds: "writes go on for so long without the vault (300)"
         case .keyCacheSeconds: "a key is used for so long without the vault (3600)"
         case .keyCacheEntries: "most keys that are kept (10000)"
         case .passThrough:

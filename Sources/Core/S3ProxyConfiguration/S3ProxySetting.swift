@@ -17,6 +17,7 @@ package enum S3ProxySetting: String, Sendable, CaseIterable {
     case upstreamEndpoint = "upstream-endpoint"
     case upstreamRegion = "upstream-region"
     case upstreamStyle = "upstream-style"
+    case upstreamDialect = "upstream-dialect"
     case upstreamCA = "upstream-ca"
     case allowPlainHTTPUpstream = "allow-plain-http-upstream"
     // The vault
@@ -42,6 +43,7 @@ package enum S3ProxySetting: String, Sendable, CaseIterable {
     case tenant
     case mode
     case epochHours = "epoch-hours"
+    case keyConfirmSeconds = "key-confirm-seconds"
     case keyCacheSeconds = "key-cache-seconds"
     case keyCacheEntries = "key-cache-entries"
     // Credentials

@@ -95,6 +95,7 @@ extension S3ProxySettings {
             isPlain: isPlain, host: place.host.lowercased(), port: place.port,
             region: try reader.region(.upstreamRegion) ?? "us-east-1",
             style: try reader.choice(.upstreamStyle) ?? .path,
+            dialect: try reader.choice(.upstreamDialect) ?? .full,
             authorityFile: try reader.file(.upstreamCA))
     }
 
@@ -112,6 +113,7 @@ extension S3ProxySettings {
         return Keys(
             transitKey: try reader.name(.transitKey, like: "s3-objects"),
             tenant: try reader.optionalName(.tenant) ?? "default", mode: mode,
+            confirmSeconds: try reader.number(.keyConfirmSeconds, 1...3600) ?? 300,
             cacheSeconds: try reader.number(.keyCacheSeconds, 0...604_800) ?? 3600,
             cacheEntries: try reader.number(.keyCacheEntries, 1...cacheEntriesMax) ?? 10_000)
     }

@@ -25,6 +25,13 @@ package struct S3ProxySettings: Sendable, Equatable {
         case plain
     }
 
+    package enum Dialect: String, Sendable, CaseIterable {
+        /// As Amazon's.
+        case full
+        /// Objects, lists and uploads only, and tags that do not tell parts: rclone's.
+        case simple
+    }
+
     package enum AddressStyle: String, Sendable, CaseIterable {
         case path
         case virtualHost = "virtual-host"
@@ -36,6 +43,7 @@ package struct S3ProxySettings: Sendable, Equatable {
         package var port: UInt16
         package var region: String
         package var style: AddressStyle
+        package var dialect: Dialect
         /// PEM file of authorities; nil: the system's.
         package var authorityFile: String?
     }
@@ -53,6 +61,8 @@ package struct S3ProxySettings: Sendable, Equatable {
         /// Part of every context: another tenant's objects cannot be opened.
         package var tenant: String
         package var mode: KeyMode
+        /// How long new objects are wrapped without asking the vault again.
+        package var confirmSeconds: Int
         package var cacheSeconds: Int
         package var cacheEntries: Int
     }

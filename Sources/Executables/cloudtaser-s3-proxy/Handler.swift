@@ -28,10 +28,11 @@ typealias Proxy = S3Proxy<CryptoObjectCipher>
 
 func makeHandler(_ parts: ProxyParts) throws(StartFailure) -> Proxy {
     let store: S3HTTP
+    let upstream = try upstream(parts.settings)
     do throws(S3HTTPSettingsInvalid) {
         store = try S3HTTP(
-            try upstream(parts.settings), credentials: UpstreamCredentials(parts),
-            CryptoHasher(), keyMemory: parts.keyMemory)
+            upstream, credentials: UpstreamCredentials(parts), CryptoHasher(),
+            keyMemory: parts.keyMemory)
     } catch {
         throw StartFailure(text: "the upstream store cannot be used: \(error.reason)")
     }
@@ -69,10 +70,11 @@ private func policy(_ settings: S3ProxySettings) throws(StartFailure) -> S3Proxy
     case .object: keys.mode = .object
     }
     keys.lifetime = .seconds(settings.keys.cacheSeconds)
-    keys.confirmationTime = min(keys.confirmationTime, keys.lifetime)
+    keys.confirmationTime = .seconds(settings.keys.confirmSeconds)
     keys.entriesMax = settings.keys.cacheEntries
     var policy = S3ProxyPolicy(region: settings.region, keys: keys)
     policy.rules.domains = settings.domains
+    policy.dialect = settings.upstream.dialect == .full ? .full : .simple
     policy.tenant = settings.keys.tenant
     policy.bodyBytesMax = settings.objectBytesMax
     policy.passThrough = settings.passThrough.compactMap { pass in

@@ -2,6 +2,7 @@
 import Foundation
 import ObjectServer
 import ObjectServerPorts
+import S3Proxy
 import SecretMemory
 import ServedHTTP
 import VaultCustody
