@@ -182,12 +182,13 @@ E2E_S3 = CLOUDTASER_S3=$(S3) CLOUDTASER_OPENBAO=$(OPENBAO) CLOUDTASER_EVIDENCE_D
 .PHONY: e2e-s3-servers
 e2e-s3-servers: $(OPENBAO)
 	@.ci/setup e2e-s3
+	@.ci/fetch-s3 $(S3)
 	@e2e-s3/setup $(S3)
 
 .PHONY: e2e-s3
 e2e-s3: setup e2e-s3-servers ## The S3 proxy with a real vault, real stores and real clients
-	@$(MAKE) --no-print-directory build/cloudtaser-s3-proxy
-	@CLOUDTASER_S3_PROXY=build/cloudtaser-s3-proxy $(E2E_S3) $(E2E_S3_MODULES)
+	swift build --product cloudtaser-s3-proxy
+	@CLOUDTASER_S3_PROXY=.build/debug/cloudtaser-s3-proxy $(E2E_S3) $(E2E_S3_MODULES)
 
 .PHONY: e2e-s3-control
 e2e-s3-control: e2e-s3-servers ## The same tests without the proxy: which of them tell that it is missing

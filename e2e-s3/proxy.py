@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The proxy as a process. All that the tests believe of its configuration, of what it wants from the
+"""The proxy as a process. All that the tests know of its configuration, of what it wants from the
 vault and of where it keeps keys stands in this file.
 
     CLOUDTASER_S3_PROXY=PROGRAM
 """
-import json
+import hashlib
 import os
 import re
+import urllib.request
 
-from servers import Server
+from servers import Server, free_port
 
 TENANT = "e2e"
 TRANSIT_KEY = "s3-objects"
 RESERVED = ".cloudtaser/"
-# The prefix of every bucket under which objects are passed on as they are.
+# A bucket, and the prefix in it under which objects may be there unsealed.
+OPEN_BUCKET = "e2e-open"
 PASSED_THROUGH = "open/"
 CLIENTS_PATH = "s3/clients"
 UPSTREAM_PATH = "s3/upstream"
@@ -35,60 +37,75 @@ def upstream_secret(access_key, secret):
 
 
 def configuration(proxy):
-    """MAPPING: what is in the file that `--config` names."""
-    made = {
+    """What is in the file that `--config` names: a setting on each line."""
+    settings = {
         "listen": f"127.0.0.1:{proxy.port}",
+        "health-listen": f"127.0.0.1:{proxy.health_port}",
         "region": proxy.region,
         "tenant": TENANT,
-        "upstream": {"endpoint": proxy.upstream_endpoint, "region": proxy.region, "pathStyle": True,
-                     "credentials": f"secret/{UPSTREAM_PATH}"},
-        "clients": {"credentials": f"secret/{CLIENTS_PATH}"},
-        "vault": {
-            "address": proxy.vault.address, "caFile": proxy.vault.ca_file, "method": "approle",
-            "roleId": proxy.role, "secretIdFile": proxy.secret_id_file},
-        "keys": {"transitKey": TRANSIT_KEY, "mode": proxy.mode, "reservedPrefix": RESERVED},
-        "passThrough": [PASSED_THROUGH],
+        "upstream-endpoint": proxy.upstream_endpoint,
+        "upstream-region": proxy.region,
+        "upstream-dialect": proxy.dialect,
+        "allow-plain-http-upstream": "true",
+        "upstream-credentials-path": f"secret/{UPSTREAM_PATH}",
+        "clients-path": f"secret/{CLIENTS_PATH}",
+        "vault-address": proxy.vault.address,
+        "vault-ca": proxy.vault.ca_file,
+        "vault-auth-method": "approle",
+        "vault-role": proxy.role,
+        "vault-secret-id-file": proxy.secret_id_file,
+        "transit-key": TRANSIT_KEY,
+        "mode": proxy.mode,
+        "pass-through": f"{OPEN_BUCKET}/{PASSED_THROUGH}",
+        "drain-seconds": "0",
+        # Every request is told: what is in no line is in no log.
+        "log-level": "debug",
     }
     if proxy.certificate:
-        made["tls"] = {"certificateFile": proxy.certificate, "keyFile": proxy.key}
-    return made
+        settings |= {"tls-certificate": proxy.certificate, "tls-key": proxy.key}
+    else:
+        settings["plain-http"] = "true"
+    return "".join(f"{name} {value}\n" for name, value in settings.items())
 
 
-def command(proxy, path):
-    """MAPPING: how it is started."""
+def command(path):
     return [os.path.abspath(os.environ["CLOUDTASER_S3_PROXY"]), "--config", path]
 
 
 def epoch_key_name(reference):
-    """MAPPING: where the wrapped epoch key is that an envelope (field 1) names."""
-    return f"{RESERVED}keys/{reference}"
+    """Where the wrapped epoch key is that an envelope (field 1) names."""
+    return f"{RESERVED}ct1/keys/{reference}"
 
 
 def wrapped_epoch_key(text):
-    """MAPPING: the vault's ciphertext in that object."""
+    """The vault's ciphertext in that object."""
     return re.search(rb"vault:v[0-9]+:[A-Za-z0-9+/=]+", text).group().decode()
 
 
 def epoch_contexts(bucket, reference):
-    """MAPPING: the transit context of an epoch key, or several to be tried."""
-    return [f"CT1 epoch {TENANT} {bucket} {reference}".encode()]
+    """The transit context of an epoch key (docs/reference/s3-proxy.md)."""
+    parts = [part.encode() for part in (TENANT, bucket, reference)]
+    framed = b"".join(len(part).to_bytes(2, "big") + part for part in parts)
+    return [hashlib.sha256(b"CT1 epoch" + framed).digest()]
 
 
 class Proxy(Server):
-    def __init__(self, folder, name, upstream_endpoint, vault, login, certificates=None, mode="B",
-                 region="us-east-1"):
+    def __init__(self, folder, name, upstream_endpoint, vault, login, certificates=None, mode="epoch",
+                 region="us-east-1", dialect="full"):
         scheme = "https" if certificates else "http"
         super().__init__(folder, name, scheme, certificates and certificates["authority"])
         self.folder = folder
         self.upstream_endpoint = upstream_endpoint
         self.vault = vault
         self.mode = mode
+        self.dialect = dialect
+        self.health_port = free_port()
         self.region = region
         self.certificate = certificates and certificates["certificate"]
         self.key = certificates and certificates["key"]
         self.role, secret_id = login
         self.secret_id_file = self._private_file(f"{name}-secret-id", secret_id)
-        self._path = self._private_file(f"{name}.json", json.dumps(configuration(self)))
+        self._path = self._private_file(f"{name}.conf", configuration(self))
 
     def _private_file(self, name, text):
         path = os.path.join(self.folder, name)
@@ -98,7 +115,17 @@ class Proxy(Server):
         return path
 
     def command(self):
-        return command(self, self._path)
+        return command(self._path)
+
+    def _answers(self):
+        """Ready: keys and credentials are there."""
+        if not super()._answers():
+            return False
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/readyz", timeout=5):
+                return True
+        except OSError:
+            return False
 
     def environment(self):
         # What is in this one is nobody's business, and a proxy of the test's own would be asked.

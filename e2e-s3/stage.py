@@ -120,7 +120,8 @@ class Stage:
         return self.started(proxy.Proxy(
             self.folder, f"proxy-{kind}-{scheme}-{next(_numbers)}",
             endpoint or self.upstreams[kind].endpoint, self.vault, (self.role, secret_id),
-            self.certificates if scheme == "https" else None, **more))
+            self.certificates if scheme == "https" else None,
+            dialect="simple" if kind == "rclone" else "full", **more))
 
     def new_target(self, kind, scheme="http", endpoint=None, **more):
         """Without a proxy in a control: what forwards to the upstream, or the upstream itself."""

@@ -235,20 +235,22 @@ class Reserved:
             upstream.delete_object(Bucket=self.bucket, Key="b-plain")
 
     def test_what_is_passed_through(self):
-        """The policy names a prefix whose objects nobody seals. Control: the same object elsewhere is
-        refused (above)."""
+        """The policy names a prefix under which objects may be there unsealed. They are read as they are;
+        what is written is sealed there too. Control: the same object elsewhere is refused (above)."""
         upstream = self.target.upstream.client()
-        key, data = f"{proxy.PASSED_THROUGH}object", b"for everybody " * 10_000
-        upstream.put_object(Bucket=self.bucket, Key=key, Body=data, Metadata={"a": "b"})
+        bucket, key, data = proxy.OPEN_BUCKET, f"{proxy.PASSED_THROUGH}object", b"for everybody " * 10_000
+        upstream.create_bucket(Bucket=bucket)
+        upstream.put_object(Bucket=bucket, Key=key, Body=data, Metadata={"a": "b"})
         try:
-            got = self.s3.get_object(Bucket=self.bucket, Key=key)
+            got = self.s3.get_object(Bucket=bucket, Key=key)
             self.assertEqual(got["Body"].read(), data)
             self.assertEqual({name.lower(): value for name, value in got["Metadata"].items()}["a"], "b")
-            got = raw.fetched(self.s3, self.bucket, key, self.target, {"range": "bytes=139990-"})
+            got = raw.fetched(self.s3, bucket, key, self.target, {"range": "bytes=139990-"})
             self.assertEqual(got.body, data[139_990:])
-            listed = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=proxy.PASSED_THROUGH)["Contents"]
+            listed = self.s3.list_objects_v2(Bucket=bucket, Prefix=proxy.PASSED_THROUGH)["Contents"]
             self.assertEqual([one["Size"] for one in listed], [len(data)])
-            self.s3.put_object(Bucket=self.bucket, Key=key, Body=b"anew")
-            self.assertEqual(upstream.get_object(Bucket=self.bucket, Key=key)["Body"].read(), b"anew")
+            self.s3.put_object(Bucket=bucket, Key=key, Body=b"anew")
+            self.assertNotIn(b"anew", upstream.get_object(Bucket=bucket, Key=key)["Body"].read())
+            self.assertEqual(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read(), b"anew")
         finally:
-            upstream.delete_object(Bucket=self.bucket, Key=key)
+            upstream.delete_object(Bucket=bucket, Key=key)

@@ -82,7 +82,7 @@ class Moto(Upstream):
         super().__init__(folder, name)
 
     def command(self):
-        return ["moto_server", "-H", "127.0.0.1", "-p", str(self.port)]
+        return [os.path.join(os.environ["CLOUDTASER_S3"], "moto-server"), "-H", "127.0.0.1", "-p", str(self.port)]
 
     def stored(self):
         yield from self.memory()

@@ -44,7 +44,8 @@ struct Client: Sendable {
     func send(
         _ method: String, _ key: String = "", query: [(String, String)] = [],
         _ fields: [String: String] = [:], _ body: [UInt8] = [], payload: Payload? = nil,
-        bodyEnds: Bool = true, keepsAlive: Bool = false
+        bodyEnds: Bool = true, keepsAlive: Bool = false,
+        body sent: (@Sendable () -> SlicedBody)? = nil
     ) async throws -> Reply {
         let hash = CryptoHasher().digest(.sha256, of: body.span.bytes)
         let signer = RequestSigner(
@@ -58,7 +59,8 @@ struct Client: Sendable {
                 + fields.sorted { $0.key < $1.key }.map { RequestField($0.key, $0.value) },
             payload: payload ?? .literal(hash), now: world.clock.secondsSince1970(),
             secret: Array(secret.utf8).span.bytes)
-        return await send(signed.head, framed(body, payload, signed), bodyEnds, keepsAlive)
+        return await send(
+            signed.head, framed(body, payload, signed), bodyEnds, keepsAlive, sent?())
     }
 
     private func framed(
@@ -76,7 +78,7 @@ struct Client: Sendable {
 
     func send(
         _ head: RequestSignature.RequestHead, _ body: [UInt8], _ bodyEnds: Bool = true,
-        _ keepsAlive: Bool = false
+        _ keepsAlive: Bool = false, _ sent: SlicedBody? = nil
     ) async -> Reply {
         let writer = RecordingWriter(method: head.method, keepsAlive: keepsAlive)
         let request = ServedRequest(
@@ -86,7 +88,7 @@ struct Client: Sendable {
                 authority: "proxy.test"),
             length: .bytes(body.count), remoteAddress: "192.0.2.1:4711")
         await proxy.handle(
-            request, body: SlicedBody(body, pieceBytes, ends: bodyEnds), response: writer)
+            request, body: sent ?? SlicedBody(body, pieceBytes, ends: bodyEnds), response: writer)
         return writer.reply
     }
 
@@ -106,18 +108,35 @@ struct Client: Sendable {
     }
 }
 
+/// Holds whoever passes until it is opened.
+final class Gate: Sendable {
+    private let state = Mutex((hasArrived: false, isOpen: false))
+
+    func pass() async {
+        state.withLock { $0.hasArrived = true }
+        while !state.withLock({ $0.isOpen }) { await Task.yield() }
+    }
+
+    func arrived() async { while !state.withLock({ $0.hasArrived }) { await Task.yield() } }
+
+    func open() { state.withLock { $0.isOpen = true } }
+}
+
 final class SlicedBody: RequestBody, Sendable {
     private let rest: Mutex<ArraySlice<UInt8>>
     private let pieceBytes: Int
     private let ends: Bool
+    private let gate: Gate?
 
-    init(_ bytes: [UInt8], _ pieceBytes: Int, ends: Bool) {
+    init(_ bytes: [UInt8], _ pieceBytes: Int, ends: Bool, gate: Gate? = nil) {
         rest = Mutex(bytes[...])
         self.pieceBytes = pieceBytes
         self.ends = ends
+        self.gate = gate
     }
 
     func next(upTo most: Int) async throws(StreamFailure) -> [UInt8]? {
+        await gate?.pass()
         let piece = rest.withLock { rest in
             let piece = Array(rest.prefix(min(most, pieceBytes)))
             rest = rest.dropFirst(piece.count)

@@ -87,6 +87,22 @@ import Testing
 }
 
 @Suite struct `What becomes of a request` {
+    @Test func `is told to come later when too many are under way`() async throws {
+        let world = try World { $0.requestsMax = 1 }
+        let client = Client(world)
+        try await client.put("key", [1])
+        let gate = Gate()
+        // One whose body does not come to its end holds the only place.
+        async let held = client.send(
+            "PUT", "other", [:], [2], body: { SlicedBody([2], 1, ends: true, gate: gate) })
+        await gate.arrived()
+        let get = try await client.get("key")
+        #expect(get.status == 503 && get.code == "SlowDown")
+        gate.open()
+        #expect(try await held.status == 200)
+        #expect(try await client.get("key").body == [1])
+    }
+
     @Test func `is told to whoever runs the proxy, and not what it was about`() async throws {
         let reports = Mutex<[S3ProxyReport]>([])
         let world = try World()

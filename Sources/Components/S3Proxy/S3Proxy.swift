@@ -9,6 +9,7 @@ internal import S3Format
 package import SealedObject
 internal import SecretMemory
 internal import ServedHTTP
+internal import Synchronization
 
 /// S3 for clients, before a store that gets to see ciphertext only.
 ///
@@ -26,6 +27,7 @@ package final class S3Proxy<Cipher: AuthenticatedCipher>: RequestHandler {
     var clock: any TimeSource & Sendable { parts.clock }
     private let parts: S3ProxyParts<Cipher>
     private let verifier: RequestVerifier
+    private let underWay = Mutex(0)
 
     package init(_ parts: S3ProxyParts<Cipher>, _ settings: S3ProxyPolicy) {
         self.parts = parts
@@ -50,7 +52,13 @@ package final class S3Proxy<Cipher: AuthenticatedCipher>: RequestHandler {
         let id = requestID()
         var operation: S3Operation?
         var refusal: Refusal?
+        let isBusy = underWay.withLock { count in
+            count += 1
+            return count > settings.requestsMax
+        }
+        defer { underWay.withLock { $0 -= 1 } }
         do throws(Refusal) {
+            guard !isBusy else { throw .request(S3Error(.slowDown)) }
             let exchange = try exchange(request, body, response, id: id, now: now)
             operation = exchange.request.operation
             try await perform(exchange)

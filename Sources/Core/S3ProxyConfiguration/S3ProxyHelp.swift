@@ -48,6 +48,7 @@ package enum S3ProxyHelp {
         Encrypt objects before they reach an S3 store; clients speak S3 as before.
 
         Usage: cloudtaser-s3-proxy [FLAG...]
+               cloudtaser-s3-proxy rewrap|inspect --help
                cloudtaser-s3-proxy --help | --version
 
         Each setting is a flag, a variable of the environment (in brackets), or a line NAME VALUE of
@@ -132,7 +133,7 @@ extension S3ProxySetting {
         case .region: "that clients sign for (the upstream's)"
         case .domain: "clients may ask for BUCKET.NAME; may be repeated"
         case .requestsMax: "requests under way at once (256)"
-        case .objectBytesMax: "largest object (5 TiB)"
+        case .objectBytesMax: "largest body of one request, at most 5 GiB (5 GiB)"
         case .drainSeconds: "between SIGTERM and the last new connection (5)"
         case .logLevel: "debug, notice, warning or error (notice)"
         case .config: "further settings"
@@ -156,7 +157,7 @@ extension S3ProxySetting {
         case .keyCacheSeconds: "a key is used for so long without the vault (3600)"
         case .keyCacheEntries: "most keys that are kept (10000)"
         case .passThrough:
-            "objects that are handed on as they are, in both\ndirections; may be "
+            "objects that may be there unsealed, and are read as\nthey are; may be "
                 + "repeated (none)"
         case .vaultAddress: "https URL (required)"
         case .vaultCA: "PEM file of its authorities (the system's)"

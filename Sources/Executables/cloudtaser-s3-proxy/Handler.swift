@@ -26,16 +26,19 @@ struct ProxyParts: Sendable {
 
 typealias Proxy = S3Proxy<CryptoObjectCipher>
 
-func makeHandler(_ parts: ProxyParts) throws(StartFailure) -> Proxy {
-    let store: S3HTTP
+func upstreamStore(_ parts: ProxyParts) throws(StartFailure) -> S3HTTP {
     let upstream = try upstream(parts.settings)
     do throws(S3HTTPSettingsInvalid) {
-        store = try S3HTTP(
+        return try S3HTTP(
             upstream, credentials: UpstreamCredentials(parts), CryptoHasher(),
             keyMemory: parts.keyMemory)
     } catch {
         throw StartFailure(text: "the upstream store cannot be used: \(error.reason)")
     }
+}
+
+func makeHandler(_ parts: ProxyParts) throws(StartFailure) -> Proxy {
+    let store = try upstreamStore(parts)
     var built = S3ProxyParts(
         store: store, custodian: parts.custodian, credentials: parts.clients, salts: parts.salts,
         clock: parts.clock, digests: CryptoHasher(), cipher: CryptoObjectCipher(),
@@ -76,7 +79,8 @@ private func policy(_ settings: S3ProxySettings) throws(StartFailure) -> S3Proxy
     policy.rules.domains = settings.domains
     policy.dialect = settings.upstream.dialect == .full ? .full : .simple
     policy.tenant = settings.keys.tenant
-    policy.bodyBytesMax = settings.objectBytesMax
+    policy.bodyBytesMax = min(settings.objectBytesMax, policy.bodyBytesMax)
+    policy.requestsMax = settings.requestsMax
     policy.passThrough = settings.passThrough.compactMap { pass in
         guard let bucket = S3Bucket(pass.bucket), let prefix = S3Key(pass.prefix) else {
             return nil

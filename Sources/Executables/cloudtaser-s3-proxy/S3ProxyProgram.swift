@@ -61,6 +61,18 @@ struct S3ProxyProgram: Sendable {
         log.write(.notice, "stopped", "everything that was asked is answered")
     }
 
+    /// For work that is over soon: what it needs of the vault is read once.
+    func partsOnce(withKey needsKey: Bool) async throws(StartFailure) -> ProxyParts {
+        await vault.readUpstream()
+        if needsKey { await vault.checkKey() }
+        let wanted = needsKey ? ["transit key", "upstream credentials"] : ["upstream credentials"]
+        let missing = vault.missing.filter { wanted.contains($0) }
+        guard missing.isEmpty else {
+            throw StartFailure(text: "the vault gave no \(missing.joined(separator: " and no "))")
+        }
+        return parts
+    }
+
     private var parts: ProxyParts {
         ProxyParts(
             settings: settings, custodian: vault.custodian, salts: KernelSaltSource(),

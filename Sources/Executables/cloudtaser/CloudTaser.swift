@@ -56,7 +56,7 @@ struct CloudTaser: ParsableCommand {
             """,
         subcommands: [
             AuditCommand.self, Discover.self, Evidence.self, Events.self, Reference.self,
-            Simulate.self, SimulateWorker.self,
+            S3Command.self, Simulate.self, SimulateWorker.self,
             Version.self,
         ])
 }

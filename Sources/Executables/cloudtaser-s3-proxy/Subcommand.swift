@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+import AsyncClock
+import Foundation
+import ObjectStorePorts
+import S3Format
+import S3Proxy
+import S3ProxyConfiguration
+
+/// What the program does besides serving, with the same settings.
+enum Subcommand {
+    case rewrap(bucket: S3Bucket, prefix: S3Key, after: S3Key, touchesObjects: Bool)
+    case inspect(ObjectVersion)
+
+    static let help = """
+        Usage: cloudtaser-s3-proxy rewrap --bucket NAME [--objects [--prefix P] [--after KEY]] [FLAG...]
+               cloudtaser-s3-proxy inspect BUCKET/KEY [--version-id ID] [FLAG...]
+
+        rewrap   Wraps a bucket's epoch keys anew with the vault's latest key: run it after a rotation,
+                 before the vault gives older versions up. No object is touched. With --objects it wraps
+                 each object's data key anew under the key of now, by a copy inside the store: objects
+                 get new times and tags. A run that ends before the end says where to go on (--after).
+        inspect  Says what an object shows without any key: sealed or not, by what its key is wrapped,
+                 sizes. Asks the vault only for the credentials of the store.
+
+        Other flags are those of the proxy (cloudtaser-s3-proxy --help).
+        Exit codes: 0 all is well · 1 cannot run, or something failed · 64 wrong usage.
+
+        """
+
+    /// - Returns: the command, and the words that are the proxy's; nil: it is to serve.
+    static func parse(
+        _ words: [String]
+    ) throws(UsageFailure) -> (command: Subcommand, rest: [String])? {
+        guard let name = words.first, name == "rewrap" || name == "inspect" else { return nil }
+        var reader = WordReader(Array(words.dropFirst()))
+        if name == "inspect" {
+            guard let place = reader.takeFirst(), let location = location(place) else {
+                throw UsageFailure("inspect needs BUCKET/KEY")
+            }
+            let version = try reader.value("--version-id")
+            return (.inspect(location.version(version)), reader.words)
+        }
+        guard let text = try reader.value("--bucket"), let bucket = S3Bucket(text) else {
+            throw UsageFailure("rewrap needs --bucket NAME")
+        }
+        let touchesObjects = reader.flag("--objects")
+        let prefix = try reader.value("--prefix")
+        let after = try reader.value("--after")
+        guard touchesObjects || (prefix == nil && after == nil) else {
+            throw UsageFailure("--prefix and --after go with --objects")
+        }
+        guard let prefix = S3Key(prefix ?? ""), let after = S3Key(after ?? "") else {
+            throw UsageFailure("--prefix and --after are keys")
+        }
+        return (
+            .rewrap(
+                bucket: bucket, prefix: prefix, after: after, touchesObjects: touchesObjects),
+            reader.words
+        )
+    }
+
+    private static func location(_ text: String) -> ObjectLocation? {
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, let bucket = S3Bucket(parts[0]), let key = S3Key(parts[1]),
+            !key.isEmpty
+        else { return nil }
+        return ObjectLocation(bucket, key)
+    }
+
+    /// - Returns: the exit code.
+    func run(_ settings: S3ProxySettings) async throws(StartFailure) -> Int32 {
+        let program = try S3ProxyProgram(settings)
+        let parts = try await program.partsOnce(withKey: needsKey)
+        switch self {
+        case .inspect(let version): return try await inspect(version, parts)
+        case .rewrap(let bucket, let prefix, let after, let touchesObjects):
+            let proxy = try makeHandler(parts)
+            let report =
+                touchesObjects
+                ? await proxy.rewrapObjects(
+                    of: bucket, prefix: prefix, after: after, progress: Self.tell)
+                : await proxy.rewrapKeys(of: bucket, progress: Self.tell)
+            return Self.closing(report)
+        }
+    }
+
+    private var needsKey: Bool { if case .rewrap = self { true } else { false } }
+
+    private func inspect(
+        _ version: ObjectVersion, _ parts: ProxyParts
+    ) async throws(StartFailure) -> Int32 {
+        let store = try upstreamStore(parts)
+        do throws(ObjectStoreFailure) {
+            let inspection = try await Inspection(version, in: store)
+            print(inspection.lines.joined(separator: "\n"))
+            return inspection.problem == nil ? 0 : 1
+        } catch { throw StartFailure(text: "the store says: \(error)") }
+    }
+
+    private static func tell(_ report: RewrapReport) {
+        say(
+            "\(report.seen) seen, \(report.rewrapped) wrapped anew, \(report.failed) failed\n",
+            to: .standardError)
+    }
+
+    private static func closing(_ report: RewrapReport) -> Int32 {
+        for failure in report.failures { print("failed  \(failure.key)  \(failure.reason)") }
+        if report.moreFailures > 0 { print("failed  \(report.moreFailures) more") }
+        print(
+            "\(report.seen) seen, \(report.rewrapped) wrapped anew, \(report.unchanged) as they "
+                + "were, \(report.failed) failed")
+        guard let stopped = report.stopped else { return report.failed == 0 ? 0 : 1 }
+        print("ended before the end: \(stopped)")
+        if let last = report.last { print("go on with --after '\(last)'") }
+        return 1
+    }
+}
