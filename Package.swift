@@ -153,8 +153,8 @@ let components: [Target] = [
         "S3Proxy", in: "Sources/Components",
         [
             "Ports", "ObjectKeyPorts", "ObjectServerPorts", "ObjectStorePorts", "Caching",
-            "Checksums", "MetricsFormat", "RequestSignature", "S3Format", "SealedObject", "SecretMemory",
-            "ServedHTTP",
+            "Checksums", "MetricsFormat", "RequestSignature", "S3Format", "SealedObject",
+            "SecretMemory", "ServedHTTP",
         ]),
 ]
 
@@ -497,7 +497,7 @@ let testTargets: [Target] = [
             "AdmissionTrust", "X509Issuer", "Injection", "CryptoHasher", "ImageFormat",
             "ImagePorts", "OCIRegistry", "RegistryServer", "NodeAgentHTTP", "NodePorts",
             "ObjectKeyPorts", "ObjectStorePorts", "VaultCustody", "Protection", "S3Format",
-            "S3HTTP", "S3Server", "SimulatedStorage",
+            "S3HTTP", "S3Server", "SimulatedStorage", "MetricsFormat",
         ]),
     tests(
         "VaultCustodyTests",
@@ -674,6 +674,7 @@ let testTargets: [Target] = [
             "MetricsFormat", "NodePorts", "Protection",
         ]),
     tests("CachingTests", ["Caching", "Ports"]),
+    tests("MetricsFormatTests", ["MetricsFormat"]),
     tests(
         "S3ProxyTests",
         [

@@ -1,8 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 import Admission
 import Injection
 import KubernetesFormat
 import KubernetesPorts
-// SPDX-License-Identifier: Apache-2.0
 import MetricsFormat
 import Operator
 import Synchronization

@@ -1,10 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 import CryptoHasher
 import ImageFormat
 import ImagePorts
 import Injection
 import KubernetesFormat
 import KubernetesPorts
-// SPDX-License-Identifier: Apache-2.0
 import MetricsFormat
 import Operator
 import Ports

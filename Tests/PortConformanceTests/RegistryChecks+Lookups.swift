@@ -1,10 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 import AsyncClock
 import CryptoHasher
 import ImageFormat
 import ImagePorts
 import Injection
 import KubernetesFormat
-// SPDX-License-Identifier: Apache-2.0
 import MetricsFormat
 import Operator
 import RegistryServer

@@ -28,6 +28,12 @@ struct S3Call: Sendable {
     /// A body that is made here.
     var document: [UInt8]?
     var repetition: Repetition
+    /// The store copies or puts parts together before it answers.
+    var isLong: Bool {
+        fields.contains { $0.name == "x-amz-copy-source" }
+            || method == .POST && query.contains { $0.name.elementsEqual("uploadId".utf8) }
+    }
+
     /// Whether an answer that is no success is for the caller, and not read here.
     var keepsRefusals = false
 

@@ -28,8 +28,9 @@ extension S3HTTP {
         _ call: S3Call,
         _ attempt: @escaping @Sendable (Bool) async throws(ObjectStoreFailure) -> Value
     ) async throws(ObjectStoreFailure) -> Value {
-        let end = ContinuousClock.now + settings.callTime
-        return try await within(settings.callTime) { () async throws(ObjectStoreFailure) in
+        let limit = call.isLong ? settings.longCallTime : settings.callTime
+        let end = ContinuousClock.now + limit
+        return try await within(limit) { () async throws(ObjectStoreFailure) in
             var pause = self.settings.firstPause
             var mayBeDone = false
             for count in 1... {
@@ -94,8 +95,9 @@ extension S3HTTP {
         let response: HTTPClientResponse
         do {
             // The call's own time ends before.
+            let limit = call.isLong ? settings.longCallTime : settings.callTime
             response = try await lane.client.execute(
-                request, deadline: .now() + .init(settings.callTime) + .seconds(1))
+                request, deadline: .now() + .init(limit) + .seconds(1))
         } catch { throw failure(error) }
         return try await accepted(response, call)
     }

@@ -54,6 +54,7 @@ package final class S3HTTP: ObjectStore {
     ) throws(S3HTTPSettingsInvalid) {
         var settings = settings
         settings.callTime = min(settings.callTime, ObjectStoreLimits.callTime)
+        settings.longCallTime = min(settings.longCallTime, ObjectStoreLimits.longCallTime)
         settings.silenceTime = min(settings.silenceTime, ObjectStoreLimits.silenceTime)
         self.settings = settings
         self.credentials = credentials

@@ -62,6 +62,8 @@ package struct S3HTTPSettings: Sendable, Equatable {
     package var connectTime = Duration.seconds(10)
     /// At most `ObjectStoreLimits.callTime`.
     package var callTime = ObjectStoreLimits.callTime
+    /// Of copies and of completing an upload; at most `ObjectStoreLimits.longCallTime`.
+    package var longCallTime = ObjectStoreLimits.longCallTime
     /// At most `ObjectStoreLimits.silenceTime`.
     package var silenceTime = ObjectStoreLimits.silenceTime
     /// Of one call, the first included.

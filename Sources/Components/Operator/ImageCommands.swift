@@ -1,9 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import Caching
 package import ImageFormat
 package import ImagePorts
 package import Injection
 package import KubernetesPorts
-// SPDX-License-Identifier: Apache-2.0
 package import MetricsFormat
 internal import Ports
 internal import Synchronization

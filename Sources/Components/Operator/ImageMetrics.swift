@@ -1,5 +1,5 @@
-internal import ImagePorts
 // SPDX-License-Identifier: Apache-2.0
+internal import ImagePorts
 internal import MetricsFormat
 internal import Synchronization
 

@@ -66,6 +66,17 @@ final class EpochKeys<Cipher: AuthenticatedCipher>: Sendable {
             State(known: TimedCache(countMax: settings.keys.entriesMax, costMax: .max)))
     }
 
+    func forgetEnded(at now: MonotonicTime) {
+        state.withLock { state in
+            state.known.removeEnded(at: now)
+            for (bucket, current) in state.current where now >= current.end {
+                state.current[bucket] = nil
+            }
+        }
+    }
+
+    func forget(_ bucket: S3Bucket) { state.withLock { $0.current[bucket] = nil } }
+
     // MARK: - Writing
 
     /// The key that wraps new data keys of a bucket.
@@ -106,6 +117,11 @@ final class EpochKeys<Cipher: AuthenticatedCipher>: Sendable {
         let again = try await unwrapped(current.ciphertext, bucket, current.key.reference)
         guard again.withBytes({ other in current.key.block.withBytes { $0.isSame(as: other) } })
         else { throw .epochKeyMalformed }
+        // What is wrapped from now on needs the entry: somebody may have emptied the bucket.
+        do throws(KeyFailure) { _ = try await entry(bucket, current.key.reference) } catch {
+            guard error == .epochKeyMissing else { throw error }
+            try await store(current.ciphertext, bucket, current.key.reference)
+        }
         let until = clock.monotonic().advanced(by: settings.keys.confirmationTime)
         state.withLock { $0.current[bucket]?.confirmedUntil = until }
     }

@@ -69,6 +69,16 @@ final class KeyRing<Cipher: AuthenticatedCipher>: Sendable {
         unwrapped = Mutex(TimedCache(countMax: settings.keys.entriesMax, costMax: .max))
     }
 
+    /// Forgets keys that are held no longer, also those that nobody asks for.
+    func forgetEnded() {
+        let now = clock.monotonic()
+        unwrapped.withLock { $0.removeEnded(at: now) }
+        epochs.forgetEnded(at: now)
+    }
+
+    /// Of a bucket that is gone: one of the same name has a table of its own.
+    func forget(_ bucket: S3Bucket) { epochs.forget(bucket) }
+
     /// A new data key for an object.
     func newKey(for name: ObjectName, in bucket: S3Bucket) async throws(KeyFailure) -> ObjectKey {
         let dataKey: SecretBlock

@@ -20,5 +20,7 @@ final class KnownUploads: Sendable {
         known.withLock { $0.set(state.upload, state, cost: 0, until: end) }
     }
 
+    func forgetEnded(at now: MonotonicTime) { known.withLock { $0.removeEnded(at: now) } }
+
     func remove(_ upload: ObjectUpload) { known.withLock { $0.remove(upload) } }
 }

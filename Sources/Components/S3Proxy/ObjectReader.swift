@@ -170,8 +170,9 @@ struct ObjectReader<Cipher: AuthenticatedCipher>: Sendable {
         guard bytes > 0 else { return [] }
         do throws(ObjectStoreFailure) {
             return try await store.read(version, .last(Int64(bytes)), .only(head.tag)) {
-                _, stream throws(ObjectStoreFailure) in
-                try await stream.collected(bytesMax: bytes)
+                answer, stream throws(ObjectStoreFailure) in
+                guard answer.head.tag == head.tag else { throw .preconditionFailed }
+                return try await stream.collected(bytesMax: bytes)
             }
         } catch { throw Refusal(onlySame: error) }
     }

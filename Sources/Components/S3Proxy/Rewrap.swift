@@ -87,6 +87,10 @@ extension S3Proxy {
                 return report
             }
             for object in page.objects {
+                guard object.key > report.last ?? .empty else {
+                    report.stopped = "the store's list does not go on behind the last key"
+                    return report
+                }
                 do throws(Refusal) {
                     guard let isChanged = try await work(object.key) else {
                         report.last = object.key

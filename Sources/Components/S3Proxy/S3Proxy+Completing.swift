@@ -14,7 +14,13 @@ extension S3Proxy {
         do throws(S3Error) { request = try S3CompleteRequest(document) } catch {
             throw .request(error)
         }
-        let state = try await state(upload)
+        let state: UploadState
+        do throws(Refusal) { state = try await self.state(upload) } catch {
+            guard case .store(.noSuchUpload) = error,
+                let written = try await completedBefore(upload, request.parts)
+            else { throw error }
+            return try await answer(exchange, upload, written)
+        }
         let tokens = try tokens(request.parts, state)
         try await exchange.keepAlive(every: settings.keepAlivePause)
         let written = try await completed(
@@ -64,7 +70,11 @@ extension S3Proxy {
             var parts = tokens.map { S3NamedPart(number: $0.number, tag: $0.tag) }
             if isMerged { parts.removeLast() }
             parts.append(try await store(footer, behind: last, isMerged: isMerged, state))
-            return try await store.completeUpload(state.upload, parts, conditions)
+            let written = try await store.completeUpload(state.upload, parts, conditions)
+            guard settings.dialect == .simple else { return written }
+            // Its answer has another tag than all later ones.
+            let head = try await store.head(state.upload.location.latest, .none)
+            return ObjectWritten(tag: head.tag, versionID: head.versionID)
         } catch {
             guard error == .noSuchUpload else { throw .store(error) }
             guard let written = try await writtenBefore(state) else {
@@ -81,14 +91,17 @@ extension S3Proxy {
     ) async throws(ObjectStoreFailure) -> S3NamedPart {
         guard isMerged else {
             let body = BytesSource(footer)
-            let number = last.number + 1
+            // None that a client may use: an attempt of its own would be overwritten. A simple
+            // store wants numbers without gaps.
+            let number =
+                settings.dialect == .full ? SealedObjectLimits.partsMax + 1 : last.number + 1
             let tag = try await store.uploadPart(
                 state.upload, number, ObjectBody(body, length: body.length))
             return S3NamedPart(number: number, tag: tag)
         }
         guard let spool = state.places.spool(last.number, last.salt) else { throw .invalidPart }
         do throws(ObjectStoreFailure) {
-            let tag = try await uploadSpooled(spool, behind: footer, last.number, state)
+            let tag = try await uploadSpooled(spool, of: last, behind: footer, state)
             return S3NamedPart(number: last.number, tag: tag)
         } catch {
             if case .noSuchKey = error { throw .noSuchUpload }
@@ -116,6 +129,30 @@ extension S3Proxy {
                 try table.sealedFooter(layout, cipher, dataKey: key, salt: salt)
             }
         } catch { throw .sealed(error) }
+    }
+
+    /// The state is gone. When what stands there has the key that made the tags, and these very
+    /// parts, the upload was completed and the client did not hear of it.
+    private func completedBefore(
+        _ upload: ObjectUpload, _ named: [S3NamedPart]
+    ) async throws(Refusal) -> ObjectWritten? {
+        let object: UnlockedObject
+        do throws(Refusal) {
+            object = try await reader.unlock(upload.location.latest, .none)
+        } catch {
+            switch error {
+            case .key(let failure) where failure.isTransient: throw error
+            case .store(let failure) where failure.isTransient: throw error
+            default: return nil
+            }
+        }
+        guard let rows = object.parts, rows.count == named.count else { return nil }
+        let isSame = zip(rows, named).allSatisfy { row, part in
+            let token = PartToken(part.tag, number: part.number, cipher, object.dataKey)
+            return token.map { $0.number == row.number && $0.salt == row.salt } ?? false
+        }
+        return isSame
+            ? ObjectWritten(tag: object.head.tag, versionID: object.head.versionID) : nil
     }
 
     /// The store knows no such upload any more. When what stands there has its envelope, an earlier

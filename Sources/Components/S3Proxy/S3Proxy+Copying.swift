@@ -11,7 +11,8 @@ extension S3Proxy {
         let location = try exchange.location()
         let object = try await copySource(exchange)
         let replaces = try Self.replaces(exchange, "x-amz-metadata-directive")
-        guard replaces || object.version != location.latest else {
+        let isChanged = exchange.request.headers.fields.contains { Self.isPassedOn($0.name) }
+        guard replaces || isChanged || object.version != location.latest else {
             throw .request(
                 S3Error(
                     .invalidRequest,
@@ -28,6 +29,7 @@ extension S3Proxy {
         } catch { throw .key(error) }
         var write = try write(exchange)
         write.attributes = try attributes(key, object.envelope.content, headers)
+        try await exchange.keepAlive(every: settings.keepAlivePause)
         if try Self.replaces(exchange, "x-amz-tagging-directive") {
             write.tagging = write.tagging ?? S3Tagging(tags: [])
         } else {
@@ -46,7 +48,7 @@ extension S3Proxy {
         let result = S3CopyResult(
             tag: ClientTag.client(written.tag),
             modified: S3Timestamp(secondsSince1970: exchange.now))
-        try await exchange.answer(document: result.rendered(), fields)
+        try await exchange.answer(slow: result.rendered, fields)
     }
 
     /// The object that a copy comes from.
@@ -124,6 +126,11 @@ extension S3Proxy {
         _ object: UnlockedObject, _ pieces: [Range<Int64>], _ condition: S3Conditions,
         to location: ObjectLocation, _ write: ObjectWrite
     ) async throws(ObjectStoreFailure) -> ObjectWritten {
+        var write = write
+        if write.tagging == nil, settings.dialect == .full {
+            // A copy in one piece would have them.
+            write.tagging = try await store.tags(object.version)
+        }
         let upload = try await store.createUpload(location, write)
         do throws(ObjectStoreFailure) {
             var parts: [S3NamedPart] = []
@@ -135,7 +142,7 @@ extension S3Proxy {
             return try await store.completeUpload(upload, parts, write.conditions)
         } catch {
             // Parts that nobody completes would be paid for.
-            try? await store.abortUpload(upload)
+            await abandon(upload)
             throw error
         }
     }

@@ -82,28 +82,56 @@ extension S3Proxy {
         do throws(S3Error) { request = try S3VersionListRequest(exchange.request.query) } catch {
             throw .request(error)
         }
-        var page = ObjectVersionPage(versions: [], commonPrefixes: [], next: nil)
-        if request.maxKeys > 0 {
-            let start =
-                request.keyMarker.isEmpty
-                ? nil : ObjectMarker(key: request.keyMarker, id: request.versionMarker)
-            do throws(ObjectStoreFailure) {
-                page = try await store.listVersions(
-                    bucket,
-                    ObjectMarkerQuery(
-                        prefix: request.prefix, delimiter: request.delimiter, start: start,
-                        entriesMax: request.maxKeys))
-            } catch { throw .store(error) }
-        }
-        let visible = page.versions.filter { !settings.rules.isReserved($0.key) }
+        let page =
+            request.maxKeys > 0
+            ? try await self.page(bucket, request)
+            : ObjectVersionPage(versions: [], commonPrefixes: [], next: nil)
         let list = S3VersionList(
             bucket: bucket.name, prefix: request.prefix, delimiter: request.delimiter,
             keyMarker: request.keyMarker, versionMarker: request.versionMarker ?? "",
             nextKeyMarker: page.next?.key, nextVersionMarker: page.next?.id,
             maxKeys: request.maxKeys, encoding: request.encoding, isTruncated: page.next != nil,
-            versions: try await shown(visible, bucket),
-            commonPrefixes: page.commonPrefixes.filter { !settings.rules.isReserved($0) })
+            versions: try await shown(page.versions, bucket), commonPrefixes: page.commonPrefixes)
         try await exchange.answer(document: list.rendered())
+    }
+
+    /// A page of versions without what is the proxy's own, which no marker names either.
+    private func page(
+        _ bucket: S3Bucket, _ request: S3VersionListRequest
+    ) async throws(Refusal) -> ObjectVersionPage {
+        var query = ObjectMarkerQuery(
+            prefix: request.prefix, delimiter: request.delimiter, entriesMax: request.maxKeys)
+        if !request.keyMarker.isEmpty {
+            query.start = ObjectMarker(key: request.keyMarker, id: request.versionMarker)
+        }
+        for _ in 0..<Self.pagesMax {
+            let page: ObjectVersionPage
+            do throws(ObjectStoreFailure) {
+                page = try await store.listVersions(bucket, query)
+            } catch { throw .store(error) }
+            let versions = page.versions.filter { !settings.rules.isReserved($0.key) }
+            let prefixes = page.commonPrefixes.filter { !settings.rules.isReserved($0) }
+            guard let next = page.next, settings.rules.isReserved(next.key) else {
+                return ObjectVersionPage(
+                    versions: versions, commonPrefixes: prefixes, next: page.next)
+            }
+            // The last that was shown; what follows it is skipped again then.
+            if let last = versions.last {
+                let isPrefixLast = prefixes.last.map { $0 > last.key } ?? false
+                let marker = ObjectMarker(
+                    key: isPrefixLast ? prefixes.last ?? last.key : last.key,
+                    id: isPrefixLast ? nil : last.versionID)
+                return ObjectVersionPage(
+                    versions: versions, commonPrefixes: prefixes, next: marker)
+            }
+            if let last = prefixes.last {
+                return ObjectVersionPage(
+                    versions: [], commonPrefixes: prefixes, next: ObjectMarker(key: last, id: nil))
+            }
+            guard let end = Self.end(of: settings.rules) else { break }
+            query.start = ObjectMarker(key: end, id: nil)
+        }
+        throw .request(S3Error(.slowDown))
     }
 
     // MARK: - Sizes and tags

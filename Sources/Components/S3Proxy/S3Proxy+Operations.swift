@@ -21,13 +21,24 @@ extension S3Proxy {
         [.listBuckets, .headBucket, .createBucket, .deleteBucket]
     }
 
+    /// Those that hand such a header on, among what is done here.
+    private static var ownerOperations: Set<S3Operation> {
+        [.putObject, .copyObject, .createMultipartUpload]
+    }
+
     private func performOnce(_ exchange: Exchange) async throws(Refusal) {
         let operation = exchange.request.operation
-        if settings.dialect == .simple, operation.isPassedThrough,
-            !Self.simpleOperations.contains(operation)
-        {
-            throw .request(S3Error(.notImplemented))
+        if settings.dialect == .simple {
+            let isKnown =
+                !operation.isPassedThrough || Self.simpleOperations.contains(operation)
+            guard isKnown, exchange.request.versionID == nil else {
+                throw .request(S3Error(.notImplemented))
+            }
         }
+        // What protects from the wrong bucket must not be left out silently.
+        let owner = exchange.request.headers["x-amz-expected-bucket-owner"]
+        guard owner == nil || operation.isPassedThrough || Self.ownerOperations.contains(operation)
+        else { throw .request(S3Error(.notImplemented)) }
         switch exchange.request.operation {
         case .getObject: try await getObject(exchange)
         case .headObject: try await headObject(exchange)

@@ -30,13 +30,14 @@ extension S3Proxy {
                     S3Error(.invalidArgument, "The range is not within the source object."))
             }
         }
+        try await exchange.keepAlive(every: settings.keepAlivePause)
         let token = try await content(source, range) { content throws(Refusal) in
             try await self.store(content, Int64(range.count), number, state)
         }
         let result = S3CopyResult(
             tag: S3EntityTag("\"\(token.text(cipher, state.dataKey))\""),
             modified: S3Timestamp(secondsSince1970: exchange.now), isPart: true)
-        try await exchange.answer(document: result.rendered())
+        try await exchange.answer(slow: result.rendered)
     }
 
     /// The store counts parts up to 10,000, and the footer may be one.
@@ -102,15 +103,20 @@ extension S3Proxy {
 
     /// Uploads what is spooled, and `bytes` behind it.
     func uploadSpooled(
-        _ spool: ObjectLocation, behind bytes: [UInt8], _ number: Int, _ state: UploadState
+        _ spool: ObjectLocation, of part: PartToken, behind bytes: [UInt8], _ state: UploadState
     ) async throws(ObjectStoreFailure) -> S3EntityTag {
-        try await store.read(spool.latest, nil, .none) {
+        let sealed = SegmentSize.sealedSize(of: Int(clamping: part.size)).map(Int64.init)
+        return try await store.read(spool.latest, nil, .none) {
             answer, stream throws(ObjectStoreFailure) in
+            // The size is the store's word.
+            guard answer.head.size == sealed else {
+                throw .responseMalformed(detail: "a spooled part of another size")
+            }
             let source = SpooledSource(stream, bytes)
             let length = answer.head.size + Int64(bytes.count)
             do throws(ObjectStoreFailure) {
                 return try await self.store.uploadPart(
-                    state.upload, number, ObjectBody(source, length: length))
+                    state.upload, part.number, ObjectBody(source, length: length))
             } catch { throw source.failure ?? error }
         }
     }

@@ -120,20 +120,28 @@ extension S3Proxy {
         guard let plain = Self.ints(range), let there = Self.ints(part) else {
             throw .request(S3Error(.internalError))
         }
+        // A whole object's first header is read with it, and has to be right.
+        let isWhole = plain == 0..<Int(clamping: object.size)
         do throws(SealedObjectFailure) {
             switch object.layout {
             case .segment(let header):
                 guard let wanted = SegmentRange(plain, of: Int(clamping: object.size)) else {
                     throw .truncated
                 }
-                guard let skipped = Self.skipped(wanted.sealed, there) else { return nil }
+                let sealed = isWhole ? 0..<wanted.sealed.upperBound : wanted.sealed
+                guard let skipped = Self.skipped(sealed, there) else { return nil }
                 let opener = try object.dataKey.withBytes { key throws(SealedObjectFailure) in
-                    try OpenerStateMachine(cipher, dataKey: key, header: header, range: wanted)
+                    isWhole
+                        ? try OpenerStateMachine(
+                            cipher, dataKey: key, identity: .object, salt: header.salt,
+                            plainBytes: wanted.plainBytes)
+                        : try OpenerStateMachine(
+                            cipher, dataKey: key, header: header, range: wanted)
                 }
-                return OpeningStream(
-                    stream, opener, skipped: skipped, wanted: wanted.sealed.count)
+                return OpeningStream(stream, opener, skipped: skipped, wanted: sealed.count)
             case .parts(let table, _):
-                guard let wanted = MultipartRange(plain, of: table) else { throw .truncated }
+                let wanted = MultipartRange(plain, of: table, withFirstHeader: isWhole)
+                guard let wanted else { throw .truncated }
                 guard let skipped = Self.skipped(wanted.sealed, there) else { return nil }
                 let opener = try object.dataKey.withBytes { key throws(SealedObjectFailure) in
                     try MultipartOpenerStateMachine(
@@ -169,7 +177,8 @@ extension S3Proxy {
             case .parts(let table, _): MultipartRange(plain, of: table)?.sealed
             }
         guard let sealed, !sealed.isEmpty else { throw .sealed(.truncated) }
-        return .from(Int64(sealed.lowerBound), through: Int64(sealed.upperBound) - 1)
+        let start = plain == 0..<Int(clamping: object.size) ? 0 : sealed.lowerBound
+        return .from(Int64(start), through: Int64(sealed.upperBound) - 1)
     }
 
     /// Lends an unlocked object's content.
@@ -182,6 +191,8 @@ extension S3Proxy {
             return try await read(
                 object.version, sealed, .only(object.head.tag)
             ) { answer, stream throws(Refusal) in
+                // Not all stores know conditions.
+                guard answer.head.tag == object.head.tag else { throw .overtaken }
                 guard let opening = try self.opening(object, range, answer.part, stream) else {
                     throw .store(.responseMalformed(detail: "another range than was asked for"))
                 }

@@ -26,7 +26,7 @@ extension S3Proxy {
             _ = try await store.put(
                 try places(upload).state, ObjectBody(body, length: body.length), ObjectWrite())
         } catch {
-            try? await store.abortUpload(upload)
+            await abandon(upload)
             throw .store(error)
         }
         try await exchange.answer(
@@ -121,7 +121,8 @@ extension S3Proxy {
                     tag: S3EntityTag("\"\(token.text(cipher, state.dataKey))\""),
                     size: token.size, modified: record.modified))
         }
-        return (parts, page.next == nil ? nil : parts.last?.number)
+        let last = page.objects.last.flatMap { UploadPlaces.number(ofRecord: $0.key) }
+        return (parts, page.next == nil ? nil : last)
     }
 
     /// nil: the upload is over, or the record is none of ours.
@@ -174,22 +175,28 @@ extension S3Proxy {
                 dataKey: try await keys.dataKey(
                     of: envelope, context, in: upload.location.bucket),
                 context: context, places: places)
-            uploads.set(state, until: clock.monotonic().advanced(by: settings.keys.lifetime))
+            uploads.set(
+                state, until: clock.monotonic().advanced(by: settings.keys.confirmationTime))
             return state
         } catch { throw .key(error) }
     }
 
+    private static var forgottenPagesMax: Int { 64 }
+
     /// Best effort: what stays is a few bytes that nobody reads.
     func forget(_ upload: ObjectUpload) async {
         uploads.remove(upload)
+        guard !Task.isCancelled else { return leftovers.add(upload) }
         guard let places = try? places(upload), let prefix = places.prefix else { return }
         let bucket = upload.location.bucket
-        while true {
+        // A record and a spooled part for each number, and some attempts more.
+        for _ in 0..<Self.forgottenPagesMax {
             let query = ObjectQuery(prefix: prefix)
-            guard let page = try? await store.list(bucket, query), !page.objects.isEmpty else {
-                return
-            }
-            let entries = page.objects.map { S3DeleteRequest.Entry(key: $0.key) }
+            guard let page = try? await store.list(bucket, query) else { return }
+            // What is deleted is not the store's choice.
+            let entries = page.objects.filter { $0.key.hasPrefix(prefix) }
+                .map { S3DeleteRequest.Entry(key: $0.key) }
+            guard !entries.isEmpty else { return }
             let outcomes = try? await store.delete(entries, in: bucket)
             // What cannot be deleted would be listed for ever.
             let isDone = outcomes?.allSatisfy {

@@ -24,6 +24,7 @@ package final class S3Proxy<Cipher: AuthenticatedCipher>: RequestHandler {
     let metrics = S3ProxyMetrics()
     let sizes = ListedSizes()
     let uploads = KnownUploads()
+    let leftovers = Leftovers()
     var clock: any TimeSource & Sendable { parts.clock }
     private let parts: S3ProxyParts<Cipher>
     private let verifier: RequestVerifier
@@ -43,6 +44,13 @@ package final class S3Proxy<Cipher: AuthenticatedCipher>: RequestHandler {
 
     /// Prometheus' text format, without secrets and without names of objects.
     package var metricsPage: String { metrics.page(keyMemory: parts.keyMemory.statistics) }
+
+    /// Forgets keys that are held no longer. Whoever runs the proxy calls it now and then: keys
+    /// that nobody asks for would stay otherwise.
+    package func forgetEndedKeys() {
+        keys.forgetEnded()
+        uploads.forgetEnded(at: clock.monotonic())
+    }
 
     package func handle(
         _ request: ServedRequest, body: any RequestBody, response: any ResponseWriter

@@ -39,8 +39,8 @@ struct SealedHeaders: Sendable, Equatable {
 
     subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
 
-    /// Also when there are none: some stores add the metadata of a copy to that of its source, where
-    /// what is sealed for another name would stay.
+    /// Also when there are none: some stores add the metadata of a copy to that of its source,
+    /// where what is sealed for another name would stay.
     ///
     /// - Parameter salt: new for each call.
     func sealed(

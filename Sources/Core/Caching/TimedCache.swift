@@ -49,6 +49,11 @@ package struct TimedCache<
         self.cost += cost
     }
 
+    /// Forgets all that is over, also what nobody asks for.
+    package mutating func removeEnded(at now: Time) {
+        for (key, entry) in entries where now >= entry.end { remove(key) }
+    }
+
     package mutating func remove(_ key: Key) {
         guard let entry = entries.removeValue(forKey: key) else { return }
         cost -= entry.cost

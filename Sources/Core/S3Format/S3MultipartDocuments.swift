@@ -155,8 +155,9 @@ package struct S3CopyResult: Sendable, Hashable {
             isPart: isPart)
     }
 
-    package func rendered() -> [UInt8] {
-        var writer = XMLWriter()
+    /// - Parameter hasDeclaration: false: it has been sent already.
+    package func rendered(hasDeclaration: Bool = true) -> [UInt8] {
+        var writer = XMLWriter(hasDeclaration: hasDeclaration)
         writer.element(Self.root(isPart: isPart), namespace: XMLWriter.namespace) { writer in
             writer.leaf("LastModified", modified.text)
             writer.leaf("ETag", tag.text)

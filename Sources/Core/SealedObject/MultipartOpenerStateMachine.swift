@@ -20,11 +20,14 @@ package struct MultipartRange: Sendable, Hashable {
     package let sealed: Range<Int>
     let pieces: [Piece]
 
-    /// - Parameter plain: offsets in the object's plaintext.
+    /// - Parameters:
+    ///   - plain: offsets in the object's plaintext.
+    ///   - withFirstHeader: the first part's header stands in the stretch too, and is compared;
+    ///     only for a range that begins where the part does.
     ///
     /// nil: the range is empty or ends behind the object. The range `0..<0` of an empty object is
     /// all of it.
-    package init?(_ plain: Range<Int>, of table: PartTable) {
+    package init?(_ plain: Range<Int>, of table: PartTable, withFirstHeader: Bool = false) {
         guard plain.lowerBound >= 0, plain.upperBound <= table.plainBytes,
             !plain.isEmpty || table.plainBytes == 0
         else { return nil }
@@ -42,8 +45,10 @@ package struct MultipartRange: Sendable, Hashable {
             if isInside {
                 let local = wanted.lowerBound - plainOffset..<wanted.upperBound - plainOffset
                 guard let range = SegmentRange(local, of: row.plainBytes) else { return nil }
-                if pieces.isEmpty { start = sealedOffset + range.sealed.lowerBound }
-                pieces.append(Piece(row: index, range: range, hasHeader: !pieces.isEmpty))
+                let isFirst = pieces.isEmpty
+                let hasHeader = !isFirst || withFirstHeader && range.chunks.lowerBound == 0
+                if isFirst { start = sealedOffset + (hasHeader ? 0 : range.sealed.lowerBound) }
+                pieces.append(Piece(row: index, range: range, hasHeader: hasHeader))
             }
             plainOffset = own.upperBound
             sealedOffset += row.sealedBytes
@@ -56,8 +61,8 @@ package struct MultipartRange: Sendable, Hashable {
 /// Opens a range of an object in parts, or all of it, with the table of its footer: each part must
 /// be the attempt that the table names, at its place and as long as it says.
 ///
-/// It is used as `OpenerStateMachine` is. The first part's header is not read: the table has its
-/// salt, and the footer's commitment was compared when the table was opened.
+/// It is used as `OpenerStateMachine` is. The first part's header need not be read: the table has
+/// its salt, and the footer's commitment was compared when the table was opened.
 package struct MultipartOpenerStateMachine<Cipher: AuthenticatedCipher>: ~Copyable, Sendable {
     private let cipher: Cipher
     private let dataKey: Cipher.Secret
@@ -91,8 +96,11 @@ package struct MultipartOpenerStateMachine<Cipher: AuthenticatedCipher>: ~Copyab
         self.table = table
         self.pieces = pieces
         rest = first.sealedBytes
-        opener = OpenerStateMachine(
-            cipher, dataKey: dataKey, part: table.rows[first.row], range: first.range)
+        let row = table.rows[first.row]
+        opener =
+            first.hasHeader
+            ? OpenerStateMachine(cipher, dataKey: dataKey, laterPart: row, range: first.range)
+            : OpenerStateMachine(cipher, dataKey: dataKey, part: row, range: first.range)
     }
 
     /// As `OpenerStateMachine.push`.

@@ -1,6 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 import AdmissionServer
 import Foundation
-// SPDX-License-Identifier: Apache-2.0
 import MetricsFormat
 import Operator
 

@@ -56,6 +56,8 @@ private func upstream(_ settings: S3ProxySettings) throws(StartFailure) -> S3HTT
         endpoint: "\(upstream.isPlain ? "http" : "https")://\(host):\(upstream.port)",
         region: upstream.region)
     made.allowsPlainHTTP = upstream.isPlain
+    // A request may hold one connection while it waits for another.
+    made.connectionsMax = max(made.connectionsMax, 4 * settings.requestsMax)
     made.style = upstream.style == .path ? .path : .virtualHost
     if let path = upstream.authorityFile {
         guard let data = FileManager.default.contents(atPath: path) else {

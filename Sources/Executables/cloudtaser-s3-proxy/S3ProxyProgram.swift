@@ -4,6 +4,7 @@ import KubernetesPorts
 import ObjectServer
 import ObjectServerPorts
 import Ports
+import S3Proxy
 import S3ProxyConfiguration
 import SecretMemory
 import Synchronization
@@ -14,6 +15,9 @@ struct S3ProxyProgram: Sendable {
     static let version = "0.1.0-dev"
     /// How long requests that are under way may take after the last new connection.
     static let answerTime = Duration.seconds(60)
+
+    /// Between two looks for keys that are held no longer, and for what is left of uploads.
+    static let tidyingPause = Duration.seconds(30)
 
     private let settings: S3ProxySettings
     private let clock = AsyncClock()
@@ -45,6 +49,13 @@ struct S3ProxyProgram: Sendable {
             ])
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await vault.follow() }
+            group.addTask {
+                while !Task.isCancelled {
+                    await clock.sleep(for: Self.tidyingPause)
+                    proxy.forgetEndedKeys()
+                    await proxy.tidy()
+                }
+            }
             if let certificate {
                 group.addTask { await certificate.follow(clock: clock, log: log) }
             }

@@ -12,15 +12,18 @@ enum Subcommand {
     case inspect(ObjectVersion)
 
     static let help = """
-        Usage: cloudtaser-s3-proxy rewrap --bucket NAME [--objects [--prefix P] [--after KEY]] [FLAG...]
+        Usage: cloudtaser-s3-proxy rewrap --bucket NAME [FLAG...]
+               cloudtaser-s3-proxy rewrap --bucket NAME --objects [--prefix P] [--after KEY]
+                                          [FLAG...]
                cloudtaser-s3-proxy inspect BUCKET/KEY [--version-id ID] [FLAG...]
 
-        rewrap   Wraps a bucket's epoch keys anew with the vault's latest key: run it after a rotation,
-                 before the vault gives older versions up. No object is touched. With --objects it wraps
-                 each object's data key anew under the key of now, by a copy inside the store: objects
-                 get new times and tags. A run that ends before the end says where to go on (--after).
-        inspect  Says what an object shows without any key: sealed or not, by what its key is wrapped,
-                 sizes. Asks the vault only for the credentials of the store.
+        rewrap   Wraps a bucket's epoch keys anew with the vault's latest key: run it after a
+                 rotation, before the vault gives older versions up. No object is touched.
+                 With --objects it wraps each object's data key anew under the key of now, by a
+                 copy inside the store: objects get new times and tags, and older versions stay
+                 as they are. A run that ends before the end says where to go on (--after).
+        inspect  Says what an object shows without any key: sealed or not, by what its key is
+                 wrapped, sizes. Asks the vault only for the credentials of the store.
 
         Other flags are those of the proxy (cloudtaser-s3-proxy --help).
         Exit codes: 0 all is well · 1 cannot run, or something failed · 64 wrong usage.
@@ -74,6 +77,11 @@ enum Subcommand {
         switch self {
         case .inspect(let version): return try await inspect(version, parts)
         case .rewrap(let bucket, let prefix, let after, let touchesObjects):
+            guard touchesObjects || settings.keys.mode != .object else {
+                throw StartFailure(
+                    text: "with --mode object there is no table of keys: the vault wraps each "
+                        + "object's own; say --objects")
+            }
             let proxy = try makeHandler(parts)
             let report =
                 touchesObjects

@@ -8,6 +8,8 @@ package enum ObjectStoreLimits {
     package static let readAheadBytesMax = 1 << 20
     /// Time of one call without a body, its retries included.
     package static let callTime = Duration.seconds(60)
+    /// Of a copy or of completing an upload, for which a store may take minutes.
+    package static let longCallTime = Duration.seconds(900)
     /// How long a stream may stand still.
     package static let silenceTime = Duration.seconds(60)
 }
