@@ -140,6 +140,7 @@ class Multipart(Uploads):
         self.complete()
         self.assertStored()
 
+    @lacks(rclone=STREAMED)
     def test_again_before_its_turn(self):
         self.create("again-early")
         self.put(2, bodies.body(MIB5, "to be replaced"))

@@ -98,7 +98,17 @@ extension S3Proxy {
                 guard case .refused(_, 501) = error else { throw error }
             }
         }
-        return try await store.copy(object.version, condition, to: location, write)
+        do throws(ObjectStoreFailure) {
+            return try await store.copy(object.version, condition, to: location, write)
+        } catch {
+            // A simple store may answer without a tag; whether it copied, the object says.
+            guard settings.dialect == .simple, case .responseMalformed = error,
+                let head = try? await store.head(location.latest, .none),
+                head.attributes.metadata[SealedMetadata.envelope]
+                    == write.attributes.metadata[SealedMetadata.envelope]
+            else { throw error }
+            return ObjectWritten(tag: head.tag, versionID: head.versionID)
+        }
     }
 
     /// Where the store's parts stand: each part of the client, the footer behind or within the
