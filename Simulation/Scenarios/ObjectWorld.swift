@@ -264,7 +264,7 @@ final class ObjectWorld: @unchecked Sendable {
 
     /// Tasks of crashed replicas stand still for ever; what they hold of the world goes.
     func forget() {
-        for replica in replicas.values { replica.tellMetrics() }
+        for name in replicas.keys.sorted() { replicas[name]?.tellMetrics() }
         storage.withServer { $0 = SimulatedObjectServer() }
         vault.forget()
         contents = []

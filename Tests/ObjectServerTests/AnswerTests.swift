@@ -55,6 +55,16 @@ import Testing
         #expect(await control.text(until: "no\n") != nil)
     }
 
+    @Test func `comes for an empty body too, and the connection goes on`() async throws {
+        let server = try await server(counting)
+        let stranger = try Stranger(port: server.port)
+        for _ in 0..<2 {
+            stranger.send(putHead(0, more: expect))
+            #expect(await stranger.text(until: "\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n")
+            #expect(await stranger.answer()?.hasSuffix("/put 0\n") == true)
+        }
+    }
+
     @Test func `is not asked for by a request without a body`() async throws {
         let server = try await server(counting)
         let stranger = try Stranger(port: server.port)

@@ -217,6 +217,8 @@ private func framing(_ fields: String) throws -> RequestFraming {
         let expecting = "Expect: 100-Continue\r\n"
         #expect(try framing("Content-Length: 1\r\n\(expecting)").expectsContinue)
         #expect(try framing("Transfer-Encoding: chunked\r\n\(expecting)").expectsContinue)
+        // An empty body is one that botocore wants a 100 for.
+        #expect(try framing("Content-Length: 0\r\n\(expecting)").expectsContinue)
         // Nothing is to come.
         #expect(try !framing(expecting).expectsContinue)
         #expect(try !framing("Content-Length: 1\r\n").expectsContinue)

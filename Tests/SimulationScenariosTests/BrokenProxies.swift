@@ -182,12 +182,23 @@ private struct ListBelievingStore: ForwardingObjectStore {
         _ version: ObjectVersion, _ range: S3ByteRange?, _ conditions: S3Conditions,
         _ receive: (ObjectAnswer, any ObjectStream) async throws(ObjectStoreFailure) -> Outcome
     ) async throws(ObjectStoreFailure) -> Outcome {
+        try await believe(version)
+        return try await store.read(version, range, conditions, receive)
+    }
+
+    func head(
+        _ version: ObjectVersion, _ conditions: S3Conditions
+    ) async throws(ObjectStoreFailure) -> ObjectHead {
+        try await believe(version)
+        return try await store.head(version, conditions)
+    }
+
+    private func believe(_ version: ObjectVersion) async throws(ObjectStoreFailure) {
         let page = try await store.list(
             version.location.bucket, ObjectQuery(prefix: version.location.key))
         guard page.objects.contains(where: { $0.key == version.location.key }) else {
             throw .noSuchKey
         }
-        return try await store.read(version, range, conditions, receive)
     }
 }
 

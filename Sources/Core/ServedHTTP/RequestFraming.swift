@@ -23,7 +23,11 @@ package struct RequestFraming: Sendable, Hashable {
         let expectations = head.fields.values(of: "Expect")
         guard expectations.allSatisfy({ isSame($0, "100-continue") }), expectations.count <= 1
         else { throw .expectationUnknown }
-        expectsContinue = !expectations.isEmpty && length != .bytes(0)
+        // A body of no bytes is a body too: after an answer without a 100 before it, botocore reads
+        // the next one on the same connection wrongly, and waits for ever.
+        let hasBody =
+            length != .bytes(0) || !head.fields.values(of: "Content-Length").isEmpty
+        expectsContinue = !expectations.isEmpty && hasBody
         closes = head.fields.values(of: "Connection").contains { value in
             value.utf8.split(separator: UInt8(ascii: ",")).contains { option in
                 let bytes = option.drop(while: isWhitespace)
