@@ -232,4 +232,22 @@ import Testing
             #expect(found == keys)
         }
     }
+
+    @Test func `fills its pages, whatever it leaves out`() async throws {
+        let world = try World()
+        let client = Client(world)
+        for key in [".a", ".b", "x", "y", "z"] { try await client.put(key, [1]) }
+        let query = [("list-type", "2"), ("max-keys", "3")]
+        let list = try S3ObjectList(
+            try await client.send("GET", query: query).body, isSecond: true)
+        #expect(list.objects.map(\.key.text) == [".a", ".b", "x"] && list.isTruncated)
+        guard case .second(_, _, let token?) = list.form else {
+            Issue.record("no token")
+            return
+        }
+        let rest = try S3ObjectList(
+            try await client.send("GET", query: query + [("continuation-token", token)]).body,
+            isSecond: true)
+        #expect(rest.objects.map(\.key.text) == ["y", "z"] && !rest.isTruncated)
+    }
 }

@@ -47,28 +47,38 @@ extension S3Proxy {
         case .second(let startAfter, let continuation, _):
             query.start = continuation.map { .continuation($0) } ?? .after(startAfter)
         }
+        var objects: [S3ListedObject] = []
+        var prefixes: [S3Key] = []
         for _ in 0..<Self.pagesMax {
             let page: ObjectListPage
             do throws(ObjectStoreFailure) { page = try await store.list(bucket, query) } catch {
                 throw .store(error)
             }
-            let objects = page.objects.filter { !settings.rules.isReserved($0.key) }
+            objects += page.objects.filter { !settings.rules.isReserved($0.key) }
             // A marker may be a common prefix that was shown already.
-            let prefixes = page.commonPrefixes.filter {
+            prefixes += page.commonPrefixes.filter {
                 !settings.rules.isReserved($0) && (passed.isEmpty || $0 > passed)
             }
-            if !objects.isEmpty || !prefixes.isEmpty || page.next == nil {
+            // What was left out makes room for what follows.
+            let room = request.maxKeys - objects.count - prefixes.count
+            let shown = page.objects.count + page.commonPrefixes.count
+            guard let next = page.next, room > 0, shown > 0 || objects.isEmpty else {
                 return ObjectListPage(
                     objects: objects, commonPrefixes: prefixes, next: page.next)
             }
+            query.entriesMax = room
             let last = max(page.objects.last?.key ?? .empty, page.commonPrefixes.last ?? .empty)
             if settings.rules.isReserved(last), let end = Self.end(of: settings.rules) {
                 query.start = .after(end)
-            } else if let next = page.next {
+            } else {
                 query.start = .continuation(next)
             }
         }
-        throw .request(S3Error(.slowDown))
+        // A store that gives pages with less than they have room for.
+        guard !objects.isEmpty || !prefixes.isEmpty,
+            case .continuation(let next) = query.start
+        else { throw .request(S3Error(.slowDown)) }
+        return ObjectListPage(objects: objects, commonPrefixes: prefixes, next: next)
     }
 
     /// Behind all that is the proxy's own: the last character that there is.
