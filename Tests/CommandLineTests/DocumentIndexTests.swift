@@ -8,7 +8,7 @@ import Testing
 
     @Test("every page is named in the index, and none is empty")
     func index() throws {
-        let docs = Checkout.root.appending(path: "docs")
+        let docs = URL(filePath: Checkout.root).appending(path: "docs")
         let index = try String(
             contentsOf: docs.appending(path: "README.md"), encoding: .utf8)
         var count = 0

@@ -118,8 +118,11 @@ extension Client {
         #expect(get.body == content(partBytes, seed: 2) + content(10, seed: 5))
     }
 
-    @Test func `is completed by another replica, and listed by it`() async throws {
-        let world = try World()
+    @Test(arguments: S3ProxyPolicy.Dialect.allCases)
+    func `is completed by another replica, and listed by it`(
+        _ dialect: S3ProxyPolicy.Dialect
+    ) async throws {
+        let world = try World { $0.dialect = dialect }
         let client = Client(world)
         let id = try await client.createUpload("key")
         let first = try await client.part("key", id, 1, content(partBytes))

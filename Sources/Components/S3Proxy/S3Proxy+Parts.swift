@@ -97,8 +97,15 @@ extension S3Proxy {
             throw .responseMalformed(detail: "no keys of our own")
         }
         _ = try await store.put(spool, body, ObjectWrite())
-        // The store would have said whether there is such an upload.
-        _ = try await store.listParts(state.upload, after: 0, entriesMax: 1)
+        guard settings.dialect == .full else {
+            // Whether there is such an upload, the store knows.
+            _ = try await store.listParts(state.upload, after: 0, entriesMax: 1)
+            return
+        }
+        // Holds the place in the store's list of parts, which does not lag as others may.
+        let place = BytesSource([0])
+        _ = try await store.uploadPart(
+            state.upload, number, ObjectBody(place, length: place.length))
     }
 
     /// Uploads what is spooled, and `bytes` behind it.

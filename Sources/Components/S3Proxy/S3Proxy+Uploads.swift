@@ -93,9 +93,39 @@ extension S3Proxy {
         try await exchange.answer(document: list.rendered())
     }
 
-    /// By their records: the store lists neither the clients' tags nor the parts that are kept
-    /// apart.
+    /// The store lists which parts there are, and their records what clients know of them.
     private func parts(
+        _ state: UploadState, _ request: S3PartListRequest
+    ) async throws(Refusal) -> ([S3ListedPart], next: Int?) {
+        guard settings.dialect == .full else { return try await recordedParts(state, request) }
+        let page: ObjectPartPage
+        do throws(ObjectStoreFailure) {
+            page = try await store.listParts(
+                state.upload, after: request.marker, entriesMax: max(1, request.maxParts))
+        } catch { throw .store(error) }
+        guard request.maxParts > 0 else { return ([], nil) }
+        var parts: [S3ListedPart] = []
+        for part in page.parts {
+            guard let token = try await token(part.number, state),
+                token.tag == PartToken.spooled || token.tag.matches(part.tag)
+            else { continue }
+            parts.append(shown(token, state, part.modified))
+        }
+        return (parts, page.next)
+    }
+
+    private func shown(
+        _ token: PartToken, _ state: UploadState, _ modified: S3Timestamp
+    ) -> S3ListedPart {
+        S3ListedPart(
+            number: token.number,
+            tag: S3EntityTag("\"\(token.text(cipher, state.dataKey))\""), size: token.size,
+            modified: modified)
+    }
+
+    /// By their records alone: a simple store knows nothing of a part that is kept apart. Its lists
+    /// may lag, and this one with them.
+    private func recordedParts(
         _ state: UploadState, _ request: S3PartListRequest
     ) async throws(Refusal) -> ([S3ListedPart], next: Int?) {
         let page: ObjectListPage
@@ -115,11 +145,7 @@ extension S3Proxy {
             guard let number = UploadPlaces.number(ofRecord: record.key),
                 let token = try await token(number, state)
             else { continue }
-            parts.append(
-                S3ListedPart(
-                    number: number,
-                    tag: S3EntityTag("\"\(token.text(cipher, state.dataKey))\""),
-                    size: token.size, modified: record.modified))
+            parts.append(shown(token, state, record.modified))
         }
         let last = page.objects.last.flatMap { UploadPlaces.number(ofRecord: $0.key) }
         return (parts, page.next == nil ? nil : last)
