@@ -42,7 +42,7 @@ extension ConnectionHandler {
     }
 
     func sendContinue(_ exchange: Exchange) {
-        guard isCurrent(exchange), !exchange.hasBegun, let context else { return }
+        guard isCurrent(exchange), let context else { return }
         let line = ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")
         context.writeAndFlush(wrapOutboundOut(line), promise: nil)
     }

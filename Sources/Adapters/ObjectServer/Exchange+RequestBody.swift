@@ -14,7 +14,8 @@ extension Exchange: RequestBody {
 
     func next(upTo most: Int) async throws(StreamFailure) -> [UInt8]? {
         let most = max(1, min(most, ObjectServerLimits.chunkBytesMax))
-        if isFirstPull(), framing.expectsContinue { onLoop { $0.sendContinue($1) } }
+        // Decided here: what this task sends later comes later on the loop too.
+        if isFirstPull(), framing.expectsContinue, !hasBegun { onLoop { $0.sendContinue($1) } }
         while true {
             switch step(upTo: most) {
             case .bytes(let bytes, let readsOn):
