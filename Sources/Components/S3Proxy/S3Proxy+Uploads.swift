@@ -215,20 +215,25 @@ extension S3Proxy {
         guard !Task.isCancelled else { return leftovers.add(upload) }
         guard let places = try? places(upload), let prefix = places.prefix else { return }
         let bucket = upload.location.bucket
-        // A record and a spooled part for each number, and some attempts more.
-        for _ in 0..<Self.forgottenPagesMax {
+        // Until two lists have shown nothing: one may lag. A record and a spooled part for each
+        // number, and some attempts more.
+        var emptyLists = 0
+        for _ in 0..<Self.forgottenPagesMax where emptyLists < 2 {
             let query = ObjectQuery(prefix: prefix)
             guard let page = try? await store.list(bucket, query) else { return }
             // What is deleted is not the store's choice.
             let entries = page.objects.filter { $0.key.hasPrefix(prefix) }
                 .map { S3DeleteRequest.Entry(key: $0.key) }
-            guard !entries.isEmpty else { return }
+            guard !entries.isEmpty else {
+                emptyLists += 1
+                continue
+            }
             let outcomes = try? await store.delete(entries, in: bucket)
             // What cannot be deleted would be listed for ever.
             let isDone = outcomes?.allSatisfy {
                 if case .success = $0.result { true } else { false }
             }
-            guard isDone == true, page.next != nil else { return }
+            guard isDone == true else { return }
         }
     }
 }
