@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Caching
+internal import Checksums
 internal import ObjectKeyPorts
 internal import ObjectStorePorts
 internal import Ports
@@ -115,8 +116,10 @@ final class EpochKeys<Cipher: AuthenticatedCipher>: Sendable {
     /// The vault still unwraps it.
     private func confirm(_ current: Current, _ bucket: S3Bucket) async throws(KeyFailure) {
         let again = try await unwrapped(current.ciphertext, bucket, current.key.reference)
-        guard again.withBytes({ other in current.key.block.withBytes { $0.isSame(as: other) } })
-        else { throw .epochKeyMalformed }
+        let isSame = again.withBytes { again in
+            current.key.block.withBytes { ConstantTime.areEqual($0, again) }
+        }
+        guard isSame else { throw .epochKeyMalformed }
         // What is wrapped from now on needs the entry: somebody may have emptied the bucket.
         do throws(KeyFailure) { _ = try await entry(bucket, current.key.reference) } catch {
             guard error == .epochKeyMissing else { throw error }
@@ -160,9 +163,7 @@ final class EpochKeys<Cipher: AuthenticatedCipher>: Sendable {
     ) async throws(KeyFailure) {
         guard let location = location(bucket, reference) else { throw .epochKeyMalformed }
         do throws(ObjectStoreFailure) {
-            let body = BytesSource(Array(ciphertext.utf8))
-            _ = try await store.put(
-                location, ObjectBody(body, length: body.length), ObjectWrite())
+            try await store.putSmall(Array(ciphertext.utf8), at: location)
         } catch { throw .table(error) }
     }
 
@@ -301,19 +302,5 @@ extension SaltSource {
             throw .entropy(.unavailable(errorNumber: 0))
         }
         return octets
-    }
-}
-
-extension RawSpan {
-    /// In a time that does not depend on the bytes.
-    func isSame(as other: RawSpan) -> Bool {
-        guard byteCount == other.byteCount else { return false }
-        var difference: UInt8 = 0
-        for index in 0..<byteCount {
-            difference |=
-                unsafeLoad(fromByteOffset: index, as: UInt8.self)
-                ^ other.unsafeLoad(fromByteOffset: index, as: UInt8.self)
-        }
-        return difference == 0
     }
 }

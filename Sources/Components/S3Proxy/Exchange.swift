@@ -9,7 +9,6 @@ internal import ServedHTTP
 /// One request that was found to be a client's, and the way back.
 struct Exchange: Sendable {
     let request: S3Request
-    let accessKeyID: String
     let body: ClientBody
     let response: any ResponseWriter
     /// Also in `x-amz-request-id`.
@@ -109,6 +108,13 @@ struct Exchange: Sendable {
 }
 
 extension [HeaderField] {
+    /// How long the content is, and of a part which one.
+    mutating func append(content range: Range<Int64>, of size: Int64, isPart: Bool) {
+        append(HeaderField("Content-Length", String(range.count)))
+        guard isPart else { return }
+        append(HeaderField("Content-Range", S3ByteRange.contentRange(range, size: size)))
+    }
+
     mutating func append(_ name: String, ifThere value: String?) {
         if let value { append(HeaderField(name, value)) }
     }

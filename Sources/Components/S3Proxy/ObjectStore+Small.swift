@@ -22,6 +22,14 @@ final class BytesSource: ObjectSource {
 }
 
 extension ObjectStore {
+    /// Stores one of the proxy's own objects.
+    func putSmall(
+        _ bytes: [UInt8], at location: ObjectLocation
+    ) async throws(ObjectStoreFailure) {
+        let body = BytesSource(bytes)
+        _ = try await put(location, ObjectBody(body, length: body.length), ObjectWrite())
+    }
+
     /// An object that is small, as the proxy's own are.
     func smallObject(
         _ location: ObjectLocation, bytesMax: Int

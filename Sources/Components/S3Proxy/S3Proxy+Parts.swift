@@ -76,9 +76,8 @@ extension S3Proxy {
                 number: number, size: length, salt: source.header.salt, tag: tag)
             // Before the answer, so that no part is acknowledged and not listed.
             if let place = state.places.record(number) {
-                let text = BytesSource(Array(token.text(cipher, state.dataKey).utf8))
-                _ = try await store.put(
-                    place, ObjectBody(text, length: text.length), ObjectWrite())
+                try await store.putSmall(
+                    Array(token.text(cipher, state.dataKey).utf8), at: place)
             }
             return token
         } catch {

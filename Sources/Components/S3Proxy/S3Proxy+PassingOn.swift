@@ -61,9 +61,7 @@ extension S3Proxy {
         let answer = try await store.passOn(request)
         guard answer.status >= 300 else { return answer }
         for (location, bytes) in entries {
-            let body = BytesSource(bytes)
-            _ = try await store.put(
-                location, ObjectBody(body, length: body.length), ObjectWrite())
+            try await store.putSmall(bytes, at: location)
         }
         return answer
     }

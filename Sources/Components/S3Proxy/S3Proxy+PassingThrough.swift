@@ -49,13 +49,7 @@ extension S3Proxy {
             try await read(version, range, .only(head.tag)) { answer, stream throws(Refusal) in
                 let isPart = answer.part != 0..<answer.head.size
                 var fields = Self.unsealedFields(answer.head)
-                fields.append(HeaderField("Content-Length", String(answer.part.count)))
-                if isPart {
-                    fields.append(
-                        HeaderField(
-                            "Content-Range",
-                            S3ByteRange.contentRange(answer.part, size: answer.head.size)))
-                }
+                fields.append(content: answer.part, of: answer.head.size, isPart: isPart)
                 try await exchange.begin(isPart ? 206 : 200, fields)
                 while let bytes = try await Self.next(stream) { try await exchange.write(bytes) }
                 try await exchange.end()

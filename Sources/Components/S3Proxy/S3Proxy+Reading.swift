@@ -223,13 +223,7 @@ extension S3Proxy {
         var piece = try await opening.next()
         let length = Int64(selection.range.count)
         var fields = try fields(object, exchange)
-        fields.append(HeaderField("Content-Length", String(length)))
-        if selection.isPart {
-            fields.append(
-                HeaderField(
-                    "Content-Range",
-                    S3ByteRange.contentRange(selection.range, size: object.size)))
-        }
+        fields.append(content: selection.range, of: object.size, isPart: selection.isPart)
         try await exchange.begin(selection.isPart ? 206 : 200, fields)
         while let bytes = piece {
             try await exchange.write(bytes)
@@ -247,13 +241,7 @@ extension S3Proxy {
         let object = try await reader.unlock(version, exchange.conditions())
         let selection = try select(object, exchange)
         var fields = try fields(object, exchange)
-        fields.append(HeaderField("Content-Length", String(selection.range.count)))
-        if selection.isPart {
-            fields.append(
-                HeaderField(
-                    "Content-Range",
-                    S3ByteRange.contentRange(selection.range, size: object.size)))
-        }
+        fields.append(content: selection.range, of: object.size, isPart: selection.isPart)
         try await exchange.answer(selection.isPart ? 206 : 200, fields)
     }
 

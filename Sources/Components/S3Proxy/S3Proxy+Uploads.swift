@@ -21,10 +21,8 @@ extension S3Proxy {
             upload = try await store.createUpload(location, write)
         } catch { throw .store(error) }
         // Nobody can ask the store for an upload's metadata before it is completed.
-        let body = BytesSource(Array(envelope.utf8))
         do throws(ObjectStoreFailure) {
-            _ = try await store.put(
-                try places(upload).state, ObjectBody(body, length: body.length), ObjectWrite())
+            try await store.putSmall(Array(envelope.utf8), at: try places(upload).state)
         } catch {
             await abandon(upload)
             throw .store(error)

@@ -108,14 +108,15 @@ extension S3Proxy {
 
     /// Headers that tell the store how to keep an object, and nothing of its content.
     static func isPassedOn(_ name: String) -> Bool {
-        let names: Set = [
-            "x-amz-storage-class", "x-amz-acl", "x-amz-request-payer",
-            "x-amz-expected-bucket-owner", "x-amz-server-side-encryption",
-        ]
-        let prefixes = [
-            "x-amz-grant-", "x-amz-object-lock-", "x-amz-server-side-encryption-aws-",
-            "x-amz-server-side-encryption-bucket-", "x-amz-server-side-encryption-context",
-        ]
-        return names.contains(name) || prefixes.contains { name.hasPrefix($0) }
+        passedOnNames.contains(name) || passedOnPrefixes.contains { name.hasPrefix($0) }
     }
 }
+
+private let passedOnNames: Set = [
+    "x-amz-storage-class", "x-amz-acl", "x-amz-request-payer", "x-amz-expected-bucket-owner",
+    "x-amz-server-side-encryption",
+]
+private let passedOnPrefixes = [
+    "x-amz-grant-", "x-amz-object-lock-", "x-amz-server-side-encryption-aws-",
+    "x-amz-server-side-encryption-bucket-", "x-amz-server-side-encryption-context",
+]

@@ -108,7 +108,7 @@ package final class S3Proxy<Cipher: AuthenticatedCipher>: RequestHandler {
         var length: Int64?
         if case .bytes(let count) = served.length { length = Int64(count) }
         return Exchange(
-            request: request, accessKeyID: verified.accessKeyID,
+            request: request,
             body: try ClientBody(body, length: length, of: head, verified, parts.digests),
             response: response, id: id, now: now)
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Checksums
 internal import ObjectStorePorts
 internal import S3Format
 internal import SealedObject
@@ -114,9 +115,8 @@ struct PartToken: Sendable, Equatable {
         self.init(
             number: number, size: size, salt: salt,
             tag: S3EntityTag("\"\(client.bare.dropFirst(Self.textBytes + 1))\""))
-        guard code(cipher, dataKey).span.bytes.isSame(as: Array(bytes[40...]).span.bytes) else {
-            return nil
-        }
+        let (own, named) = (code(cipher, dataKey), Array(bytes[40...]))
+        guard ConstantTime.areEqual(own.span.bytes, named.span.bytes) else { return nil }
     }
 
     init(number: Int, size: Int64, salt: Octets32, tag: S3EntityTag) {
