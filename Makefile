@@ -267,8 +267,10 @@ runtimes: setup ## Measure which runtimes copy values; writes docs/reference/run
 	python3 vm-tests/runtimes.py
 
 .PHONY: bench
-bench: setup $(OPENBAO) build/cloudtaser-wrapper build/cloudtaser-operator build/guest-init ## Ratios against named alternatives
+bench: setup $(OPENBAO) build/cloudtaser-wrapper build/cloudtaser-operator build/cloudtaser-s3-proxy \
+		build/guest-init ## Ratios against named alternatives
 	@.ci/setup vm
+	@.ci/fetch-s3 $(S3)
 	@python3 vm-tests/kernels.py --cache $(KERNELS)
 	python3 Tests/Benchmarks/bench.py
 

@@ -58,8 +58,7 @@ def configuration(proxy):
         "mode": proxy.mode,
         "pass-through": f"{OPEN_BUCKET}/{PASSED_THROUGH}",
         "drain-seconds": "0",
-        # Every request is told: what is in no line is in no log.
-        "log-level": "debug",
+        "log-level": proxy.log_level,
     }
     if proxy.certificate:
         settings |= {"tls-certificate": proxy.certificate, "tls-key": proxy.key}
@@ -91,7 +90,8 @@ def epoch_contexts(bucket, reference):
 
 class Proxy(Server):
     def __init__(self, folder, name, upstream_endpoint, vault, login, certificates=None, mode="epoch",
-                 region="us-east-1", dialect="full"):
+                 region="us-east-1", dialect="full", log_level="debug"):
+        """log_level: by default every request is told, so that what is in no line is in no log."""
         scheme = "https" if certificates else "http"
         super().__init__(folder, name, scheme, certificates and certificates["authority"])
         self.folder = folder
@@ -99,6 +99,7 @@ class Proxy(Server):
         self.vault = vault
         self.mode = mode
         self.dialect = dialect
+        self.log_level = log_level
         self.health_port = free_port()
         self.region = region
         self.certificate = certificates and certificates["certificate"]

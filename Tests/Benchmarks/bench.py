@@ -13,6 +13,8 @@
 5. The content scan of what a protected process writes: nanoseconds for a byte, next to a copy of
    the same bytes; on this machine's kernel, where it lets this process load BPF programs.
 6. The operator's webhook at 500 reviews a second, and its memory, next to a small one in Python.
+7. The S3 proxy in front of a store that does nothing, next to OpenSSL's ciphers and to
+   `rclone serve s3` over a crypt remote.
 
 Rounds are interleaved (bare, none, attached, notified, bare, ...), so that a change of the
 machine's load falls on all of them; medians are compared.
@@ -32,6 +34,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "vm-tests"))
 import admission  # noqa: E402
+import objects  # noqa: E402
 from cost_report import ratio  # noqa: E402
 from openbao import OpenBao  # noqa: E402
 
@@ -330,6 +333,8 @@ def show(report):
         show_scan(report["scan"])
     if "admission" in report:
         admission.show(report["admission"])
+    if "objects" in report:
+        objects.show(report["objects"])
 
 
 def linkage(path):
@@ -367,7 +372,8 @@ def main():
     parser.add_argument("--wrapper", default=os.path.join(ROOT, "build/cloudtaser-wrapper"))
     parser.add_argument("--openbao", default=os.path.join(cache, "cloudtaser/openbao/bao"))
     parser.add_argument("--operator", default=os.path.join(ROOT, "build/cloudtaser-operator"))
-    every = ["following", "startup", "calls", "scan", "admission"]
+    parser.add_argument("--s3-proxy", default=os.path.join(ROOT, "build/cloudtaser-s3-proxy"))
+    every = ["following", "startup", "calls", "scan", "admission", "objects"]
     parser.add_argument("--only", choices=every)
     options = parser.parse_args()
     parts = [options.only] if options.only else every
@@ -404,6 +410,9 @@ def main():
             report["scan"] = scan(build("scan-bench"))
         if "admission" in parts:
             report["admission"] = admission.measure(options.operator, folder, options.quick, say)
+        if "objects" in parts:
+            report["objects"] = objects.measure(
+                options.s3_proxy, os.path.join(cache, "cloudtaser"), folder, options.quick, say)
     report["machine"]["load_after"] = os.getloadavg()[0]
     text = json.dumps(report, indent=2)
     if options.json_file:
