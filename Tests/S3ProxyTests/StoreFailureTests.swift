@@ -6,6 +6,8 @@ import SimulatedStorage
 import Synchronization
 import Testing
 
+private let partBytes = Int(S3Limits.partBytesMin)
+
 /// What the simulator's scenario `object-proxy` found, each for itself.
 @Suite struct `A store that fails` {
     private static let lost = ObjectStoreFailure.connectionLost(host: "store")
@@ -129,6 +131,72 @@ import Testing
         #expect(listed.map(\.size) == [10])
         #expect(try await client.complete("key", id, [part]).status == 200)
         #expect(try await client.get("key").body == content(10))
+    }
+
+    /// One that was given up may write its record after a later one has written its own.
+    @Test func `lists the attempt at a part that the store has`() async throws {
+        let world = try World()
+        let client = Client(world)
+        let id = try await client.createUpload("key")
+        try await client.part("key", id, 1, content(partBytes, seed: 1))
+        let record = try #require(world.storedKeys.first { $0.contains("/parts/00001") })
+        let late = try world.stored(record).content
+        let second = try await client.part("key", id, 1, content(partBytes, seed: 2))
+        try world.tamper(record) { $0.content = late }
+        let list = try await client.send("GET", "key", query: [("uploadId", id)])
+        #expect(try S3PartList(list.body).parts.map(\.tag) == [second.tag])
+        #expect(try await client.complete("key", id, [second]).status == 200)
+    }
+
+    @Test(arguments: [true, false])
+    func `clears away later what it could not when an upload was completed`(
+        _ completesAgain: Bool
+    ) async throws {
+        let world = try World()
+        let fails = Mutex(true)
+        let replica = world.replica(faults: { call in
+            let isFirst =
+                call.verb == .deleteSeveral
+                && fails.withLock { fails in
+                    defer { fails = false }
+                    return fails
+                }
+            return isFirst ? .answerLost(Self.lost) : nil
+        })
+        let client = Client(world, replica)
+        let id = try await client.createUpload("key")
+        let part = try await client.part("key", id, 1, content(partBytes))
+        // Not listed yet when the first list is made.
+        let record = try #require(world.storedKeys.first { $0.contains("/parts/00001") })
+        let late = try world.stored(record)
+        #expect(try await client.complete("key", id, [part]).status == 200)
+        let location = ObjectLocation(world.bucket, try world.key(record))
+        world.storage.withServer { $0.tamper(location) { $0 = [late] } }
+        #expect(world.storedKeys.contains { $0.contains("uploads") })
+        if completesAgain {
+            #expect(try await client.complete("key", id, [part]).status == 200)
+        } else {
+            await replica.tidy()
+        }
+        #expect(world.storedKeys.filter { $0.contains("uploads") } == [])
+        #expect(try await client.get("key").body == content(partBytes))
+    }
+
+    @Test func `gives up clearing away what can never be`() async throws {
+        let world = try World()
+        let count = Mutex(0)
+        let replica = world.replica(faults: { call in
+            guard call.verb == .deleteSeveral else { return nil }
+            count.withLock { $0 += 1 }
+            return .before(Self.lost)
+        })
+        let client = Client(world, replica)
+        let id = try await client.createUpload("key")
+        let part = try await client.part("key", id, 1, content(10))
+        #expect(try await client.complete("key", id, [part]).status == 200)
+        for _ in 0..<20 { await replica.tidy() }
+        // Once at first, and as often as it tries.
+        #expect(count.withLock { $0 } == 11)
     }
 
     @Test func `takes smaller parts where the settings say so`() async throws {

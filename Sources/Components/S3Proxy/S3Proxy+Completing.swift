@@ -19,6 +19,8 @@ extension S3Proxy {
             guard case .store(.noSuchUpload) = error,
                 let written = try await completedBefore(upload, request.parts)
             else { throw error }
+            // Whoever completed it may have been kept from clearing away.
+            await forget(upload)
             return try await answer(exchange, upload, written)
         }
         let tokens = try tokens(request.parts, state)

@@ -75,7 +75,10 @@ extension S3Proxy {
             let token = PartToken(
                 number: number, size: length, salt: source.header.salt, tag: tag)
             // Before the answer, so that no part is acknowledged and not listed.
-            if let place = state.places.record(number) {
+            let place =
+                settings.dialect == .full
+                ? state.places.record(number, tag, cipher) : state.places.record(number)
+            if let place {
                 try await store.putSmall(
                     Array(token.text(cipher, state.dataKey).utf8), at: place)
             }
@@ -102,7 +105,7 @@ extension S3Proxy {
             return
         }
         // Holds the place in the store's list of parts, which does not lag as others may.
-        let place = BytesSource([0])
+        let place = BytesSource(PartToken.placeholder)
         _ = try await store.uploadPart(
             state.upload, number, ObjectBody(place, length: place.length))
     }

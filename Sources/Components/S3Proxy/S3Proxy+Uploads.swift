@@ -104,12 +104,26 @@ extension S3Proxy {
         guard request.maxParts > 0 else { return ([], nil) }
         var parts: [S3ListedPart] = []
         for part in page.parts {
-            guard let token = try await token(part.number, state),
-                token.tag == PartToken.spooled || token.tag.matches(part.tag)
-            else { continue }
-            parts.append(shown(token, state, part.modified))
+            if let token = try await token(of: part, state) {
+                parts.append(shown(token, state, part.modified))
+            }
         }
         return (parts, page.next)
+    }
+
+    /// One that is kept apart goes into the upload while that is completed: when this fails, the
+    /// store lists a tag that no record has.
+    private func token(
+        of part: S3ListedPart, _ state: UploadState
+    ) async throws(Refusal) -> PartToken? {
+        let isPlaceholder = part.size == PartToken.placeholder.count
+        for tag in isPlaceholder ? [PartToken.spooled] : [part.tag, PartToken.spooled] {
+            let place = state.places.record(part.number, tag, cipher)
+            if let token = try await token(part.number, place, state), token.tag.matches(tag) {
+                return token
+            }
+        }
+        return nil
     }
 
     private func shown(
@@ -141,7 +155,7 @@ extension S3Proxy {
         var parts: [S3ListedPart] = []
         for record in page.objects {
             guard let number = UploadPlaces.number(ofRecord: record.key),
-                let token = try await token(number, state)
+                let token = try await token(number, state.places.record(number), state)
             else { continue }
             parts.append(shown(token, state, record.modified))
         }
@@ -151,9 +165,9 @@ extension S3Proxy {
 
     /// nil: the upload is over, or the record is none of ours.
     private func token(
-        _ number: Int, _ state: UploadState
+        _ number: Int, _ place: ObjectLocation?, _ state: UploadState
     ) async throws(Refusal) -> PartToken? {
-        guard let place = state.places.record(number) else { return nil }
+        guard let place else { return nil }
         do throws(ObjectStoreFailure) {
             let text = try await store.smallObject(place, bytesMax: S3Limits.tagBytesMax)
             return PartToken(
@@ -207,18 +221,24 @@ extension S3Proxy {
 
     private static var forgottenPagesMax: Int { 64 }
 
-    /// Best effort: what stays is a few bytes that nobody reads.
+    /// Best effort: what stays is a few bytes that nobody reads. What could not be cleared away is
+    /// tried again later (`tidy`).
     func forget(_ upload: ObjectUpload) async {
         uploads.remove(upload)
-        guard !Task.isCancelled else { return leftovers.add(upload) }
-        guard let places = try? places(upload), let prefix = places.prefix else { return }
+        let isForgotten = await isForgotten(upload)
+        if isForgotten { leftovers.remove(upload) } else { leftovers.add(upload) }
+    }
+
+    private func isForgotten(_ upload: ObjectUpload) async -> Bool {
+        guard !Task.isCancelled else { return false }
+        guard let places = try? places(upload), let prefix = places.prefix else { return true }
         let bucket = upload.location.bucket
         // Until two lists have shown nothing: one may lag. A record and a spooled part for each
         // number, and some attempts more.
         var emptyLists = 0
         for _ in 0..<Self.forgottenPagesMax where emptyLists < 2 {
             let query = ObjectQuery(prefix: prefix)
-            guard let page = try? await store.list(bucket, query) else { return }
+            guard let page = try? await store.list(bucket, query) else { return false }
             // What is deleted is not the store's choice.
             let entries = page.objects.filter { $0.key.hasPrefix(prefix) }
                 .map { S3DeleteRequest.Entry(key: $0.key) }
@@ -231,8 +251,9 @@ extension S3Proxy {
             let isDone = outcomes?.allSatisfy {
                 if case .success = $0.result { true } else { false }
             }
-            guard isDone == true else { return }
+            guard isDone == true else { return false }
         }
+        return emptyLists == 2
     }
 }
 

@@ -42,6 +42,15 @@ struct UploadPlaces: Sendable {
     /// The token of the last attempt at a part, for clients that ask which parts are there.
     func record(_ number: Int) -> ObjectLocation? { place(Self.parts + Self.padded(number)) }
 
+    /// The token of that attempt at a part which the store names by `tag`. Attempts that overtake
+    /// each other write no other's.
+    func record(
+        _ number: Int, _ tag: S3EntityTag, _ cipher: some AuthenticatedCipher
+    ) -> ObjectLocation? {
+        let hash = cipher.sha256(Array(tag.bare.utf8)).array.prefix(Self.tagHashBytes)
+        return place(Self.parts + Self.padded(number) + "-" + Base64URL.text(Array(hash)))
+    }
+
     /// What records start with.
     var records: S3Key? { rules.ownKey(base + Self.parts) }
 
@@ -57,6 +66,7 @@ struct UploadPlaces: Sendable {
 
     private static let parts = "parts/"
     private static let digits = 5
+    private static let tagHashBytes = 16
 
     /// Lists sort by text.
     private static func padded(_ number: Int) -> String {
@@ -90,6 +100,8 @@ struct PartToken: Sendable, Equatable {
     let tag: S3EntityTag
 
     static let spooled = S3EntityTag("\"spool\"")
+    /// What holds the place of such a part in the store's list; no sealed part is as short.
+    static let placeholder: [UInt8] = [0]
 
     private static let codeBytes = 16
     private static let textBytes = 75
