@@ -548,7 +548,7 @@ let testTargets: [Target] = [
     tests(
         "EnforcementEventsTests",
         ["Enforcement", "EnforcementEvents", "EventIntegrity", "TestKit"]),
-    tests("InventoryTests", ["Inventory", "KubernetesFormat"]),
+    tests("InventoryTests", ["Inventory", "KubernetesFormat", "TestKit"]),
     tests("ManifestFilesTests", ["Inventory", "KubernetesFormat", "ManifestFiles"]),
     tests("EventIntegrityTests", ["EventIntegrity", "EnforcementEvents", "EventPorts"]),
     tests(

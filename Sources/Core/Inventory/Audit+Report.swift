@@ -37,6 +37,7 @@ extension Audit {
         lines += unread.map { "not read: \($0.source): \($0.reason)" }
         lines.append(population)
         lines.append(coverage)
+        lines.append(proxy.line)
         lines.append(
             "\(findings.count) findings in \(objectCount) objects, as they are stored: what runs "
                 + "is for the agent to say, and etcd was not read")
@@ -58,6 +59,7 @@ extension Audit {
                 "withAgent": .number(String(nodes.withAgent)), "total": .number(String(nodes.all)),
             ]
         }
+        tree["s3Proxy"] = proxy.json
         tree["workloads"] = .array(rows.map(\.json))
         tree["findings"] = .array(findings.map(\.json))
         tree["unread"] = .array(unread.map(\.json))

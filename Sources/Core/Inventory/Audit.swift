@@ -30,6 +30,7 @@ package struct Audit: Sendable {
     package let objectCount: Int
     /// Ready agents and nodes; nil: no Node was read.
     package let nodes: (withAgent: Int, all: Int)?
+    package let proxy: ProxyPlacement
 
     /// - Parameter excluded: namespaces that are left out, and counted as such.
     package init(
@@ -41,10 +42,11 @@ package struct Audit: Sendable {
         objectCount = inventory.objectCount
         let coverage = Coverage(inventory)
         nodes = coverage.counts
+        proxy = ProxyPlacement(inventory)
         findings =
             looked.filter { !excluded.contains($0.object.namespace) && !$0.isOver }
             .flatMap(Self.findings)
-            + Self.orphans(inventory, excluded) + coverage.findings
+            + Self.orphans(inventory, excluded) + coverage.findings + proxy.findings
     }
 
     package func count(_ standing: Standing) -> Int {
@@ -134,14 +136,15 @@ struct Coverage {
     let counts: (withAgent: Int, all: Int)?
     let findings: [Finding]
 
-    private static let label = "app.kubernetes.io/component"
+    static let label = "app.kubernetes.io/component"
     private static let agent = "agent"
-    private static let partOf = "app.kubernetes.io/name"
+    static let partOf = "app.kubernetes.io/name"
+    static let product = "cloudtaser"
 
     init(_ inventory: Inventory) {
         let agents = inventory.workloads.filter { workload in
             workload.isPod && workload.label(Self.label) == Self.agent
-                && workload.label(Self.partOf) == "cloudtaser" && Self.isReady(workload)
+                && workload.label(Self.partOf) == Self.product && Self.isReady(workload)
         }
         let covered = Set(agents.compactMap { $0.pod["nodeName"]?.text })
         guard !inventory.nodes.isEmpty else {

@@ -22,12 +22,13 @@ package enum FindingID: String, Sendable, CaseIterable {
     case orphanedSecret = "CT2002"
     case nodeWithoutAgent = "CT2003"
     case nodesUnknown = "CT2004"
+    case proxyInCluster = "CT2005"
 
     package var severity: FindingSeverity {
         switch self {
         case .credentialInPlainSight, .credentialInConfigMap, .unwrapped: .critical
         case .secretInEnvironment, .secretImported, .nodeWithoutAgent: .high
-        case .secretVolume, .orphanedSecret, .nodesUnknown: .medium
+        case .secretVolume, .orphanedSecret, .nodesUnknown, .proxyInCluster: .medium
         case .registrySecret: .low
         case .secretStoreDriver: .info
         }
@@ -46,6 +47,7 @@ package enum FindingID: String, Sendable, CaseIterable {
         case .orphanedSecret: "a Secret that nothing uses"
         case .nodeWithoutAgent: "a node without an agent that is ready"
         case .nodesUnknown: "pods and no node"
+        case .proxyInCluster: "the S3 proxy runs in the cluster"
         }
     }
 
@@ -78,6 +80,10 @@ package enum FindingID: String, Sendable, CaseIterable {
                 + "seen in manifests."
         case .nodeWithoutAgent: "What is denied elsewhere is not denied on this node."
         case .nodesUnknown: "Which nodes lack an agent is not known: no Node was read."
+        case .proxyInCluster:
+            "Content and keys are in the memory of the provider's machines while they pass through "
+                + "the proxy (limitation L-PROXY): whoever reads that memory reads them. What the "
+                + "store gets is ciphertext all the same."
         }
     }
 
@@ -97,6 +103,9 @@ package enum FindingID: String, Sendable, CaseIterable {
         case .orphanedSecret: "Delete it once nobody reads it through the API; rotate the value."
         case .nodeWithoutAgent: "Look at the agent's pod there, and at taints that keep it away."
         case .nodesUnknown: "Read nodes as well: kubectl get nodes,pods … -o json."
+        case .proxyInCluster:
+            "Run the proxy outside the provider's reach, next to the vault, where content must not "
+                + "be in the clear on the provider's machines; otherwise accept it in writing."
         }
     }
 }
