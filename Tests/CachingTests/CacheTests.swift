@@ -27,6 +27,17 @@ private func time(_ seconds: UInt64) -> MonotonicTime {
         #expect(cache.count == 3)
     }
 
+    /// Otherwise a full one would look at all entries for each new.
+    @Test func `makes room for several at once when it is large`() {
+        var cache = TimedCache<Int, Int, MonotonicTime>(countMax: 96, costMax: 1000)
+        for key in 0..<96 { cache.set(key, key, cost: 1, until: time(5)) }
+        #expect(cache.value(0, at: time(0)) == 0)
+        cache.set(96, 96, cost: 1, until: time(5))
+        #expect(cache.count == 94 && cache.cost == 94)
+        #expect([1, 2, 3].allSatisfy { cache.value($0, at: time(0)) == nil })
+        #expect([0, 4, 95, 96].allSatisfy { cache.value($0, at: time(0)) == $0 })
+    }
+
     @Test func `holds what it may cost, and no more`() {
         var cache = TimedCache<String, Int, MonotonicTime>(countMax: 10, costMax: 10)
         cache.set("a", 1, cost: 4, until: time(5))

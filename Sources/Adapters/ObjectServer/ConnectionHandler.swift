@@ -146,7 +146,9 @@ final class ConnectionHandler: ChannelInboundHandler {
             method: head.method, framing: framing, rest: rest, limits: limits,
             connections: connections, connection: connection)
         let request = ServedRequest(head: head, length: framing.length, remoteAddress: remote)
-        let task = Task { [handler] in
+        // What the handler asks of other connections is often on this loop too.
+        let executor = EventLoopExecutor(context.eventLoop)
+        let task = Task(executorPreference: executor) { [handler] in
             await handler.handle(request, body: exchange, response: exchange)
             exchange.onLoop { $0.handlerReturned($1) }
         }

@@ -12,6 +12,8 @@ package struct TimedCache<
         var used: UInt64
     }
 
+    private static var removedShare: Int { 32 }
+
     package let countMax: Int
     package let costMax: Int
     private var entries: [Key: Entry] = [:]
@@ -40,13 +42,19 @@ package struct TimedCache<
     package mutating func set(_ key: Key, _ value: Value, cost: Int, until end: Time) {
         remove(key)
         guard cost <= costMax, countMax > 0 else { return }
-        while entries.count >= countMax || self.cost + cost > costMax {
-            guard let oldest = entries.min(by: { $0.value.used < $1.value.used }) else { break }
-            remove(oldest.key)
+        while entries.count >= countMax || self.cost + cost > costMax, !entries.isEmpty {
+            removeOldest()
         }
         uses += 1
         entries[key] = Entry(value: value, cost: cost, end: end, used: uses)
         self.cost += cost
+    }
+
+    /// Some at once in a large cache, so that a full one does not look at all entries for each new.
+    private mutating func removeOldest() {
+        let count = max(1, entries.count / Self.removedShare)
+        let oldest = entries.map { ($0.value.used, $0.key) }.sorted { $0.0 < $1.0 }.prefix(count)
+        for (_, key) in oldest { remove(key) }
     }
 
     /// Forgets all that is over, also what nobody asks for.
