@@ -15,6 +15,7 @@ PIECE = 1 << 20
 TIME = "Fri, 27 Nov 2026 00:00:00 GMT"
 LISTED_TIME = "2026-11-27T00:00:00.000Z"
 KEPT_FIELDS = ("content-type", "cache-control", "content-encoding")
+BUCKETS = set()
 OBJECTS = {}
 UPLOADS = {}
 NUMBERS = itertools.count(1)
@@ -23,7 +24,8 @@ NUMBERS = itertools.count(1)
 class Object:
     def __init__(self, fields, size, body):
         self.fields, self.size, self.body = fields, size, body
-        self.tag = f'"{next(NUMBERS):032x}"'
+        # Not the form of an MD5: it is none.
+        self.tag = f'"{next(NUMBERS):032x}-1"'
 
 
 class Link:
@@ -98,8 +100,15 @@ class Link:
         return True
 
     def bucket(self, method, bucket, query):
+        if method == "PUT":
+            BUCKETS.add(bucket)
         if method != "GET":
             return self.answer(204 if method == "DELETE" else 200)
+        if not bucket:
+            rows = "".join(f"<Bucket><Name>{name}</Name><CreationDate>{LISTED_TIME}</CreationDate></Bucket>"
+                           for name in sorted(BUCKETS))
+            return self.answer(200, {"Content-Type": "application/xml"}, (
+                f"<ListAllMyBucketsResult><Buckets>{rows}</Buckets></ListAllMyBucketsResult>").encode())
         wanted = f"{bucket}/{query.get('prefix', '')}"
         found = "".join(
             f"<Contents><Key>{name.partition('/')[2]}</Key><LastModified>{LISTED_TIME}</LastModified>"

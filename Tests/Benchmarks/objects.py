@@ -83,7 +83,8 @@ class Client:
         self.socket.close()
 
     def head(self, method, key, size=0, payload="UNSIGNED-PAYLOAD"):
-        path, fields, _ = self.signer.signed(method, f"/{BUCKET}/{key}", payload=payload)
+        """key "": the bucket."""
+        path, fields, _ = self.signer.signed(method, f"/{BUCKET}/{key}".rstrip("/"), payload=payload)
         lines = [f"{method} {path} HTTP/1.1", *(f"{n}: {v}" for n, v in fields.items())]
         if method == "PUT":
             lines.append(f"content-length: {size}")
@@ -91,8 +92,11 @@ class Client:
 
     def ask(self, head, piece=b"", count=0):
         self.socket.sendall(head)
-        for _ in range(count):
-            self.socket.sendall(piece)
+        try:
+            for _ in range(count):
+                self.socket.sendall(piece)
+        except ConnectionError:
+            pass  # Refused before its end: the answer says why.
         return self.answer()
 
     def answer(self):
@@ -137,6 +141,7 @@ class Run:
     def large(self):
         megabytes = self.mib * PIECE / 1e6
         with Client(self.target) as client:
+            client.ask(client.head("PUT", ""))
             size = self.mib * PIECE
 
             def put(key, payload):
@@ -170,6 +175,9 @@ class Run:
         highest = {}
         for direction in ("write", "read"):
             self.say(f"{self.target.name}: {STREAMS} streams of 1 GiB, {direction}, for {seconds} s ...")
+            if direction == "read":
+                with Client(self.target) as client:
+                    client.ask(client.head("PUT", "kept/gib", GIB), self.piece, GIB // PIECE)
             end, moved, threads = time.monotonic() + seconds, [0] * STREAMS, []
 
             def work(number, direction=direction, end=end, moved=moved):
@@ -185,9 +193,6 @@ class Run:
                         client.socket.sendall(client.head("GET", "kept/gib"))
                         while time.monotonic() < end and moved[number] < GIB:
                             moved[number] += client.socket.recv_into(client.scratch)
-            if direction == "read":
-                with Client(self.target) as client:
-                    client.ask(client.head("PUT", "kept/gib", GIB), self.piece, GIB // PIECE)
             for number in range(STREAMS):
                 threads.append(threading.Thread(target=work, args=(number,)))
                 threads[-1].start()
@@ -280,7 +285,7 @@ def measure(program, cache, folder, quick, say):
             server.kill()
         secret_id = stage.vault.call("POST", "auth/approle/role/s3/secret-id", {})["data"]["secret_id"]
         own = stage.started(proxies.Proxy(
-            stage.folder, "proxy", endpoint, stage.vault, (stage.role, secret_id), log_level="info"))
+            stage.folder, "proxy", endpoint, stage.vault, (stage.role, secret_id), log_level="notice"))
         target = Measured("proxy", own.process.pid, own.endpoint, stages.CLIENT_ACCESS_KEY,
                           stages.CLIENT_SECRET)
         report["programs"]["proxy"] = of_program(target, counts, say)
