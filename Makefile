@@ -158,7 +158,7 @@ test-manifests: setup build/cloudtaser-s3-proxy ## The chart, its CRDs and every
 E2E = CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_OPENBAO=$(OPENBAO) \
 	CLOUDTASER_OPERATOR="$$(swift build --show-bin-path)/cloudtaser-operator" \
 	CLOUDTASER_TOOL="$$(swift build --show-bin-path)/cloudtaser" \
-	CLOUDTASER_WRAPPER=build/cloudtaser-wrapper \
+	CLOUDTASER_WRAPPER=build/cloudtaser-wrapper CLOUDTASER_S3_PROXY=build/cloudtaser-s3-proxy \
 	CLOUDTASER_APPLICATION=build/demo-application \
 	CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE))
 
@@ -167,7 +167,7 @@ e2e-programs: $(OPENBAO)
 	@.ci/setup e2e
 	@.ci/fetch-manifest-tools $(MANIFEST_TOOLS)
 	@.ci/fetch-kubernetes $(KUBERNETES)
-	@$(MAKE) --no-print-directory build/cloudtaser-wrapper build/demo-application
+	@$(MAKE) --no-print-directory build/cloudtaser-wrapper build/demo-application build/cloudtaser-s3-proxy
 	swift build --product cloudtaser-operator
 	swift build --product cloudtaser
 	@mkdir -p $(EVIDENCE)
