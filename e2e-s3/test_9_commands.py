@@ -199,7 +199,7 @@ class RewrapEpoch(Own):
         before = {key: self.store.head_object(Bucket=bucket, Key=key)["LastModified"] for key in contents}
         self.assertEqual(self.counts(self.ran("rewrap", "--bucket", bucket)), (1, 0, 1, 0))
         self.rotate()
-        run = self.ran("rewrap", "--bucket", bucket)
+        run = self.ran("rewrap", f"--bucket={bucket}")
         self.assertEqual(self.counts(run), (1, 1, 0, 0))
         self.assertRegex(run.stderr, r"(?m)^1 seen, 1 wrapped anew, 0 failed, up to '\.cloudtaser/ct1/keys/e1\.\S+'$")
         self.assertEqual([self.wrapped_by(bucket, key) for key in contents], [self.version] * 2)
