@@ -346,6 +346,24 @@ class Program(unittest.TestCase):
         return subprocess.run(self.arguments(path), capture_output=True, text=True, timeout=SECONDS_MAX, check=False,
                               env={"PATH": os.environ["PATH"]})
 
+    def test_the_certificates_key_opens_no_recorded_session(self):
+        """The key may lie in a Secret. Of an RSA key: with it there would be such sessions."""
+        path = self.file(objects())
+        pair = settings(support.read(path))
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=s3.example.eu",
+             "-out", pair["tls-certificate"][0], "-keyout", pair["tls-key"][0]], check=True, capture_output=True)
+        with self.running(path) as process:
+            port = self.serving(process)["port"]
+            def agrees(*words):
+                run = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *words], input="",
+                                     capture_output=True, text=True, timeout=SECONDS_MAX, check=False)
+                return "Cipher is (NONE)" not in run.stdout and "Cipher is" in run.stdout
+            for words in ["-tls1_3"], ["-tls1_2"], ["-tls1_2", "-cipher", "ECDHE+AESGCM"]:
+                self.assertTrue(agrees(*words), words)
+            for words in ["-tls1_2", "-cipher", "kRSA"], ["-tls1_2", "-cipher", "SHA1"], ["-tls1_1"]:
+                self.assertFalse(agrees(*words), words)
+
     def test_a_file_with_a_wrong_line_is_refused(self):
         """The control: the program does look at every line."""
         found = objects(CHANGED)
