@@ -7,9 +7,10 @@ vault and of where it keeps keys stands in this file.
 import hashlib
 import os
 import re
+import subprocess
 import urllib.request
 
-from servers import Server, free_port
+from servers import SECONDS_MAX, Server, free_port
 
 TENANT = "e2e"
 TRANSIT_KEY = "s3-objects"
@@ -64,6 +65,7 @@ def configuration(proxy):
         settings |= {"tls-certificate": proxy.certificate, "tls-key": proxy.key}
     else:
         settings["plain-http"] = "true"
+    settings |= proxy.settings
     return "".join(f"{name} {value}\n" for name, value in settings.items())
 
 
@@ -90,8 +92,9 @@ def epoch_contexts(bucket, reference):
 
 class Proxy(Server):
     def __init__(self, folder, name, upstream_endpoint, vault, login, certificates=None, mode="epoch",
-                 region="us-east-1", dialect="full", log_level="debug"):
-        """log_level: by default every request is told, so that what is in no line is in no log."""
+                 region="us-east-1", dialect="full", log_level="debug", settings=None):
+        """log_level: by default every request is told, so that what is in no line is in no log. settings: further
+        ones, by their names."""
         scheme = "https" if certificates else "http"
         super().__init__(folder, name, scheme, certificates and certificates["authority"])
         self.folder = folder
@@ -100,6 +103,7 @@ class Proxy(Server):
         self.mode = mode
         self.dialect = dialect
         self.log_level = log_level
+        self.settings = settings or {}
         self.health_port = free_port()
         self.region = region
         self.certificate = certificates and certificates["certificate"]
@@ -117,6 +121,22 @@ class Proxy(Server):
 
     def command(self):
         return command(self._path)
+
+    def begun(self, *words, **more):
+        """The same program with the same settings, for one of its other commands."""
+        program, *flags = self.command()
+        return subprocess.Popen(
+            [program, *words, *flags], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, env=self.environment(), **more)
+
+    def ran(self, *words):
+        """To its end: a subprocess.CompletedProcess."""
+        with self.begun(*words) as process:
+            out, said = process.communicate(timeout=SECONDS_MAX)
+        # What it said is held to what all programs may say.
+        with open(self.log, "a", encoding="utf-8") as log:
+            log.write(out + said)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, said)
 
     def _answers(self):
         """Ready: keys and credentials are there."""

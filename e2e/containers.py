@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a container of a pod as it is stored, on this host: what a kubelet and a run-time make of it, as
 far as the pods here use it. Everything else is refused, so that nothing is left out in silence."""
+import base64
 import json
 import os
 import re
@@ -42,15 +43,30 @@ class Sandbox:
         path = os.path.join(self._folder, "volume-" + volume["name"])
         os.makedirs(path)
         os.chmod(path, 0o777)
-        if "emptyDir" in volume:
-            return path
-        for source in volume["projected"]["sources"]:
-            for name, content in self._projected(source):
-                file = os.path.join(path, name)
-                with open(file, "w", encoding="utf-8") as opened:
-                    opened.write(content)
-                os.chmod(file, 0o644)
+        for name, content in self._files(volume):
+            file = os.path.join(path, name)
+            with open(file, "w", encoding="utf-8") as opened:
+                opened.write(content)
+            os.chmod(file, 0o644)
         return path
+
+    def _files(self, volume):
+        """(name, content) of what is in it at the beginning."""
+        (kind, wanted), = ((kind, wanted) for kind, wanted in volume.items() if kind != "name")
+        if kind == "projected":
+            for source in wanted["sources"]:
+                yield from self._projected(source)
+        elif kind == "configMap":
+            yield from self._object("configmaps", wanted["name"])["data"].items()
+        elif kind == "secret":
+            for name, content in self._object("secrets", wanted["secretName"])["data"].items():
+                yield name, base64.b64decode(content).decode()
+        elif kind != "emptyDir":
+            raise NotImplementedError(kind)
+
+    def _object(self, kind, name):
+        return self._connection.get(
+            f"{kubernetes.CORE}/namespaces/{self._pod['metadata']['namespace']}/{kind}/{name}")
 
     def _projected(self, source):
         (kind, wanted), = source.items()
@@ -61,8 +77,7 @@ class Sandbox:
                 namespace, other or self._pod["spec"]["serviceAccountName"], wanted.get("audience"),
                 None if other else self._pod, wanted["expirationSeconds"])
         elif kind == "configMap":
-            found = self._connection.get(
-                f"{kubernetes.CORE}/namespaces/{namespace}/configmaps/{wanted['name']}")
+            found = self._object("configmaps", wanted["name"])
             for item in wanted["items"]:
                 yield item["path"], found["data"][item["key"]]
         else:

@@ -39,6 +39,19 @@ def eventually(what, is_true):
     raise AssertionError(f"never: {what}")
 
 
+def believe_tokens(vault, server, api):
+    """The vault has logins checked by a TokenReview of the API server, as the account vault of the namespace vault."""
+    ok, output = server.kubectl(
+        "create", "clusterrolebinding", "vault", "--clusterrole=system:auth-delegator", "--serviceaccount=vault:vault")
+    assert ok, output
+    with open(os.path.join(server.folder, "certificate.pem"), encoding="utf-8") as file:
+        authority = file.read()
+    vault.call("POST", "sys/auth/kubernetes", {"type": "kubernetes"})
+    vault.call("POST", "auth/kubernetes/config", {
+        "kubernetes_host": server.address, "kubernetes_ca_cert": authority,
+        "token_reviewer_jwt": api.token("vault", "vault")})
+
+
 class Version:
     """A chart as it is rendered here, and the operator that it starts."""
 
@@ -112,11 +125,7 @@ class Stage:
             {"apiVersion": "v1", "kind": "List", "items": version.rendered}))
 
     def _set_up_vault(self):
-        """Logins are checked by a TokenReview of the API server."""
-        self.kubectl("create", "clusterrolebinding", "vault", "--clusterrole=system:auth-delegator",
-                     "--serviceaccount=vault:vault")
-        with open(os.path.join(self.server.folder, "certificate.pem"), encoding="utf-8") as file:
-            authority = file.read()
+        believe_tokens(self.vault, self.server, self.api)
         with open(self.vault.ca_file, encoding="utf-8") as file:
             self.kubectl("create", "-f", "-", text=json.dumps({
                 "apiVersion": "v1", "kind": "ConfigMap",
@@ -124,10 +133,6 @@ class Stage:
         self.vault.store("shop/db", {"password": VALUE})
         self.vault.call("PUT", "sys/policies/acl/shop", {
             "policy": 'path "secret/data/shop/*" { capabilities = ["read"] }'})
-        self.vault.call("POST", "sys/auth/kubernetes", {"type": "kubernetes"})
-        self.vault.call("POST", "auth/kubernetes/config", {
-            "kubernetes_host": self.server.address, "kubernetes_ca_cert": authority,
-            "token_reviewer_jwt": self.api.token("vault", "vault")})
         self.vault.call("POST", "auth/kubernetes/role/shop", {
             "bound_service_account_names": ["app"], "bound_service_account_namespaces": ["shop"],
             "audience": "vault", "token_policies": ["shop"], "token_ttl": "10m"})

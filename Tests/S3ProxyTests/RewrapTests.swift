@@ -34,6 +34,23 @@ import Testing
         world.custodian.forgetOldVersions()
         let get = try await Client(world, world.replica()).get("key")
         #expect(get.code == "InvalidObjectState")
+        #expect(get.text.contains("min_decryption_version"), "it says what to do")
+    }
+
+    @Test func `leaves alone what may be there unsealed`() async throws {
+        let world = try World {
+            $0.keys.mode = .object
+            guard let bucket = S3Bucket("bucket"), let prefix = S3Key("open/") else { return }
+            $0.passThrough = [PassThrough(bucket: bucket, prefix: prefix)]
+        }
+        let client = Client(world)
+        for key in ["open/plain", "open/sealed", "plain"] { try await client.put(key, [1]) }
+        for key in ["open/plain", "plain"] {
+            try world.tamper(key) { $0.attributes.metadata = .empty }
+        }
+        let report = await world.proxy.rewrapObjects(of: world.bucket)
+        #expect(report.seen == 2 && report.rewrapped == 1)
+        #expect(report.failures.map(\.key.text) == ["plain"])
     }
 
     @Test func `of objects moves them to the mode of now, and goes on where it was ended`()

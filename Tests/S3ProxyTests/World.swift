@@ -224,21 +224,21 @@ final class TestCustodian: KeyCustodian, SaltSource, Sendable {
     func unwrap(
         _ ciphertext: String, name: String, context: [UInt8]
     ) async throws(KeyCustodyFailure) -> SecretBlock {
-        let (wrapped, versionMin, failure) = state.withLock { state in
+        let (wrapped, isGivenUp, failure) = state.withLock { state in
             state.calls += 1
-            let number = Int(ciphertext.split(separator: "number").last ?? "") ?? 0
-            return (
-                (state.forgotten..<state.wrapped.count).contains(number - 1)
-                    ? state.wrapped[number - 1] : nil,
-                state.versionMin, state.failure
-            )
+            let index = (Int(ciphertext.split(separator: "number").last ?? "") ?? 0) - 1
+            guard state.wrapped.indices.contains(index) else {
+                return (Wrapped?.none, false, state.failure)
+            }
+            let wrapped = state.wrapped[index]
+            let isGivenUp = index < state.forgotten || wrapped.version < state.versionMin
+            return (wrapped, isGivenUp, state.failure)
         }
         if let failure { throw failure }
-        guard let wrapped, wrapped.name == name, wrapped.context == context,
-            wrapped.version >= versionMin
-        else {
-            throw .notAuthentic
-        }
+        guard let wrapped, wrapped.name == name else { throw .notAuthentic }
+        // As a vault does it: it looks at the version first.
+        guard !isGivenUp else { throw .vault(.versionDeleted(path: "transit/decrypt/\(name)")) }
+        guard wrapped.context == context else { throw .notAuthentic }
         return wrapped.key
     }
 }

@@ -17,9 +17,18 @@ NAMESPACE = "cloudtaser-system"
 VERSIONS = [f"1.{minor}" for minor in range(29, 37)]
 # Before rules in CEL: that of the API server which the tests start.
 OLD_VERSION = "1.20"
+# What the S3 proxy cannot do without.
+S3_PROXY = {
+    "enabled": True,
+    "upstream": {"endpoint": "https://s3.example.eu", "credentialsPath": "secret/s3/upstream"},
+    "clients": {"path": "secret/s3/clients"},
+    "vault": {"address": "https://vault.example.eu:8200", "role": "s3-proxy", "audience": "vault"},
+    "keys": {"transitKey": "s3-objects"},
+    "tls": {"secretName": "s3-proxy-tls"},
+}
 EVERYTHING = {
     "networkPolicy": {"enabled": True, "metricsFrom": [{"namespaceSelector": {}}]},
-    "serviceMonitor": {"enabled": True}, "s3Proxy": {"enabled": True},
+    "serviceMonitor": {"enabled": True}, "s3Proxy": S3_PROXY,
 }
 
 

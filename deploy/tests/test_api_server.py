@@ -10,7 +10,7 @@ import swift_cases
 from test_policy_schema import OLD, policy
 
 RENDERED = support.objects(
-    {"networkPolicy": {"enabled": True}, "s3Proxy": {"enabled": True}}, support.OLD_VERSION)
+    {"networkPolicy": {"enabled": True}, "s3Proxy": support.S3_PROXY}, support.OLD_VERSION)
 
 
 class RealServer(unittest.TestCase):

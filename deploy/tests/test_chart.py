@@ -50,10 +50,33 @@ CHANGES = {
     "csi.kubeletFolder": "/k", "csi.resources": {"requests": {"cpu": 1}},
     "admissionPolicies.enabled": False,
     "networkPolicy.enabled": False, "networkPolicy.metricsFrom": [],
+    "networkPolicy.s3ClientsFrom": [{"podSelector": {}}],
     "serviceMonitor.enabled": False, "serviceMonitor.interval": "1m",
     "serviceMonitor.labels": {"a": "b"},
     "s3Proxy.enabled": False, "s3Proxy.digest": DIGEST, "s3Proxy.replicas": 3,
-    "s3Proxy.resources": {"requests": {"cpu": 1}},
+    "s3Proxy.resources": {"requests": {"cpu": 1}}, "s3Proxy.priorityClassName": "x",
+    "s3Proxy.nodeSelector": {"a": "b"}, "s3Proxy.tolerations": [{"operator": "Exists"}],
+    "s3Proxy.upstream.endpoint": "https://other.example.eu", "s3Proxy.upstream.allowPlainHTTP": True,
+    "s3Proxy.upstream.region": "eu-north-1", "s3Proxy.upstream.style": "virtual-host",
+    "s3Proxy.upstream.dialect": "simple", "s3Proxy.upstream.authorities": "ca",
+    "s3Proxy.upstream.credentialsPath": "a/b", "s3Proxy.clients.path": "a/b",
+    "s3Proxy.clients.region": "eu-north-1", "s3Proxy.clients.domains": ["s3.example.eu"],
+    "s3Proxy.credentialsSeconds": 5, "s3Proxy.vault.address": "https://other.example.eu",
+    "s3Proxy.vault.authorities": "ca", "s3Proxy.vault.namespace": "a", "s3Proxy.vault.method": "jwt",
+    "s3Proxy.vault.mount": "a", "s3Proxy.vault.role": "a", "s3Proxy.vault.audience": "a",
+    "s3Proxy.vault.tokenSeconds": 900, "s3Proxy.vault.allowedOrigins": ["https://a.example.eu"],
+    "s3Proxy.vault.threads": 1, "s3Proxy.vault.seconds": 1, "s3Proxy.keys.transitMount": "a",
+    "s3Proxy.keys.transitKey": "a", "s3Proxy.keys.tenant": "a", "s3Proxy.keys.mode": "object",
+    "s3Proxy.keys.epochHours": 2, "s3Proxy.keys.confirmSeconds": 1, "s3Proxy.keys.cacheSeconds": 0,
+    "s3Proxy.keys.cacheEntries": 1, "s3Proxy.keys.minimumTier": "locked", "s3Proxy.passThrough": ["public"],
+    "s3Proxy.tls.secretName": "other",
+    "s3Proxy.tls.csi": {"driver": "csi.cert-manager.io"}, "s3Proxy.tls.plainHTTP": True,
+    "s3Proxy.requestsMax": 1, "s3Proxy.objectBytesMax": 1, "s3Proxy.drainSeconds": 0,
+    "s3Proxy.logLevel": "debug",
+}
+# What has to go where another comes.
+INSTEAD_OF = {
+    "s3Proxy.tls.csi": "s3Proxy.tls.secretName", "s3Proxy.tls.plainHTTP": "s3Proxy.tls.secretName",
 }
 # What is rendered for all of these is held to the schemas.
 VARIANTS = {
@@ -109,7 +132,7 @@ class Chart(unittest.TestCase):
             for document in support.objects(support.EVERYTHING, version):
                 # A CustomResourceDefinition's schema is looked at one level down.
                 place = document if document["kind"] in (
-                    "ServiceAccount", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding",
+                    "ConfigMap", "ServiceAccount", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding",
                 ) else document.get("spec")
                 if document["kind"] in FOREIGN:
                     continue
@@ -278,6 +301,8 @@ class Values(unittest.TestCase):
         for path, value in CHANGES.items():
             with self.subTest(path):
                 changed = support.merged(base, support.nested(path, value))
+                if path in INSTEAD_OF:
+                    changed = support.merged(changed, support.nested(INSTEAD_OF[path], ""))
                 version = changed.pop("kubernetesVersion", "1.36")
                 self.assertNotEqual(support.templates(changed, version), standard)
 

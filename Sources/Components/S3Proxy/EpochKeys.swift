@@ -107,7 +107,7 @@ final class EpochKeys<Cipher: AuthenticatedCipher>: Sendable {
             } catch {
                 // The vault has given up the version of its key that wrapped it: what is written
                 // from now on is to be readable.
-                guard error == .custody(.notAuthentic) else { throw error }
+                guard error.isGivenUp || error == .custody(.notAuthentic) else { throw error }
             }
         }
         return try await make(bucket)

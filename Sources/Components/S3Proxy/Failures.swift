@@ -83,6 +83,12 @@ extension S3Error {
         case .custody(.notAuthentic), .custody(.keyLengthWrong), .epochKeyMissing,
             .epochKeyMalformed:
             self = .unopened
+        case .custody where failure.isGivenUp:
+            self.init(
+                .invalidObjectState,
+                "The vault has given up the version of its key that wraps the object's. Allow that "
+                    + "version again (min_decryption_version), wrap the keys anew (rewrap), and "
+                    + "give it up then.")
         case .sealed(let failure): self.init(failure)
         case .table(let failure) where !failure.isTransient: self.init(failure)
         case .custody(let failure) where !failure.isTransient && failure != .cancelled:

@@ -17,6 +17,11 @@ package enum KeyFailure: Error, Sendable, Equatable {
     case entropy(EntropyFailure)
     case cancelled
 
+    /// The vault has given up the version of its key that wrapped it.
+    var isGivenUp: Bool {
+        if case .custody(.vault(.versionDeleted)) = self { true } else { false }
+    }
+
     /// Whether the same may succeed a little later.
     package var isTransient: Bool {
         switch self {

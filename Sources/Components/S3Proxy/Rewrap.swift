@@ -66,7 +66,10 @@ extension S3Proxy {
     ) async -> RewrapReport {
         await rewrap(bucket, prefix, after: after, progress) { key throws(Refusal) in
             guard !self.settings.rules.isReserved(key) else { return nil }
-            try await self.rewrap(ObjectLocation(bucket, key))
+            let location = ObjectLocation(bucket, key)
+            // What is there unsealed and may be has no key.
+            guard try await self.unsealed(location.latest, .none) == nil else { return nil }
+            try await self.rewrap(location)
             return true
         }
     }

@@ -79,10 +79,14 @@ struct S3ProxyProgram: Sendable {
         let wanted = needsKey ? ["transit key", "upstream credentials"] : ["upstream credentials"]
         let missing = vault.missing.filter { wanted.contains($0) }
         guard missing.isEmpty else {
-            throw StartFailure(text: "the vault gave no \(missing.joined(separator: " and no "))")
+            let list = missing.joined(separator: " and no ")
+            throw StartFailure(text: "the vault gave no \(list); each line before says why")
         }
         return parts
     }
+
+    /// After such work: gives tokens back.
+    func end() { vault.stop() }
 
     private var parts: ProxyParts {
         ProxyParts(

@@ -73,6 +73,8 @@ enum Subcommand {
     /// - Returns: the exit code.
     func run(_ settings: S3ProxySettings) async throws(StartFailure) -> Int32 {
         let program = try S3ProxyProgram(settings)
+        // A token that is not given back is good until it ends by itself.
+        defer { program.end() }
         let parts = try await program.partsOnce(withKey: needsKey)
         switch self {
         case .inspect(let version): return try await inspect(version, parts)
@@ -102,12 +104,30 @@ enum Subcommand {
             let inspection = try await Inspection(version, in: store)
             print(inspection.lines.joined(separator: "\n"))
             return inspection.problem == nil ? 0 : 1
-        } catch { throw StartFailure(text: "the store says: \(error)") }
+        } catch {
+            let place = "\(version.location.bucket)/\(version.location.key)"
+            throw StartFailure(text: "\(place): \(Self.explained(error))")
+        }
     }
 
+    /// What the store says, and what to look at.
+    private static func explained(_ failure: ObjectStoreFailure) -> String {
+        switch failure {
+        case .noSuchKey, .noSuchBucket, .noSuchVersion, .deleted, .isDeleteMarker:
+            "the store has no such object; look at the names of bucket, key and version"
+        case .accessDenied, .credentialRefused, .credentialUnavailable:
+            "the store refuses it (\(failure)); look at what --upstream-credentials-path has"
+        case .unreachable, .tlsFailed, .timedOut, .connectionLost:
+            "the store cannot be asked (\(failure)); look at --upstream-endpoint and --upstream-ca"
+        default: "the store says: \(failure)"
+        }
+    }
+
+    /// With the last key: whoever is killed later can go on there.
     private static func tell(_ report: RewrapReport) {
+        let place = report.last.map { ", up to '\($0)'" } ?? ""
         say(
-            "\(report.seen) seen, \(report.rewrapped) wrapped anew, \(report.failed) failed\n",
+            "\(report.seen) seen, \(report.rewrapped) wrapped anew, \(report.failed) failed\(place)\n",
             to: .standardError)
     }
 

@@ -23,7 +23,11 @@ struct WordReader {
         return true
     }
 
+    /// `NAME VALUE` or `NAME=VALUE`, as the proxy's settings are written.
     mutating func value(_ name: String) throws(UsageFailure) -> String? {
+        if let index = words.firstIndex(where: { $0.hasPrefix("\(name)=") }) {
+            return String(words.remove(at: index).dropFirst(name.count + 1))
+        }
         guard let index = words.firstIndex(of: name) else { return nil }
         guard index + 1 < words.count else { throw UsageFailure("\(name) needs a value") }
         let value = words[index + 1]

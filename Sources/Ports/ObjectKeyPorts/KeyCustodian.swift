@@ -47,6 +47,8 @@ extension SecretStoreFailure {
 /// - The transit key has `derived=true`: `context` is part of what its key is made from, so that
 ///   another context is `notAuthentic`, and a rewrap inside the vault keeps it.
 /// - A ciphertext is `vault:vN:…`, of at most 160 visible characters.
+/// - A version of the transit key that was given up (`min_decryption_version`) does not unwrap:
+///   `vault(.versionDeleted)`.
 /// - `unwrap` gives the very key that `wrap` got, or fails; it never gives another one.
 /// - Calls end within the vault's limit of time, retries included; a task's cancellation ends the
 ///   wait with `cancelled`. Calls may be made at the same time.
