@@ -145,20 +145,23 @@ simulation: setup build/cloudtaser ## The simulator's canaries and 500 fixed see
 simulation-of-commit: setup build/cloudtaser ## 500 seeds that the commit's name decides
 	build/cloudtaser simulate --seeds 500 --commit $$(git rev-parse HEAD)
 
-# The S3 proxy as its image has it: what it is linked with has to be there, and it takes the chart's settings.
+# The S3 proxy as `make test` has built it: it has to take the chart's settings.
 .PHONY: test-manifests
-test-manifests: setup build/cloudtaser-s3-proxy ## The chart, its CRDs and every manifest of deploy/, with a real API server
+test-manifests: setup ## The chart, its CRDs and every manifest of deploy/, with a real API server
 	@.ci/setup manifests
 	@.ci/fetch-manifest-tools $(MANIFEST_TOOLS)
 	@.ci/fetch-kubernetes $(KUBERNETES)
-	@CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_S3_PROXY=build/cloudtaser-s3-proxy \
+	swift build --product cloudtaser-s3-proxy
+	@CLOUDTASER_KUBERNETES=$(KUBERNETES) \
+		CLOUDTASER_S3_PROXY="$$(swift build --show-bin-path)/cloudtaser-s3-proxy" \
 		$(MANIFEST_TOOLS)/bin/python3 deploy/tests/run.py
 
-# The operator as `make test` has built it: a release build would take longer than the tests.
+# The operator and the proxy as `make test` has built them: a release build would take longer than the tests.
 E2E = CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_OPENBAO=$(OPENBAO) \
 	CLOUDTASER_OPERATOR="$$(swift build --show-bin-path)/cloudtaser-operator" \
 	CLOUDTASER_TOOL="$$(swift build --show-bin-path)/cloudtaser" \
-	CLOUDTASER_WRAPPER=build/cloudtaser-wrapper CLOUDTASER_S3_PROXY=build/cloudtaser-s3-proxy \
+	CLOUDTASER_S3_PROXY="$$(swift build --show-bin-path)/cloudtaser-s3-proxy" \
+	CLOUDTASER_WRAPPER=build/cloudtaser-wrapper \
 	CLOUDTASER_APPLICATION=build/demo-application \
 	CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE))
 
@@ -167,8 +170,9 @@ e2e-programs: $(OPENBAO)
 	@.ci/setup e2e
 	@.ci/fetch-manifest-tools $(MANIFEST_TOOLS)
 	@.ci/fetch-kubernetes $(KUBERNETES)
-	@$(MAKE) --no-print-directory build/cloudtaser-wrapper build/demo-application build/cloudtaser-s3-proxy
+	@$(MAKE) --no-print-directory build/cloudtaser-wrapper build/demo-application
 	swift build --product cloudtaser-operator
+	swift build --product cloudtaser-s3-proxy
 	swift build --product cloudtaser
 	@mkdir -p $(EVIDENCE)
 
