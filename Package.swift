@@ -251,7 +251,8 @@ let adapters: [Target] = [
     library(
         "CryptoObjectCipher", in: "Sources/Adapters",
         [
-            "SealedObject", "CBoringSSL", .product(name: "Crypto", package: "swift-crypto"),
+            "SealedObject", "SecretMemory", "CBoringSSL",
+            .product(name: "Crypto", package: "swift-crypto"),
         ]),
     library(
         "X509Issuer", in: "Sources/Adapters",
@@ -650,7 +651,11 @@ let testTargets: [Target] = [
             .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "NIOPosix", package: "swift-nio"),
         ]),
-    tests("CryptoObjectCipherTests", ["CryptoObjectCipher", "SealedObject"]),
+    tests(
+        "CryptoObjectCipherTests",
+        [
+            "CryptoObjectCipher", "SealedObject", "SecretMemory",
+        ]),
     tests(
         "SealedObjectTests", ["SealedObject", "CryptoObjectCipher", "SecretMemory", "TestKit"]),
     tests("CryptoHasherTests", ["Checksums", "CryptoHasher", "ImageFormat"]),
