@@ -654,7 +654,8 @@ let testTargets: [Target] = [
     tests(
         "CryptoObjectCipherTests",
         [
-            "CryptoObjectCipher", "SealedObject", "SecretMemory",
+            "CryptoObjectCipher", "SealedObject", "SecretMemory", "MemoryScan", "CBoringSSL",
+            "CLinux",
         ]),
     tests(
         "SealedObjectTests", ["SealedObject", "CryptoObjectCipher", "SecretMemory", "TestKit"]),
@@ -685,7 +686,7 @@ let testTargets: [Target] = [
         [
             "S3Proxy", "Ports", "ObjectKeyPorts", "ObjectServerPorts", "ObjectStorePorts",
             "Checksums", "RequestSignature", "S3Format", "SealedObject", "SecretMemory",
-            "ServedHTTP", "CryptoHasher", "CryptoObjectCipher", "SimulatedStorage",
+            "ServedHTTP", "CryptoHasher", "CryptoObjectCipher", "MemoryScan", "SimulatedStorage",
         ]),
     tests("AdmissionTrustTests", ["AdmissionTrust", "Injection", "KubernetesFormat"]),
     tests(
