@@ -251,7 +251,8 @@ let adapters: [Target] = [
     library(
         "CryptoObjectCipher", in: "Sources/Adapters",
         [
-            "SealedObject", "CBoringSSL", .product(name: "Crypto", package: "swift-crypto"),
+            "SealedObject", "SecretMemory", "CBoringSSL",
+            .product(name: "Crypto", package: "swift-crypto"),
         ]),
     library(
         "X509Issuer", in: "Sources/Adapters",
@@ -650,7 +651,12 @@ let testTargets: [Target] = [
             .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "NIOPosix", package: "swift-nio"),
         ]),
-    tests("CryptoObjectCipherTests", ["CryptoObjectCipher", "SealedObject"]),
+    tests(
+        "CryptoObjectCipherTests",
+        [
+            "CryptoObjectCipher", "SealedObject", "SecretMemory", "MemoryScan", "CBoringSSL",
+            "CLinux",
+        ]),
     tests(
         "SealedObjectTests", ["SealedObject", "CryptoObjectCipher", "SecretMemory", "TestKit"]),
     tests("CryptoHasherTests", ["Checksums", "CryptoHasher", "ImageFormat"]),
@@ -680,7 +686,7 @@ let testTargets: [Target] = [
         [
             "S3Proxy", "Ports", "ObjectKeyPorts", "ObjectServerPorts", "ObjectStorePorts",
             "Checksums", "RequestSignature", "S3Format", "SealedObject", "SecretMemory",
-            "ServedHTTP", "CryptoHasher", "CryptoObjectCipher", "SimulatedStorage",
+            "ServedHTTP", "CryptoHasher", "CryptoObjectCipher", "MemoryScan", "SimulatedStorage",
         ]),
     tests("AdmissionTrustTests", ["AdmissionTrust", "Injection", "KubernetesFormat"]),
     tests(

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import SealedObject
+import SecretMemory
 import Testing
 
 @testable import CryptoObjectCipher
 
 @Suite struct `The cipher by swift-crypto` {
-    private let cipher = CryptoObjectCipher()
+    private let arena: SecretArena
+    private let cipher: CryptoObjectCipher
     private let secret = (0..<32).map { UInt8($0) }
+
+    init() throws {
+        arena = try SecretArena(bytes: 64 << 10, minimumTier: .ordinary)
+        cipher = CryptoObjectCipher(keyMemory: arena)
+    }
 
     private func bytes(_ hexadecimal: String) -> [UInt8] {
         let digits = hexadecimal.utf8.compactMap { Character(Unicode.Scalar($0)).hexDigitValue }
@@ -15,9 +22,9 @@ import Testing
         }
     }
 
-    private func key(_ seed: UInt8 = 0) -> CryptoObjectCipher.SealingKey {
+    private func key(_ seed: UInt8 = 0) throws -> CryptoObjectCipher.SealingKey {
         let bytes = [UInt8](repeating: seed, count: 32)
-        return cipher.sealingKey(bytes.span.bytes)
+        return try cipher.sealingKey(bytes.span.bytes)
     }
 
     private func sealed(
@@ -62,24 +69,24 @@ import Testing
     /// with SHA-512.
     @Test func `derives as another implementation does`() throws {
         let salt = try #require(Octets32((100..<132).map { UInt8($0) }))
-        let salted = cipher.extract(cipher.secret(secret.span.bytes), salt: salt)
+        let salted = try cipher.extract(cipher.secret(secret.span.bytes), salt: salt)
         let info = Array("CT1 info".utf8)
         #expect(
-            cipher.expandInClear(salted, info: info).array
+            try cipher.expandInClear(salted, info: info).array
                 == bytes("0cccff955a9f9b421e368bb230e2bf928c8e72934b310532dc53f488adb24822"))
-        let plain = cipher.extract(cipher.secret(secret.span.bytes), salt: nil)
+        let plain = try cipher.extract(cipher.secret(secret.span.bytes), salt: nil)
         #expect(
-            cipher.expandInClear(plain, info: []).array
+            try cipher.expandInClear(plain, info: []).array
                 == bytes("f5def084b086c3aea7c1ea1693f66dc54d414765f65467e0ff0bf1e7fed491c9"))
         // What is expanded to seal, or to derive from, is the same key.
-        let sealing = cipher.expandToSeal(salted, info: info)
-        let inClear = cipher.expandInClear(salted, info: info).array
+        let sealing = try cipher.expandToSeal(salted, info: info)
+        let inClear = try cipher.expandInClear(salted, info: info).array
         #expect(
             try sealed([1], sealing) == (try sealed([1], cipher.sealingKey(inClear.span.bytes))))
-        let further = cipher.extract(cipher.expand(salted, info: info), salt: nil)
-        let same = cipher.extract(cipher.secret(inClear.span.bytes), salt: nil)
+        let further = try cipher.extract(cipher.expand(salted, info: info), salt: nil)
+        let same = try cipher.extract(cipher.secret(inClear.span.bytes), salt: nil)
         #expect(
-            cipher.expandInClear(further, info: []) == cipher.expandInClear(same, info: []))
+            try cipher.expandInClear(further, info: []) == cipher.expandInClear(same, info: []))
     }
 
     /// Test cases 13 and 14 of the GCM specification (McGrew and Viega, 2005).
@@ -94,7 +101,7 @@ import Testing
         for size in Array(0...66) + [4_095, 4_096, 65_535, 65_536] {
             let plain = (0..<size).map { UInt8(truncatingIfNeeded: $0 * 7) }
             let sealed = try sealed(plain, key(1), authenticating: [UInt8](plain.prefix(9)))
-            #expect(opened(sealed, key(1), authenticating: [UInt8](plain.prefix(9))) == plain)
+            #expect(try opened(sealed, key(1), authenticating: [UInt8](plain.prefix(9))) == plain)
         }
     }
 
@@ -102,23 +109,23 @@ import Testing
         let plain: [UInt8] = [1, 2, 3, 4, 5]
         let nonce = ChunkNonce(index: 5, isLast: false)
         let sealed = try sealed(plain, key(1), nonce: nonce, authenticating: [9, 9])
-        #expect(opened(sealed, key(1), nonce: nonce, authenticating: [9, 9]) == plain)
+        #expect(try opened(sealed, key(1), nonce: nonce, authenticating: [9, 9]) == plain)
         for index in sealed.indices {
             for bit in 0..<8 {
                 var changed = sealed
                 changed[index] ^= 1 << bit
-                #expect(opened(changed, key(1), nonce: nonce, authenticating: [9, 9]) == nil)
+                #expect(try opened(changed, key(1), nonce: nonce, authenticating: [9, 9]) == nil)
             }
         }
-        #expect(opened(sealed, key(2), nonce: nonce, authenticating: [9, 9]) == nil)
-        #expect(opened(sealed, key(1), nonce: .single, authenticating: [9, 9]) == nil)
+        #expect(try opened(sealed, key(2), nonce: nonce, authenticating: [9, 9]) == nil)
+        #expect(try opened(sealed, key(1), nonce: .single, authenticating: [9, 9]) == nil)
         let last = ChunkNonce(index: 5, isLast: true)
-        #expect(opened(sealed, key(1), nonce: last, authenticating: [9, 9]) == nil)
+        #expect(try opened(sealed, key(1), nonce: last, authenticating: [9, 9]) == nil)
         for data: [UInt8] in [[], [9], [9, 8], [9, 9, 9]] {
-            #expect(opened(sealed, key(1), nonce: nonce, authenticating: data) == nil)
+            #expect(try opened(sealed, key(1), nonce: nonce, authenticating: data) == nil)
         }
         let shortened = Array(sealed.dropLast())
-        #expect(opened(shortened, key(1), nonce: nonce, authenticating: [9, 9]) == nil)
+        #expect(try opened(shortened, key(1), nonce: nonce, authenticating: [9, 9]) == nil)
     }
 
     @Test func `writes only as much as it says`() throws {
@@ -137,7 +144,7 @@ import Testing
     }
 
     @Test func `shares one key among tasks`() async throws {
-        let key = key(3)
+        let key = try key(3)
         let plain = [UInt8](repeating: 5, count: 10_000)
         let alone = try sealed(plain, key)
         try await withThrowingTaskGroup(of: [UInt8].self) { group in
@@ -146,8 +153,8 @@ import Testing
         }
     }
 
-    @Test func `describes no key`() {
-        let key = cipher.secret(secret.span.bytes)
+    @Test func `describes no key`() throws {
+        let key = try cipher.secret(secret.span.bytes)
         var text = ""
         dump(key, to: &text)
         #expect("\(key)" == "(key)" && text.contains("(key)"))

@@ -63,6 +63,7 @@ private struct LyingStore: ForwardingObjectStore {
 extension World {
     func replica(
         _ store: any ObjectStore, custodian: (any KeyCustodian)? = nil,
+        cipherMemory: SecretArena? = nil,
         _ change: (inout S3ProxyPolicy) -> Void = { _ in }
     ) -> S3Proxy<CryptoObjectCipher> {
         var settings = self.settings
@@ -71,7 +72,9 @@ extension World {
             S3ProxyParts(
                 store: store, custodian: custodian ?? self.custodian,
                 credentials: TestCredentials(), salts: self.custodian, clock: clock,
-                digests: CryptoHasher(), cipher: CryptoObjectCipher(), keyMemory: arena), settings)
+                digests: CryptoHasher(),
+                cipher: CryptoObjectCipher(keyMemory: cipherMemory ?? arena), keyMemory: arena),
+            settings)
     }
 
     var uploadCount: Int {

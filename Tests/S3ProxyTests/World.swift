@@ -72,7 +72,8 @@ final class World: Sendable {
             storage, now: { clock.secondsSince1970() }, begin: { faults($0) })
         var parts = S3ProxyParts(
             store: store, custodian: custodian, credentials: TestCredentials(), salts: custodian,
-            clock: clock, digests: CryptoHasher(), cipher: CryptoObjectCipher(), keyMemory: arena)
+            clock: clock, digests: CryptoHasher(), cipher: CryptoObjectCipher(keyMemory: arena),
+            keyMemory: arena)
         parts.report = report
         return S3Proxy(parts, settings)
     }

@@ -109,7 +109,7 @@ import Testing
     @Test func `an empty chunk behind others is refused`() throws {
         let dataKey = Sample.dataKey
         let plain = Sample.random(Sample.chunk, seed: 6)
-        let keys = SegmentKeys(
+        let keys = try SegmentKeys(
             Sample.cipher, dataKey: Sample.cipher.secret(dataKey.span.bytes),
             identity: .object, salt: Sample.octets(1))
         let header = SegmentHeader(

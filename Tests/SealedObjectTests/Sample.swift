@@ -6,7 +6,12 @@ import TestKit
 
 /// Keys, salts and contents of these tests. None of them is used for anything else.
 enum Sample {
-    static let cipher = CryptoObjectCipher()
+    static let cipher = CryptoObjectCipher(keyMemory: keyMemory)
+    static let keyMemory: SecretArena = {
+        do {
+            return try SecretArena(bytes: 1 << 20, minimumTier: .ordinary)
+        } catch { preconditionFailure("no memory for keys: \(error)") }
+    }()
     static let dataKey = (0..<32).map { UInt8($0) }
     static let otherKey = (0..<32).map { UInt8(200 - $0) }
     static let epochKey = (0..<32).map { UInt8(100 + $0) }

@@ -51,8 +51,9 @@ enum VectorMaker {
     ) throws -> SegmentVector {
         let salt = Sample.octets(5_000 + salt)
         let sealed = try seal(plaintext(0..<size), identity, salt: salt, dataKey: key)
-        let pseudorandom = Sample.cipher.extract(Sample.cipher.secret(key.span.bytes), salt: salt)
-        let chunkKey = Sample.cipher.expandInClear(
+        let pseudorandom = try Sample.cipher.extract(
+            Sample.cipher.secret(key.span.bytes), salt: salt)
+        let chunkKey = try Sample.cipher.expandInClear(
             pseudorandom, info: KeyUse.encryption + identity.prefix)
         return SegmentVector(
             name: name, dataKey: key.hex, salt: salt.array.hex, chunkKey: chunkKey.array.hex,
@@ -83,7 +84,7 @@ enum VectorMaker {
         let table = try PartTable(rows, digests: layout == .extraPart ? digests : [])
         sealed += try table.sealedFooter(
             layout, Sample.cipher, dataKey: key.span.bytes, salt: footerSalt)
-        let metadataKey = Sample.cipher.expandInClear(
+        let metadataKey = try Sample.cipher.expandInClear(
             Sample.cipher.extract(Sample.cipher.secret(key.span.bytes), salt: nil),
             info: KeyUse.metadata)
         return PartsVector(

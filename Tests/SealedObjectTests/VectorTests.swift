@@ -141,7 +141,7 @@ import Testing
         let chunk = Array(sealed[80...])
         let plains = try [vector.dataKey, vector.otherKey].map { hex in
             let key = hex.unhexed
-            let keys = SegmentKeys(
+            let keys = try SegmentKeys(
                 Sample.cipher, dataKey: Sample.cipher.secret(key.span.bytes), identity: .object,
                 salt: salt)
             var plain = [UInt8](repeating: 0, count: chunk.count - 16)

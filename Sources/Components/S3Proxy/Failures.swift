@@ -63,6 +63,9 @@ extension S3Error {
     init(_ failure: SealedObjectFailure) {
         switch failure {
         case .cipherUnavailable: self.init(.internalError)
+        case .memoryExhausted:
+            self.init(
+                .slowDown, "The memory for keys is used up at the moment. Try again later.")
         case .userMetadata(.tooLarge(let bytes)):
             self.init(
                 .metadataTooLarge,

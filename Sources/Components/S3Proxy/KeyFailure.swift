@@ -27,8 +27,9 @@ package enum KeyFailure: Error, Sendable, Equatable {
         switch self {
         case .custody(let failure): failure.isTransient
         case .table(let failure): failure.isTransient
+        case .sealed(let failure): failure.isTransient
         case .entropy, .cancelled: true
-        case .epochKeyMissing, .epochKeyMalformed, .sealed: false
+        case .epochKeyMissing, .epochKeyMalformed: false
         }
     }
 }

@@ -50,7 +50,7 @@ extension S3Proxy {
         var tokens: [PartToken] = []
         for part in parts {
             guard
-                let token = PartToken(
+                let token = try PartToken(
                     part.tag, number: part.number, cipher, state.dataKey)
             else { throw .store(.invalidPart) }
             tokens.append(token)
@@ -145,16 +145,16 @@ extension S3Proxy {
             switch error {
             case .key(let failure) where failure.isTransient: throw error
             case .store(let failure) where failure.isTransient: throw error
+            case .sealed(let failure) where failure.isTransient: throw error
             default: return nil
             }
         }
         guard let rows = object.parts, rows.count == named.count else { return nil }
-        let isSame = zip(rows, named).allSatisfy { row, part in
-            let token = PartToken(part.tag, number: part.number, cipher, object.dataKey)
-            return token.map { $0.number == row.number && $0.salt == row.salt } ?? false
+        for (row, part) in zip(rows, named) {
+            let token = try PartToken(part.tag, number: part.number, cipher, object.dataKey)
+            guard let token, token.number == row.number, token.salt == row.salt else { return nil }
         }
-        return isSame
-            ? ObjectWritten(tag: object.head.tag, versionID: object.head.versionID) : nil
+        return ObjectWritten(tag: object.head.tag, versionID: object.head.versionID)
     }
 
     /// The store knows no such upload any more. When what stands there has its envelope, an earlier

@@ -12,7 +12,7 @@ extension S3Proxy {
         let token = try await store(exchange.body, length, number, state)
         metrics.sealed(length)
         try await exchange.answer(
-            200, [HeaderField("ETag", "\"\(token.text(cipher, state.dataKey))\"")])
+            200, [HeaderField("ETag", "\"\(try token.text(cipher, state.dataKey))\"")])
     }
 
     /// The content comes through the proxy: it is sealed anew, as a part of another object.
@@ -35,7 +35,7 @@ extension S3Proxy {
             try await self.store(content, Int64(range.count), number, state)
         }
         let result = S3CopyResult(
-            tag: S3EntityTag("\"\(token.text(cipher, state.dataKey))\""),
+            tag: S3EntityTag("\"\(try token.text(cipher, state.dataKey))\""),
             modified: S3Timestamp(secondsSince1970: exchange.now), isPart: true)
         try await exchange.answer(slow: result.rendered)
     }
@@ -72,21 +72,22 @@ extension S3Proxy {
             } else {
                 tag = try await store.uploadPart(state.upload, number, body)
             }
-            let token = PartToken(
-                number: number, size: length, salt: source.header.salt, tag: tag)
-            // Before the answer, so that no part is acknowledged and not listed.
-            let place =
-                settings.dialect == .full
-                ? state.places.record(number, tag, cipher) : state.places.record(number)
-            if let place {
-                try await store.putSmall(
-                    Array(token.text(cipher, state.dataKey).utf8), at: place)
-            }
-            return token
         } catch {
             if error == .noSuchUpload { await forget(state.upload) }
             throw source.failure ?? .store(error)
         }
+        let token = PartToken(number: number, size: length, salt: source.header.salt, tag: tag)
+        // Before the answer, so that no part is acknowledged and not listed.
+        let place =
+            settings.dialect == .full
+            ? state.places.record(number, tag, cipher) : state.places.record(number)
+        if let place {
+            let text = try token.text(cipher, state.dataKey)
+            do throws(ObjectStoreFailure) {
+                try await store.putSmall(Array(text.utf8), at: place)
+            } catch { throw .store(error) }
+        }
+        return token
     }
 
     /// A part that is small can only be the last, and then the footer goes with it: stores take no

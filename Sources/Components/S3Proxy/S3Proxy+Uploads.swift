@@ -105,7 +105,7 @@ extension S3Proxy {
         var parts: [S3ListedPart] = []
         for part in page.parts {
             if let token = try await token(of: part, state) {
-                parts.append(shown(token, state, part.modified))
+                parts.append(try shown(token, state, part.modified))
             }
         }
         return (parts, page.next)
@@ -128,10 +128,10 @@ extension S3Proxy {
 
     private func shown(
         _ token: PartToken, _ state: UploadState, _ modified: S3Timestamp
-    ) -> S3ListedPart {
+    ) throws(Refusal) -> S3ListedPart {
         S3ListedPart(
             number: token.number,
-            tag: S3EntityTag("\"\(token.text(cipher, state.dataKey))\""), size: token.size,
+            tag: S3EntityTag("\"\(try token.text(cipher, state.dataKey))\""), size: token.size,
             modified: modified)
     }
 
@@ -157,7 +157,7 @@ extension S3Proxy {
             guard let number = UploadPlaces.number(ofRecord: record.key),
                 let token = try await token(number, state.places.record(number), state)
             else { continue }
-            parts.append(shown(token, state, record.modified))
+            parts.append(try shown(token, state, record.modified))
         }
         let last = page.objects.last.flatMap { UploadPlaces.number(ofRecord: $0.key) }
         return (parts, page.next == nil ? nil : last)
@@ -168,15 +168,16 @@ extension S3Proxy {
         _ number: Int, _ place: ObjectLocation?, _ state: UploadState
     ) async throws(Refusal) -> PartToken? {
         guard let place else { return nil }
+        let text: [UInt8]
         do throws(ObjectStoreFailure) {
-            let text = try await store.smallObject(place, bytesMax: S3Limits.tagBytesMax)
-            return PartToken(
-                S3EntityTag(String(decoding: text, as: UTF8.self)), number: number, cipher,
-                state.dataKey)
+            text = try await store.smallObject(place, bytesMax: S3Limits.tagBytesMax)
         } catch {
             if case .noSuchKey = error { return nil }
             throw .store(error)
         }
+        return try PartToken(
+            S3EntityTag(String(decoding: text, as: UTF8.self)), number: number, cipher,
+            state.dataKey)
     }
 
     // MARK: - State

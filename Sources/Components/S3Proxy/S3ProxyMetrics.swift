@@ -4,6 +4,7 @@ internal import ObjectKeyPorts
 internal import ObjectStorePorts
 internal import RequestSignature
 internal import S3Format
+internal import SealedObject
 internal import SecretMemory
 internal import Synchronization
 
@@ -43,6 +44,8 @@ final class S3ProxyMetrics: Sendable {
             state.requests[
                 Outcome(operation: name, code: refusal?.code ?? "ok"), default: 0] += 1
             switch refusal {
+            case .sealed(.memoryExhausted), .key(.sealed(.memoryExhausted)):
+                state.withoutKey += 1
             case .sealed: state.unopened += 1
             case .key(.sealed), .key(.custody(.notAuthentic)), .key(.epochKeyMissing),
                 .key(.epochKeyMalformed):

@@ -106,8 +106,10 @@ struct PartToken: Sendable, Equatable {
     private static let codeBytes = 16
     private static let textBytes = 75
 
-    func text(_ cipher: some AuthenticatedCipher, _ dataKey: SecretBlock) -> String {
-        let bytes = salt.array + Self.octets(size) + code(cipher, dataKey)
+    func text(
+        _ cipher: some AuthenticatedCipher, _ dataKey: SecretBlock
+    ) throws(Refusal) -> String {
+        let bytes = salt.array + Self.octets(size) + (try code(cipher, dataKey))
         return Base64URL.text(bytes) + "-" + tag.bare
     }
 
@@ -115,7 +117,7 @@ struct PartToken: Sendable, Equatable {
     init?(
         _ client: S3EntityTag, number: Int, _ cipher: some AuthenticatedCipher,
         _ dataKey: SecretBlock
-    ) {
+    ) throws(Refusal) {
         let text = client.bare.utf8
         guard text.count > Self.textBytes + 1,
             let bytes = Base64URL.bytes(String(client.bare.prefix(Self.textBytes))),
@@ -127,7 +129,7 @@ struct PartToken: Sendable, Equatable {
         self.init(
             number: number, size: size, salt: salt,
             tag: S3EntityTag("\"\(client.bare.dropFirst(Self.textBytes + 1))\""))
-        let (own, named) = (code(cipher, dataKey), Array(bytes[40...]))
+        let (own, named) = (try code(cipher, dataKey), Array(bytes[40...]))
         guard ConstantTime.areEqual(own.span.bytes, named.span.bytes) else { return nil }
     }
 
@@ -140,14 +142,17 @@ struct PartToken: Sendable, Equatable {
 
     private func code<Cipher: AuthenticatedCipher>(
         _ cipher: Cipher, _ dataKey: SecretBlock
-    ) -> [UInt8] {
+    ) throws(Refusal) -> [UInt8] {
         let info =
             Array("CT1 part".utf8) + Self.octets(Int64(number)) + Self.octets(size) + salt.array
             + Array(tag.bare.utf8)
-        let code = dataKey.withBytes { dataKey in
-            cipher.expandInClear(cipher.extract(cipher.secret(dataKey), salt: nil), info: info)
-        }
-        return Array(code.array.prefix(Self.codeBytes))
+        do throws(CipherFailure) {
+            let secret = try dataKey.withBytes { dataKey throws(CipherFailure) in
+                try cipher.secret(dataKey)
+            }
+            let code = try cipher.expandInClear(cipher.extract(secret, salt: nil), info: info)
+            return Array(code.array.prefix(Self.codeBytes))
+        } catch { throw .sealed(SealedObjectFailure(error)) }
     }
 
     private static func octets(_ number: Int64) -> [UInt8] {

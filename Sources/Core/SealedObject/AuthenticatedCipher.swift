@@ -4,8 +4,10 @@
 package enum CipherFailure: Error, Sendable, Equatable {
     /// The bytes were not made with this key, nonce and authenticated data, or were changed.
     case notAuthentic
-    /// The library refused what it was asked to do: a key or nonce of a wrong size, no memory.
+    /// The library refused what it was asked to do: a key or nonce of a wrong size.
     case unavailable
+    /// The memory for keys is used up at the moment.
+    case memoryExhausted
 }
 
 /// The primitives of suite 1, which no part of the standard library has: HKDF with SHA-512
@@ -18,7 +20,8 @@ package enum CipherFailure: Error, Sendable, Equatable {
 /// - Calls are synchronous, hold nothing between each other and may come from any thread.
 /// - Outputs go to the caller's memory. `open` writes nothing there, or zeros, unless the tag is
 ///   right: no byte that was not authenticated is seen.
-/// - Key types say themselves in which memory they hold keys. They have no description.
+/// - Key types say themselves in which memory they hold keys. They have no description. Where that
+///   memory is bounded, what makes a key throws `memoryExhausted`; `seal` and `open` need no more.
 package protocol AuthenticatedCipher: Sendable {
     /// 32 bytes that other keys come from: a data key, a key-encryption key.
     associatedtype Secret: Sendable
@@ -28,19 +31,23 @@ package protocol AuthenticatedCipher: Sendable {
     associatedtype SealingKey: Sendable
 
     /// Takes over a key of 32 bytes; `bytes` stay the caller's to zero.
-    func secret(_ bytes: RawSpan) -> Secret
+    func secret(_ bytes: RawSpan) throws(CipherFailure) -> Secret
 
     /// HKDF-Extract; nil: without a salt.
-    func extract(_ secret: Secret, salt: Octets32?) -> PseudorandomKey
+    func extract(_ secret: Secret, salt: Octets32?) throws(CipherFailure) -> PseudorandomKey
 
     /// HKDF-Expand to 32 bytes that other keys come from.
-    func expand(_ key: PseudorandomKey, info: [UInt8]) -> Secret
+    func expand(_ key: PseudorandomKey, info: [UInt8]) throws(CipherFailure) -> Secret
 
     /// HKDF-Expand to 32 bytes that seal and open.
-    func expandToSeal(_ key: PseudorandomKey, info: [UInt8]) -> SealingKey
+    func expandToSeal(
+        _ key: PseudorandomKey, info: [UInt8]
+    ) throws(CipherFailure) -> SealingKey
 
     /// HKDF-Expand to 32 bytes that everybody may see.
-    func expandInClear(_ key: PseudorandomKey, info: [UInt8]) -> Octets32
+    func expandInClear(
+        _ key: PseudorandomKey, info: [UInt8]
+    ) throws(CipherFailure) -> Octets32
 
     /// Writes `plaintext.byteCount` bytes of ciphertext and 16 bytes of tag to the start of
     /// `output`, which has room for them and does not overlap `plaintext`.

@@ -90,7 +90,9 @@ extension KeyEnvelope {
         _ cipher: Cipher, _ epochKey: RawSpan, _ salt: Octets32
     ) throws(SealedObjectFailure) -> Cipher.SealingKey {
         let secret = try cipher.checkedSecret(epochKey)
-        let key = cipher.extract(secret, salt: salt)
-        return cipher.expandToSeal(key, info: KeyUse.wrap)
+        do throws(CipherFailure) {
+            let key = try cipher.extract(secret, salt: salt)
+            return try cipher.expandToSeal(key, info: KeyUse.wrap)
+        } catch { throw SealedObjectFailure(error) }
     }
 }

@@ -84,13 +84,13 @@ package struct MultipartOpenerStateMachine<Cipher: AuthenticatedCipher>: ~Copyab
         guard let first = range.pieces.first, range.pieces.allSatisfy({ $0.row < table.rows.count })
         else { throw .partTable(.empty) }
         let key = try cipher.checkedSecret(dataKey)
-        self.init(cipher, key, table, range.pieces, first)
+        try self.init(cipher, key, table, range.pieces, first)
     }
 
     private init(
         _ cipher: Cipher, _ dataKey: Cipher.Secret, _ table: PartTable,
         _ pieces: [MultipartRange.Piece], _ first: MultipartRange.Piece
-    ) {
+    ) throws(SealedObjectFailure) {
         self.cipher = cipher
         self.dataKey = dataKey
         self.table = table
@@ -100,7 +100,7 @@ package struct MultipartOpenerStateMachine<Cipher: AuthenticatedCipher>: ~Copyab
         opener =
             first.hasHeader
             ? OpenerStateMachine(cipher, dataKey: dataKey, laterPart: row, range: first.range)
-            : OpenerStateMachine(cipher, dataKey: dataKey, part: row, range: first.range)
+            : try OpenerStateMachine(cipher, dataKey: dataKey, part: row, range: first.range)
     }
 
     /// As `OpenerStateMachine.push`.

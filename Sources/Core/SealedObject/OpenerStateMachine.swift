@@ -60,7 +60,7 @@ package struct OpenerStateMachine<Cipher: AuthenticatedCipher>: ~Copyable, Senda
     package init(
         _ cipher: Cipher, dataKey: RawSpan, header: SegmentHeader, range: SegmentRange
     ) throws(SealedObjectFailure) {
-        let keys = SegmentKeys(
+        let keys = try SegmentKeys(
             cipher, dataKey: try cipher.checkedSecret(dataKey), identity: header.identity,
             salt: header.salt)
         guard keys.commitment == header.commitment else { throw .notAuthentic }
@@ -71,8 +71,8 @@ package struct OpenerStateMachine<Cipher: AuthenticatedCipher>: ~Copyable, Senda
     /// has bound the data key, and with this salt it has one key only.
     init(
         _ cipher: Cipher, dataKey: Cipher.Secret, part: PartTable.Row, range: SegmentRange
-    ) {
-        let keys = SegmentKeys(
+    ) throws(SealedObjectFailure) {
+        let keys = try SegmentKeys(
             cipher, dataKey: dataKey, identity: part.identity, salt: part.salt)
         self.init(cipher, part.identity, part.salt, .chunks(keys.encryption), range)
     }
@@ -154,7 +154,7 @@ package struct OpenerStateMachine<Cipher: AuthenticatedCipher>: ~Copyable, Senda
         }
         pending.clear()
         guard header.identity == identity else { throw .segmentUnexpected(header.identity) }
-        let keys = SegmentKeys(
+        let keys = try SegmentKeys(
             cipher, dataKey: dataKey, identity: identity, salt: header.salt)
         // Both are looked at before either decides.
         let isCommitted = keys.commitment == header.commitment

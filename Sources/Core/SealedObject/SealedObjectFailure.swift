@@ -32,6 +32,8 @@ package enum SealedObjectFailure: Error, Sendable, Equatable {
     case userMetadata(UserMetadataRefusal)
     /// The cipher refused to work.
     case cipherUnavailable
+    /// The cipher has no memory left for keys.
+    case memoryExhausted
 
     /// For people. Never holds a key, a name or content.
     package var text: String {
@@ -57,13 +59,20 @@ package enum SealedObjectFailure: Error, Sendable, Equatable {
         case .envelope(let refusal): refusal.text
         case .userMetadata(let refusal): refusal.text
         case .cipherUnavailable: "the cryptographic library refused to work"
+        case .memoryExhausted:
+            "the secret memory for keys is used up; try again when fewer requests are under way, "
+                + "or allow fewer"
         }
     }
 
-    init(_ failure: CipherFailure) {
+    /// Whether the same may succeed a little later.
+    package var isTransient: Bool { self == .memoryExhausted }
+
+    package init(_ failure: CipherFailure) {
         switch failure {
         case .notAuthentic: self = .notAuthentic
         case .unavailable: self = .cipherUnavailable
+        case .memoryExhausted: self = .memoryExhausted
         }
     }
 }

@@ -46,7 +46,7 @@ package struct SealerStateMachine<Cipher: AuthenticatedCipher>: ~Copyable, Senda
         if let plainBytes, SegmentSize.chunkCount(of: plainBytes) == nil {
             throw .tooLarge(limitBytes: SealedObjectLimits.plainBytesMax)
         }
-        let keys = SegmentKeys(
+        let keys = try SegmentKeys(
             cipher, dataKey: try cipher.checkedSecret(dataKey), identity: identity, salt: salt)
         let header = SegmentHeader(identity: identity, salt: salt, commitment: keys.commitment)
         self.init(cipher, keys.encryption, header, plainBytes)

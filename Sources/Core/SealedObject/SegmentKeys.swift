@@ -9,20 +9,26 @@ struct SegmentKeys<Cipher: AuthenticatedCipher>: Sendable {
     /// find, so a segment opens with one data key only (eprint.iacr.org/2019/016 has two).
     let commitment: Octets32
 
-    init(_ cipher: Cipher, dataKey: Cipher.Secret, identity: SegmentIdentity, salt: Octets32) {
-        let secret =
-            identity.kind == .footer
-            ? Self.metadataKey(cipher, dataKey: dataKey) : dataKey
-        let key = cipher.extract(secret, salt: salt)
-        let prefix = identity.prefix
-        encryption = cipher.expandToSeal(key, info: KeyUse.encryption + prefix)
-        commitment = cipher.expandInClear(key, info: KeyUse.commitment + prefix)
+    init(
+        _ cipher: Cipher, dataKey: Cipher.Secret, identity: SegmentIdentity, salt: Octets32
+    ) throws(SealedObjectFailure) {
+        do throws(CipherFailure) {
+            let secret =
+                identity.kind == .footer
+                ? try Self.metadataKey(cipher, dataKey: dataKey) : dataKey
+            let key = try cipher.extract(secret, salt: salt)
+            let prefix = identity.prefix
+            encryption = try cipher.expandToSeal(key, info: KeyUse.encryption + prefix)
+            commitment = try cipher.expandInClear(key, info: KeyUse.commitment + prefix)
+        } catch { throw SealedObjectFailure(error) }
     }
 
     /// What footers and user metadata are sealed under.
-    static func metadataKey(_ cipher: Cipher, dataKey: Cipher.Secret) -> Cipher.Secret {
-        let key = cipher.extract(dataKey, salt: nil)
-        return cipher.expand(key, info: KeyUse.metadata)
+    static func metadataKey(
+        _ cipher: Cipher, dataKey: Cipher.Secret
+    ) throws(CipherFailure) -> Cipher.Secret {
+        let key = try cipher.extract(dataKey, salt: nil)
+        return try cipher.expand(key, info: KeyUse.metadata)
     }
 }
 
@@ -40,6 +46,6 @@ extension AuthenticatedCipher {
         guard bytes.byteCount == SealedObjectLimits.keyBytes else {
             throw .keyLengthWrong(bytes: bytes.byteCount)
         }
-        return secret(bytes)
+        do { return try secret(bytes) } catch { throw SealedObjectFailure(error) }
     }
 }

@@ -107,9 +107,12 @@ package struct UserMetadata: Sendable, Hashable {
     private static func key<Cipher: AuthenticatedCipher>(
         _ cipher: Cipher, _ dataKey: RawSpan, _ salt: Octets32
     ) throws(SealedObjectFailure) -> Cipher.SealingKey {
-        let secret = SegmentKeys.metadataKey(cipher, dataKey: try cipher.checkedSecret(dataKey))
-        let key = cipher.extract(secret, salt: salt)
-        return cipher.expandToSeal(key, info: KeyUse.userMetadata)
+        let dataKey = try cipher.checkedSecret(dataKey)
+        do throws(CipherFailure) {
+            let secret = try SegmentKeys.metadataKey(cipher, dataKey: dataKey)
+            let key = try cipher.extract(secret, salt: salt)
+            return try cipher.expandToSeal(key, info: KeyUse.userMetadata)
+        } catch { throw SealedObjectFailure(error) }
     }
 
     // MARK: - Plaintext

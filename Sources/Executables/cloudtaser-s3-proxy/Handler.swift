@@ -41,8 +41,8 @@ func makeHandler(_ parts: ProxyParts) throws(StartFailure) -> Proxy {
     let store = try upstreamStore(parts)
     var built = S3ProxyParts(
         store: store, custodian: parts.custodian, credentials: parts.clients, salts: parts.salts,
-        clock: parts.clock, digests: CryptoHasher(), cipher: CryptoObjectCipher(),
-        keyMemory: parts.keyMemory)
+        clock: parts.clock, digests: CryptoHasher(),
+        cipher: CryptoObjectCipher(keyMemory: parts.keyMemory), keyMemory: parts.keyMemory)
     let log = parts.log
     built.report = { log.request($0) }
     return Proxy(built, try policy(parts.settings))

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import CryptoObjectCipher
 import KubernetesPorts
 import ObjectKeyPorts
 import Ports
@@ -69,10 +70,12 @@ final class VaultAccess: Sendable {
                 upstreamPath: settings.credentials.upstreamPath), arena: arena)
     }
 
-    /// Cached keys, those of requests under way, and credentials.
+    /// Cached keys, those of requests under way with what they derive from them, and credentials.
     private static func arenaBytes(_ settings: S3ProxySettings) -> Int {
         let keys = (settings.keys.cacheEntries + 4 * settings.requestsMax) * 32
-        return min(keys + (512 << 10), SecretArena.bytesMax)
+        // What is copied into an upload is opened and sealed at once.
+        let request = 2 * CryptoObjectCipher.streamBytes + CryptoObjectCipher.derivationBytes
+        return min(keys + settings.requestsMax * request + (512 << 10), SecretArena.bytesMax)
     }
 
     var waitingCount: Int { workers.waitingCount }

@@ -61,8 +61,11 @@ package final class HeapScanner {
     }
 
     /// Adds a needle that `fill` writes straight into the scanner's memory.
+    ///
+    /// - Parameter forms: in which it is looked for, beside `raw`.
     package func addNeedle(
-        _ name: String, byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void
+        _ name: String, byteCount: Int, forms: [NeedleForm] = NeedleForm.allCases,
+        fill: (UnsafeMutableRawBufferPointer) -> Void
     ) throws(MemoryScanFailure) {
         // A form has at most six bytes for each of the needle's (`\u00xx`).
         let roomBytes = byteCount * 6 * NeedleForm.allCases.count
@@ -74,7 +77,7 @@ package final class HeapScanner {
         used = raw.upperBound
         raws[name] = raw
         patterns.append(Pattern(needle: name, form: .raw, range: raw))
-        for form in NeedleForm.allCases where form != .raw {
+        for form in forms where form != .raw {
             let start = used
             var writer = NeedleWriter(UnsafeMutableRawBufferPointer(rebasing: memory[start...]))
             writer.write(form, of: UnsafeRawBufferPointer(rebasing: memory[raw]))
@@ -122,10 +125,19 @@ package final class HeapScanner {
 
     /// Names of the needles that secret memory holds as they are: that the right bytes were looked
     /// for. Memory that no other process can read is still this one's own.
-    package func needlesInSecretMemory() throws(MemoryScanFailure) -> [String] {
+    ///
+    /// - Parameter block: only the mapping that it is in: where others come and go meanwhile, they
+    ///   cannot be read.
+    package func needlesInSecretMemory(
+        with block: SecretBlock? = nil
+    ) throws(MemoryScanFailure) -> [String] {
+        let address = block?.withBytes { bytes in
+            bytes.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
+        }
         let own = UInt(bitPattern: region.payload)
         var found: Set<String> = []
         for mapping in try ProcessMapping.current() where mapping.secretTierName != nil {
+            if let address, !(mapping.start..<mapping.end).contains(address) { continue }
             guard mapping.start != own, let start = UnsafeRawPointer(bitPattern: mapping.start)
             else { continue }
             for (name, raw) in raws {
