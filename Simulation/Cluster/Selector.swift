@@ -75,23 +75,18 @@ struct Selector: Sendable {
 
     /// Cut at the commas outside of parentheses.
     private static func parts(of text: String) -> [String] {
-        var parts: [String] = []
-        var part = ""
+        guard !text.isEmpty else { return [] }
         var depth = 0
-        for character in text {
-            if character == "(" { depth += 1 }
-            if character == ")" { depth -= 1 }
-            if character == ",", depth == 0 {
-                parts.append(part)
-                part = ""
-            } else {
-                part.append(character)
-            }
-        }
-        return text.isEmpty ? [] : parts + [part]
+        return text.utf8.split(omittingEmptySubsequences: false) { byte in
+            if byte == UInt8(ascii: "(") { depth += 1 }
+            if byte == UInt8(ascii: ")") { depth -= 1 }
+            return byte == UInt8(ascii: ",") && depth == 0
+        }.map { String(Substring($0)) }
     }
 
     private static func comparison(_ text: String) -> (String, String, Bool)? {
+        // Most have none, and searching for texts takes longer.
+        guard text.utf8.contains(UInt8(ascii: "=")) else { return nil }
         for (sign, isEqual) in [("!=", false), ("==", true), ("=", true)] {
             guard let range = text.firstRange(of: sign) else { continue }
             return (
@@ -120,6 +115,9 @@ struct Selector: Sendable {
     }
 
     private static func trimmed(_ text: Substring) -> String {
-        String(text.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+        let space = UInt8(ascii: " ")
+        let start = text.utf8.drop { $0 == space }
+        guard let end = start.lastIndex(where: { $0 != space }) else { return "" }
+        return String(Substring(start[...end]))
     }
 }

@@ -95,9 +95,13 @@ private struct Line {
     }
 
     init?(_ pem: [UInt8]) {
-        let lines = String(decoding: pem, as: UTF8.self).split(separator: "\n")
-        guard lines.count == 3, let bytes = Base64.decoded(String(lines[1])) else { return nil }
-        let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+        // Bytes: cut as characters this was half the time of the scenario.
+        let lines = pem.split(separator: UInt8(ascii: "\n"))
+        guard lines.count == 3,
+            let bytes = Base64.decoded(String(decoding: lines[1], as: UTF8.self))
+        else { return nil }
+        let words = bytes.split(separator: UInt8(ascii: " "))
+            .map { String(decoding: $0, as: UTF8.self) }
         guard words.count >= 5, let number = Int(words[0]), let signer = Int(words[1]),
             let from = Int64(words[3]), let until = Int64(words[4])
         else { return nil }
@@ -105,6 +109,6 @@ private struct Line {
         self.signer = signer
         facts = CertificateFacts(
             validFrom: from, validUntil: until, isAuthority: words[2] == "authority",
-            names: words.dropFirst(5).map(String.init))
+            names: Array(words.dropFirst(5)))
     }
 }

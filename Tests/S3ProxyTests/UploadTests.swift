@@ -144,6 +144,36 @@ extension Client {
         #expect(try await client.get("key").body == content(partBytes) + content(77, seed: 4))
     }
 
+    /// As many as there may be; small ones, where the store takes them.
+    @Test func `has 9,999 parts, and is completed by another replica`() async throws {
+        let world = try World { $0.partBytesMin = 1 }
+        world.storage.withServer { $0.partBytesMin = 1 }
+        let client = Client(world)
+        let count = SealedObjectLimits.partsMax
+        #expect(count == 9_999)
+        let id = try await client.createUpload("key")
+        let size = { (number: Int) in 1 + number * 7 % 5 }
+        let whole = content((1...count).reduce(0) { $0 + size($1) }, seed: 3)
+        var parts: [S3NamedPart] = []
+        var start = 0
+        for number in 1...count {
+            let end = start + size(number)
+            parts.append(try await client.part("key", id, number, Array(whole[start..<end])))
+            start = end
+        }
+        let other = Client(world, world.replica())
+        let page = try S3PartList(
+            try await other.send("GET", "key", query: [("uploadId", id)]).body)
+        #expect(page.isTruncated && page.parts.map(\.tag) == parts.prefix(1000).map(\.tag))
+        #expect(try await other.complete("key", id, parts).status == 200)
+        #expect(try await client.get("key").body == whole)
+        let range = whole.count / 2..<whole.count / 2 + 100
+        let part = try await client.get(
+            "key", range: "bytes=\(range.lowerBound)-\(range.upperBound - 1)")
+        #expect(part.body == Array(whole[range]))
+        #expect(world.storedKeys.filter { $0.contains("uploads") } == [])
+    }
+
     @Test func `is refused with parts that are too small, foreign or made up`() async throws {
         let world = try World()
         let client = Client(world)
