@@ -94,8 +94,8 @@ package final class S3HTTP: ObjectStore {
         for lane in lanes { lane.client.shutdown { _ in _ = lane } }
     }
 
-    /// The caller's own, where it runs on an event loop: no bytes change threads then. Otherwise the
-    /// next one, in turn.
+    /// The caller's own, where it runs on an event loop: no bytes change threads then. Otherwise
+    /// the next one, in turn.
     var lane: Lane {
         if let own = lanes.first(where: { $0.loop.inEventLoop }) { return own }
         let number = turn.wrappingAdd(1, ordering: .relaxed).oldValue

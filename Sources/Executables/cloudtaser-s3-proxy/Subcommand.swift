@@ -126,9 +126,8 @@ enum Subcommand {
     /// With the last key: whoever is killed later can go on there.
     private static func tell(_ report: RewrapReport) {
         let place = report.last.map { ", up to '\($0)'" } ?? ""
-        say(
-            "\(report.seen) seen, \(report.rewrapped) wrapped anew, \(report.failed) failed\(place)\n",
-            to: .standardError)
+        let counts = "\(report.rewrapped) wrapped anew, \(report.failed) failed"
+        say("\(report.seen) seen, \(counts)\(place)\n", to: .standardError)
     }
 
     private static func closing(_ report: RewrapReport) -> Int32 {
