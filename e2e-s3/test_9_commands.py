@@ -2,6 +2,7 @@
 """`inspect` and `rewrap`: what they show of objects, and that the vault may give up old versions of its key after a
 rewrap and not without one."""
 import concurrent.futures
+import json
 import re
 import time
 
@@ -108,6 +109,21 @@ class Inspect(Commands):
         self.assertEqual(found["stored bytes"], "1234")
         self.assertRegex(found["sealed"], "^no: .*ct1")
         self.assertNotIn("data key", found)
+
+    def test_as_json(self):
+        found = json.loads(self.ran("inspect", f"{self.bucket}/one", "-o", "json").stdout)
+        reference = found.pop("keyReference")
+        self.store.head_object(Bucket=self.bucket, Key=proxy.epoch_key_name(reference))
+        self.assertEqual(found, {
+            "apiVersion": "cloudtaser.io/v1alpha1", "kind": "S3Inspection", "bucket": self.bucket, "key": "one",
+            "storedBytes": int(self.stored_size("one")), "contentBytes": 100_000, "isSealed": True,
+            "wrappedBy": "table", "isInParts": False, "hasSealedHeaders": True})
+        plain = json.loads(self.ran("inspect", f"{self.bucket}/plain", "--output=json", code=FAILED).stdout)
+        self.assertEqual((plain["isSealed"], plain["storedBytes"]), (False, 1234))
+        self.assertIn("ct1", plain["problem"])
+        run = self.ran("inspect", f"{self.bucket}/one", "-o", "yaml", code=USAGE)
+        self.assertEqual(run.stdout, "")
+        self.assertIn("neither text nor json", run.stderr)
 
     def test_missing(self):
         for place in f"{self.bucket}/nothing", "e2e-no-such-bucket/nothing":
@@ -419,6 +435,21 @@ class RewrapObjects(Own):
         self.assertEqual(self.counts(run), (3, 2, 0, 1))
         self.assertRegex(run.stdout, r"(?m)^failed  key-0000-plain  InvalidObjectState: ")
         self.assertEqual(self.store.get_object(Bucket=bucket, Key="key-0000-plain")["Body"].read(), b"plain")
+
+    def test_as_json(self):
+        bucket, _ = self.filled(2)
+        self.store.put_object(Bucket=bucket, Key="key-0000-it's", Body=b"plain")
+        words = "rewrap", "--bucket", bucket, "--objects", "-o", "json"
+        found = json.loads(self.ran(*words, code=FAILED).stdout)
+        failure, = found.pop("failures")
+        self.assertEqual(failure["key"], "key-0000-it's")
+        self.assertTrue(failure["reason"].startswith("InvalidObjectState: "), failure)
+        last = found.pop("last")
+        self.assertEqual(found, {
+            "apiVersion": "cloudtaser.io/v1alpha1", "kind": "S3Rewrap", "bucket": bucket, "seen": 3,
+            "rewrapped": 2, "unchanged": 0, "failed": 1, "isComplete": True})
+        again = json.loads(self.ran(*words, "--after", last).stdout)
+        self.assertEqual((again["seen"], again["failures"]), (0, []))
 
     def test_what_is_passed_through_is_left_alone(self):
         try:

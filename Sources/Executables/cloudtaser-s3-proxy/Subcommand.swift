@@ -8,14 +8,15 @@ import S3ProxyConfiguration
 
 /// What the program does besides serving, with the same settings.
 enum Subcommand {
-    case rewrap(bucket: S3Bucket, prefix: S3Key, after: S3Key, touchesObjects: Bool)
-    case inspect(ObjectVersion)
+    case rewrap(
+        bucket: S3Bucket, prefix: S3Key, after: S3Key, touchesObjects: Bool, SubcommandOutput)
+    case inspect(ObjectVersion, SubcommandOutput)
 
     static let help = """
-        Usage: cloudtaser-s3-proxy rewrap --bucket NAME [FLAG...]
+        Usage: cloudtaser-s3-proxy rewrap --bucket NAME [-o text|json] [FLAG...]
                cloudtaser-s3-proxy rewrap --bucket NAME --objects [--prefix P] [--after KEY]
-                                          [FLAG...]
-               cloudtaser-s3-proxy inspect BUCKET/KEY [--version-id ID] [FLAG...]
+                                          [-o text|json] [FLAG...]
+               cloudtaser-s3-proxy inspect BUCKET/KEY [--version-id ID] [-o text|json] [FLAG...]
 
         rewrap   Wraps a bucket's epoch keys anew with the vault's latest key: run it after a
                  rotation, before the vault gives older versions up. No object is touched.
@@ -36,12 +37,13 @@ enum Subcommand {
     ) throws(UsageFailure) -> (command: Subcommand, rest: [String])? {
         guard let name = words.first, name == "rewrap" || name == "inspect" else { return nil }
         var reader = WordReader(Array(words.dropFirst()))
+        let output = try SubcommandOutput(&reader)
         if name == "inspect" {
             guard let place = reader.takeFirst(), let location = location(place) else {
                 throw UsageFailure("inspect needs BUCKET/KEY")
             }
             let version = try reader.value("--version-id")
-            return (.inspect(location.version(version)), reader.words)
+            return (.inspect(location.version(version), output), reader.words)
         }
         guard let text = try reader.value("--bucket"), let bucket = S3Bucket(text) else {
             throw UsageFailure("rewrap needs --bucket NAME")
@@ -57,7 +59,8 @@ enum Subcommand {
         }
         return (
             .rewrap(
-                bucket: bucket, prefix: prefix, after: after, touchesObjects: touchesObjects),
+                bucket: bucket, prefix: prefix, after: after, touchesObjects: touchesObjects,
+                output),
             reader.words
         )
     }
@@ -77,8 +80,9 @@ enum Subcommand {
         defer { program.end() }
         let parts = try await program.partsOnce(withKey: needsKey)
         switch self {
-        case .inspect(let version): return try await inspect(version, parts)
-        case .rewrap(let bucket, let prefix, let after, let touchesObjects):
+        case .inspect(let version, let output):
+            return try await inspect(version, output, parts)
+        case .rewrap(let bucket, let prefix, let after, let touchesObjects, let output):
             guard touchesObjects || settings.keys.mode != .object else {
                 throw StartFailure(
                     text: "with --mode object there is no table of keys: the vault wraps each "
@@ -90,19 +94,20 @@ enum Subcommand {
                 ? await proxy.rewrapObjects(
                     of: bucket, prefix: prefix, after: after, progress: Self.tell)
                 : await proxy.rewrapKeys(of: bucket, progress: Self.tell)
-            return Self.closing(report)
+            output.show(report, bucket)
+            return report.stopped == nil && report.failed == 0 ? 0 : 1
         }
     }
 
     private var needsKey: Bool { if case .rewrap = self { true } else { false } }
 
     private func inspect(
-        _ version: ObjectVersion, _ parts: ProxyParts
+        _ version: ObjectVersion, _ output: SubcommandOutput, _ parts: ProxyParts
     ) async throws(StartFailure) -> Int32 {
         let store = try upstreamStore(parts)
         do throws(ObjectStoreFailure) {
             let inspection = try await Inspection(version, in: store)
-            print(inspection.lines.joined(separator: "\n"))
+            output.show(inspection, version)
             return inspection.problem == nil ? 0 : 1
         } catch {
             let place = "\(version.location.bucket)/\(version.location.key)"
@@ -128,17 +133,5 @@ enum Subcommand {
         let place = report.last.map { ", up to '\($0)'" } ?? ""
         let counts = "\(report.rewrapped) wrapped anew, \(report.failed) failed"
         say("\(report.seen) seen, \(counts)\(place)\n", to: .standardError)
-    }
-
-    private static func closing(_ report: RewrapReport) -> Int32 {
-        for failure in report.failures { print("failed  \(failure.key)  \(failure.reason)") }
-        if report.moreFailures > 0 { print("failed  \(report.moreFailures) more") }
-        print(
-            "\(report.seen) seen, \(report.rewrapped) wrapped anew, \(report.unchanged) as they "
-                + "were, \(report.failed) failed")
-        guard let stopped = report.stopped else { return report.failed == 0 ? 0 : 1 }
-        print("ended before the end: \(stopped)")
-        if let last = report.last { print("go on with --after '\(last)'") }
-        return 1
     }
 }
