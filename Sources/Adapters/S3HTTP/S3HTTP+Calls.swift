@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AsyncHTTPClient
+internal import Foundation
 internal import NIOCore
 internal import NIOHTTP1
 internal import ObjectStorePorts
@@ -91,7 +92,11 @@ extension S3HTTP {
     ///
     /// - Returns: a success, whose body is still to come.
     func open(_ call: S3Call) async throws(ObjectStoreFailure) -> HTTPClientResponse {
-        let request = try await request(call)
+        let signed = try await request(call)
+        var request = HTTPClientRequest(url: signed.url.absoluteString)
+        request.method = signed.method
+        request.headers = signed.headers
+        if let document = call.document { request.body = .bytes(ByteBuffer(bytes: document)) }
         let response: HTTPClientResponse
         do {
             // The call's own time ends before.
@@ -100,6 +105,14 @@ extension S3HTTP {
                 request, deadline: .now() + .init(limit) + .seconds(1))
         } catch { throw failure(error) }
         return try await accepted(response, call)
+    }
+
+    /// A success, or what the answer means.
+    func accepted(
+        _ answer: StoreAnswer, _ call: S3Call
+    ) throws(ObjectStoreFailure) -> StoreAnswer {
+        guard ![200, 204, 206].contains(answer.status), !call.keepsRefusals else { return answer }
+        throw refusal(answer.status, answer.headers, answer.body, call)
     }
 
     /// A success, or what the answer means.
