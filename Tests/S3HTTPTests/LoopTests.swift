@@ -194,3 +194,57 @@ enum Place: Sendable, CaseIterable {
         #expect(server.counts.requests == 1)
     }
 }
+
+@Suite struct `Streams from S3 to where bytes do not change threads` {
+    /// An answer that is there before the call is under way is none the less read to its end.
+    @Test(arguments: Place.allCases)
+    func `come whole, many at once`(_ place: Place) async throws {
+        let size = 1 << 20
+        let server = try await StreamServer(.send(size, declared: size, .end))
+        let store = try store(server.endpoint)
+        let counts = await withTaskGroup(of: Int?.self) { group in
+            for _ in 0..<200 {
+                group.addTask {
+                    await place.run { try? await store.content().bytes.count }
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(counts == Array(repeating: size, count: 200))
+    }
+
+    @Test(arguments: Place.allCases)
+    func `are cancelled`(_ place: Place) async throws {
+        let server = try await StreamServer(.send(100_000, declared: 200_000, .nothing))
+        let store = try store(server.endpoint)
+        let task = place.task {
+            await reason { () async throws(ObjectStoreFailure) in
+                try await store.content().bytes
+            }
+        }
+        try await wait { server.counts.sent == 100_000 }
+        task.cancel()
+        #expect(await task.value == .cancelled)
+        try await wait { server.counts.brokenOff == 1 }
+    }
+
+    @Test(arguments: Place.allCases)
+    func `take no more than is wanted`(_ place: Place) async throws {
+        let size = 256 << 20
+        let server = try await StreamServer(.send(size, declared: size, .end))
+        let store = try store(server.endpoint)
+        let location = try location()
+        let received = await place.run {
+            try? await store.read(location.latest, nil, .none) {
+                (_, stream) async throws(ObjectStoreFailure) in
+                var count = (try await stream.next() ?? []).count
+                try? await Task.sleep(for: .seconds(1))
+                let sent = server.counts.sent
+                #expect(sent < 64 << 20, "\(sent) bytes were taken unasked")
+                while let chunk = try await stream.next() { count += chunk.count }
+                return count
+            }
+        }
+        #expect(received == size)
+    }
+}

@@ -33,9 +33,9 @@ extension S3HTTP {
             guard length >= 0 else { throw .lengthMismatch(declared: length, received: 0) }
         }
         let lane = lane
-        let exchange = StoreExchange(on: lane.loop)
+        let exchange = StoreExchange(on: lane.loop, .head)
         exchange.watch(settings.silenceTime, .timedOut(host: endpoint.host))
-        let result = await withTaskCancellationHandler {
+        return try await result(of: exchange, call) {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {
                     do throws(ObjectStoreFailure) {
@@ -46,13 +46,7 @@ extension S3HTTP {
                 group.cancelAll()
                 return result
             }
-        } onCancel: {
-            exchange.end(.failure(ObjectStoreFailure.cancelled))
         }
-        guard !Task.isCancelled else { throw .cancelled }
-        let answer: StoreAnswer
-        do { answer = try result.get() } catch { throw failure(error) }
-        return try accepted(answer, call)
     }
 
     /// From the source to the network, the last chunk when it is known to be the last. The request

@@ -89,17 +89,15 @@ extension StoreExchange {
     ///   - failure: when it is not the source that is waited for.
     ///   - rest: of that time, until the first look.
     func watch(_ time: Duration, _ failure: ObjectStoreFailure, rest: Duration? = nil) {
-        let timer = loop.scheduleTask(in: TimeAmount(rest ?? time)) {
-            let (still, isSource) = self.state.withLock { state in
-                (state.moved.duration(to: .now), state.isAsking && state.outstanding == 0)
-            }
-            if still < time { return self.watch(time, failure, rest: time - still) }
-            self.settle(.failure(isSource ? ObjectStoreFailure.sourceFailed : failure))
-        }
-        let isOver = state.withLock { state in
-            if state.result == nil { state.timer = timer }
-            return state.result != nil
-        }
-        if isOver { timer.cancel() }
+        setTimer(
+            loop.scheduleTask(in: TimeAmount(rest ?? time)) {
+                let (still, isSource) = self.state.withLock { state in
+                    (state.moved.duration(to: .now), state.isAsking && state.outstanding == 0)
+                }
+                guard still >= time else {
+                    return self.watch(time, failure, rest: time - still)
+                }
+                self.fail(isSource ? .sourceFailed : failure)
+            })
     }
 }

@@ -6,13 +6,25 @@ internal import ObjectStorePorts
 internal import Synchronization
 
 /// One request and what comes back, as a delegate of async-http-client. Its sequences would cost
-/// two changes of threads for each chunk: it pulls them in a task of its own, on other threads.
-/// Here the task that asks the source writes, on the event loop if it runs there.
+/// changes of threads: it pulls them in a task of its own. Here the task that asks the source
+/// writes, on the event loop if it runs there, and what comes is taken on the event loop.
 ///
 /// A chunk is written when all before it have left. So async-http-client never asks for a pause:
 /// it would forget who waits for its end when the request fails, or is answered meanwhile.
 final class StoreExchange: HTTPClientResponseDelegate {
     typealias Response = Void
+
+    /// What is kept of an answer. Of a refusal it is the start, as far as it comes.
+    enum Reading: Sendable {
+        /// The head of a success.
+        case head
+        /// All of a success, which has so many bytes at most.
+        case document(bytesMax: Int)
+        /// All, whatever the status says.
+        case all(bytesMax: Int)
+        /// A success goes through a pipe.
+        case stream(AnswerPipe)
+    }
 
     struct State {
         var result: Result<StoreAnswer, any Error>?
@@ -22,6 +34,8 @@ final class StoreExchange: HTTPClientResponseDelegate {
         var head: HTTPResponseHead?
         var body: [UInt8] = []
         var timer: Scheduled<Void>?
+        /// Nothing is taken any more.
+        var isOver = false
 
         // MARK: The request's body
 
@@ -48,15 +62,19 @@ final class StoreExchange: HTTPClientResponseDelegate {
 
     let loop: any EventLoop
     let state = Mutex(State())
+    private let reading: Reading
 
-    init(on loop: any EventLoop) { self.loop = loop }
+    init(on loop: any EventLoop, _ reading: Reading) {
+        self.loop = loop
+        self.reading = reading
+    }
 
     /// Sends the head, and the first chunk behind it.
     ///
     /// - Parameter length: bytes of the body; nil: it has none, or the request has its own.
     func begin(
-        _ request: HTTPClient.Request, by client: HTTPClient, length: Int64?, first: [UInt8] = [],
-        isLast: Bool = true
+        _ request: HTTPClient.Request, by client: HTTPClient, length: Int64? = nil,
+        first: [UInt8] = [], isLast: Bool = true
     ) {
         var request = request
         if let length {
@@ -73,15 +91,15 @@ final class StoreExchange: HTTPClientResponseDelegate {
         let task = client.execute(request: request, delegate: self, eventLoop: .delegate(on: loop))
         let isOver = state.withLock { state in
             state.task = task
-            return state.result != nil
+            return state.isOver
         }
         if isOver { task.cancel() }
         task.futureResult.whenComplete { self.ended($0) }
     }
 
-    // MARK: - The answer
+    // MARK: - The result
 
-    /// What came back; a failure of the body's source, of the network, or of time.
+    /// What came back; or a failure of the body's source, of the network, or of time.
     func answer() async -> Result<StoreAnswer, any Error> {
         while true {
             if let result = state.withLock({ $0.result }) { return result }
@@ -97,18 +115,71 @@ final class StoreExchange: HTTPClientResponseDelegate {
 
     /// Ends it, unless it has ended; nothing of a body that is not whole makes it so later.
     func end(_ result: Result<StoreAnswer, any Error>) {
-        let old = state.withLock { state in
-            let old = state
-            state.result = state.result ?? result
-            (state.waiter, state.giver, state.timer) = (nil, nil, nil)
-            state.first = nil
-            return old
+        let task = state.withLock { state in
+            state.isOver = true
+            return state.task
         }
-        old.waiter?.resume()
-        old.giver?.resume()
-        old.timer?.cancel()
+        resolve(result)
+        if case .stream(let pipe) = reading {
+            pipe.finish(result.flatMap { _ in .failure(ObjectStoreFailure.cancelled) })
+        }
         // Of no effect when it is over.
-        old.task?.cancel()
+        task?.cancel()
+    }
+
+    private func resolve(_ result: Result<StoreAnswer, any Error>) {
+        let (waiter, giver, timer) = state.withLock { state in
+            state.result = state.result ?? result
+            state.first = nil
+            return (state.waiter.take(), state.giver.take(), state.timer.take())
+        }
+        waiter?.resume()
+        giver?.resume()
+        timer?.cancel()
+    }
+
+    /// Ends it with a failure, unless the status has been heard and says enough.
+    func fail(_ error: any Error) {
+        let head = state.withLock { $0.head }
+        guard let head, !kept(head.status).isStrict else { return end(.failure(error)) }
+        end(.success(answer(head)))
+    }
+
+    private func answer(_ head: HTTPResponseHead) -> StoreAnswer {
+        StoreAnswer(
+            status: Int(head.status.code), headers: head.headers,
+            body: state.withLock { $0.body })
+    }
+
+    private func ended(_ result: Result<Void, any Error>) {
+        let (head, ending, isResolved) = state.withLock { state in
+            (state.head, state.ending.take(), state.result != nil)
+        }
+        ending?.fail(HTTPClientError.requestStreamCancelled)
+        if isResolved {
+            if case .stream(let pipe) = reading { pipe.finish(result) }
+            return
+        }
+        switch result {
+        case .failure(let error):
+            state.withLock { $0.body = [] }
+            fail(error)
+        case .success:
+            guard let head else { return fail(HTTPClientError.cancelled) }
+            end(.success(answer(head)))
+        }
+    }
+
+    // MARK: - The answer, on the event loop
+
+    /// Whether a failure in the middle is one of the whole, and how many bytes are kept.
+    private func kept(_ status: HTTPResponseStatus) -> (isStrict: Bool, bytesMax: Int) {
+        let isSuccess = S3HTTP.isSuccess(Int(status.code))
+        switch reading {
+        case .all(let most): return (true, most)
+        case .document(let most) where isSuccess: return (true, most)
+        default: return (false, S3HTTP.errorBytesMax)
+        }
     }
 
     func didReceiveHead(
@@ -121,52 +192,37 @@ final class StoreExchange: HTTPClientResponseDelegate {
         }
         giver?.resume()
         if isEarly { answeredEarly(head) }
+        if case .stream = reading, S3HTTP.isSuccess(Int(head.status.code)) {
+            resolve(.success(answer(head)))
+        }
         return task.eventLoop.makeSucceededVoidFuture()
     }
 
     func didReceiveBodyPart(
         task: HTTPClient.Task<Void>, _ buffer: ByteBuffer
     ) -> EventLoopFuture<Void> {
+        let (head, isResolved) = state.withLock { ($0.head, $0.result != nil) }
+        if isResolved, case .stream(let pipe) = reading { return pipe.give(buffer, on: loop) }
+        let (isStrict, most) = kept(head?.status ?? .ok)
         let (isTooMuch, isAll) = state.withLock { state in
             state.moved = .now
-            guard state.body.count + buffer.readableBytes <= S3HTTP.errorBytesMax else {
+            guard state.body.count + buffer.readableBytes <= most else {
                 state.body = []
                 return (true, false)
             }
             state.body.append(contentsOf: buffer.readableBytesView)
-            return (false, !state.isWhole && state.body.count == state.head?.contentLength)
+            return (false, !state.isWhole && state.body.count == head?.contentLength)
         }
-        if isTooMuch || isAll { settle(Self.nothing) }
+        if isTooMuch {
+            let failure = ObjectStoreFailure.responseTooLarge(limit: most)
+            if isStrict { end(.failure(failure)) } else { fail(failure) }
+        } else if isAll, let head {
+            end(.success(answer(head)))
+        }
         return task.eventLoop.makeSucceededVoidFuture()
     }
 
     func didFinishRequest(task: HTTPClient.Task<Void>) {}
-
-    /// Ends it with the answer, as far as its body has come: the status has been heard.
-    ///
-    /// - Parameter result: if there is not even a head.
-    func settle(_ result: Result<StoreAnswer, any Error>) {
-        let answer = state.withLock { state in
-            state.head.map { head in
-                StoreAnswer(
-                    status: Int(head.status.code), headers: head.headers, body: state.body)
-            }
-        }
-        end(answer.map { .success($0) } ?? result)
-    }
-
-    private func ended(_ result: Result<Void, any Error>) {
-        state.withLock { $0.ending.take() }?.fail(HTTPClientError.requestStreamCancelled)
-        switch result {
-        case .success: settle(Self.nothing)
-        case .failure(let error):
-            state.withLock { $0.body = [] }
-            settle(.failure(error))
-        }
-    }
-
-    private static let nothing = Result<StoreAnswer, any Error>.failure(
-        ObjectStoreFailure.responseMalformed(detail: "no answer"))
 
     /// How long a refusal is read that comes before the body's end.
     private static let earlyAnswerTime = TimeAmount.seconds(1)
@@ -178,15 +234,43 @@ final class StoreExchange: HTTPClientResponseDelegate {
                     ObjectStoreFailure.responseMalformed(detail: "a success before the body's end"))
             )
         }
-        if head.contentLength == 0 { return settle(Self.nothing) }
+        if head.contentLength == 0 { return end(.success(answer(head))) }
         // async-http-client does not tell the end of such an answer, but for one that comes with
         // the last bytes.
-        let timer = loop.scheduleTask(in: Self.earlyAnswerTime) { self.settle(Self.nothing) }
-        state.withLock { state in
-            let old = state.timer
-            state.timer = timer
-            return old
-        }?.cancel()
+        setTimer(
+            loop.scheduleTask(in: Self.earlyAnswerTime) { self.end(.success(self.answer(head))) })
+    }
+
+    // MARK: - Time
+
+    /// Ends it at some time.
+    func limit(_ time: Duration, _ failure: ObjectStoreFailure) {
+        setTimer(loop.scheduleTask(in: TimeAmount(time)) { self.end(.failure(failure)) })
+    }
+
+    /// Ends a stream that stands still because nothing comes. Whoever reads may take any time.
+    ///
+    /// - Parameter rest: of that time, until the first look.
+    func watch(
+        _ pipe: AnswerPipe, _ time: Duration, _ failure: ObjectStoreFailure, rest: Duration? = nil
+    ) {
+        setTimer(
+            loop.scheduleTask(in: TimeAmount(rest ?? time)) {
+                guard !pipe.isOver else { return }
+                let waited = pipe.waiting ?? .zero
+                guard waited < time else { return self.end(.failure(failure)) }
+                self.watch(pipe, time, failure, rest: time - waited)
+            })
+    }
+
+    /// Instead of the one before; it goes with the end.
+    func setTimer(_ timer: Scheduled<Void>) {
+        let old = state.withLock { state in
+            guard !state.isOver else { return timer as Scheduled<Void>? }
+            defer { state.timer = timer }
+            return state.timer
+        }
+        old?.cancel()
     }
 }
 
