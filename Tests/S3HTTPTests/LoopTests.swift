@@ -82,6 +82,24 @@ enum Place: Sendable, CaseIterable {
         }
     }
 
+    /// A packet and a system call, not three.
+    @Test(arguments: Place.allCases)
+    func `of few bytes leave with their head`(_ place: Place) async throws {
+        let server = try await FirstReads()
+        let store = try store(server.endpoint)
+        for number in 1...3 {
+            let failure = await place.run {
+                await reason { () async throws(ObjectStoreFailure) in
+                    try await store.put(body("few bytes"))
+                }
+            }
+            #expect(failure == nil)
+            let reads = server.reads.withLock { $0 }
+            #expect(reads.count == number)
+            #expect(reads.last?.hasSuffix("\r\n\r\nfew bytes") == true)
+        }
+    }
+
     /// The network takes nothing any more, and the answer comes all the same.
     @Test(arguments: Place.allCases, StreamServer.Form.allCases)
     func `are refused while they wait`(
@@ -246,5 +264,51 @@ enum Place: Sendable, CaseIterable {
             }
         }
         #expect(received == size)
+    }
+}
+
+/// Takes each read for a whole request, and keeps it.
+private final class FirstReads: Sendable {
+    let reads: Reads
+    private let channel: any Channel
+
+    init() async throws {
+        let reads = Reads()
+        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(FirstReadHandler(reads))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        self.reads = reads
+    }
+
+    deinit { channel.close(promise: nil) }
+
+    var endpoint: String { "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }
+}
+
+private final class Reads: Sendable {
+    private let state = Mutex<[String]>([])
+
+    func withLock<Value: Sendable>(_ work: (inout sending [String]) -> sending Value) -> Value {
+        state.withLock(work)
+    }
+}
+
+private final class FirstReadHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let reads: Reads
+
+    init(_ reads: Reads) { self.reads = reads }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        reads.withLock { $0.append(String(buffer: unwrapInboundIn(data))) }
+        let answer = ByteBuffer(
+            string: "HTTP/1.1 200 OK\r\nETag: \"0123\"\r\nContent-Length: 0\r\n\r\n")
+        context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
     }
 }

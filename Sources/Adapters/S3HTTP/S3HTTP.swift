@@ -83,6 +83,12 @@ package final class S3HTTP: ObjectStore {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit =
             (settings.connectionsMax + loops.count - 1) / loops.count
         configuration.connectionPool.idleTimeout = .init(settings.idleTime)
+        configuration.tracing.tracer = nil
+        configuration.http1_1ConnectionDebugInitializer = { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(FlushGate(), position: .first)
+            }
+        }
         lanes = loops.map { [configuration] loop in
             Lane(
                 loop: loop, client: HTTPClient(eventLoopGroup: loop, configuration: configuration))
@@ -94,8 +100,8 @@ package final class S3HTTP: ObjectStore {
         for lane in lanes { lane.client.shutdown { _ in _ = lane } }
     }
 
-    /// The caller's own, where it runs on an event loop: no bytes change threads then. Otherwise the
-    /// next one, in turn.
+    /// The caller's own, where it runs on an event loop: no bytes change threads then. Otherwise
+    /// the next one, in turn.
     var lane: Lane {
         if let own = lanes.first(where: { $0.loop.inEventLoop }) { return own }
         let number = turn.wrappingAdd(1, ordering: .relaxed).oldValue
