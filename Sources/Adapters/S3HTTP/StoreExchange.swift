@@ -254,9 +254,10 @@ final class StoreExchange: HTTPClientResponseDelegate {
     func watch(
         _ pipe: AnswerPipe, _ time: Duration, _ failure: ObjectStoreFailure, rest: Duration? = nil
     ) {
+        // Of a small answer everything is there.
+        guard !pipe.isOver else { return }
         setTimer(
             loop.scheduleTask(in: TimeAmount(rest ?? time)) {
-                guard !pipe.isOver else { return }
                 let waited = pipe.waiting ?? .zero
                 guard waited < time else { return self.end(.failure(failure)) }
                 self.watch(pipe, time, failure, rest: time - waited)
