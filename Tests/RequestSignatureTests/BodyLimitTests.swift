@@ -59,6 +59,30 @@ import Testing
         #expect(ChunkedBodyLimits().signedChunkBytesMax == 1 << 20)
     }
 
+    @Test func `a slice that is a piece is handed on as it is`() throws {
+        let head = RequestHead(method: "PUT", target: "/", fields: [])
+        var machine = try PlainBodyStateMachine(contentHash: nil, of: head, TestWorld.digests)
+        #expect(machine.roomByteCount == BodyPiece.byteCount)
+        _ = try machine.received([1, 2], from: 0)
+        #expect(machine.roomByteCount == BodyPiece.byteCount - 2)
+        _ = try machine.received([UInt8](repeating: 3, count: machine.roomByteCount), from: 0)
+        let slice = [UInt8](repeating: 4, count: machine.roomByteCount)
+        #expect(try machine.received(slice, from: 0).action == .release)
+        #expect(machine.takeReleased().prefix(3) == [1, 2, 3])
+        #expect(try machine.received(slice, from: 0).action == .read)
+        #expect(try machine.received([5], from: 0).action == .release)
+        let piece = machine.takeReleased()
+        #expect(piece == slice)
+        #expect(
+            piece.withUnsafeBufferPointer { $0.baseAddress }
+                == slice.withUnsafeBufferPointer { $0.baseAddress })
+        // Nothing of it is left, and what follows stands for itself.
+        _ = try machine.received([5], from: 0)
+        try machine.ended()
+        #expect(machine.takeReleased() == [5])
+        #expect(machine.takeReleased().isEmpty)
+    }
+
     @Test func `no more than a chunk or piece is kept`() throws {
         let size = 10 * BodyPiece.byteCount
         let payload = ChunkedPayload(isSigned: false, decodedByteCount: size, trailer: .crc32)
@@ -67,11 +91,11 @@ import Testing
         var offset = 0
         var most = 0
         while true {
-            let step = try machine.received(wire.span.bytes.extracting(offset..<wire.count))
+            let step = try machine.received(wire, from: offset)
             offset += step.consumed
             most = max(most, machine.keptByteCount)
             guard step.action == .release else { break }
-            machine.takeReleased { _ in }
+            _ = machine.takeReleased()
         }
         #expect(offset == wire.count)
         #expect(most <= BodyPiece.byteCount + ChunkedBodyLimits.headBytesMax)

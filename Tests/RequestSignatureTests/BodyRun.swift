@@ -3,11 +3,11 @@ import RequestSignature
 
 /// What both of the body's state machines do.
 protocol BodyMachine {
-    mutating func received(_ bytes: RawSpan) throws(BodyRefusal) -> ChunkedBodyStateMachine.Step
+    mutating func received(
+        _ slice: [UInt8], from offset: Int
+    ) throws(BodyRefusal) -> ChunkedBodyStateMachine.Step
     mutating func ended() throws(BodyRefusal)
-    mutating func takeReleased<Result, Failure: Error>(
-        _ body: (RawSpan) throws(Failure) -> Result
-    ) throws(Failure) -> Result
+    mutating func takeReleased() -> [UInt8]
 }
 
 extension ChunkedBodyStateMachine: BodyMachine {}
@@ -54,7 +54,7 @@ struct BodyRun {
     ) throws(BodyRefusal) {
         var offset = 0
         while true {
-            let step = try machine.received(slice.span.bytes.extracting(offset..<slice.count))
+            let step = try machine.received(slice, from: offset)
             offset += step.consumed
             guard step.action == .release else { break }
             take(from: &machine)
@@ -63,7 +63,7 @@ struct BodyRun {
     }
 
     private mutating func take(from machine: inout some BodyMachine) {
-        let bytes = machine.takeReleased { span in span.withUnsafeBytes { Array($0) } }
+        let bytes = machine.takeReleased()
         pieces.append(bytes.count)
         released += bytes
     }

@@ -204,8 +204,8 @@ import Testing
         #expect(whole.refusal == nil && whole.released == plain, "the control")
         // A copy that has the first chunk behind it, for changes in what follows.
         var behind = machine
-        _ = try behind.received(Array(wire[..<chunkEnd]).span.bytes)
-        let first = behind.takeReleased { $0.byteCount }
+        _ = try behind.received(Array(wire[..<chunkEnd]), from: 0)
+        let first = behind.takeReleased().count
         #expect(first == (isSigned ? Self.chunkBytes : 0))
         var same = 0
         for bit in Self.bits(wire, chunkEnd) {

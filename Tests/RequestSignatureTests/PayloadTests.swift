@@ -184,7 +184,7 @@ import Testing
         try machine.ended()
         #expect(throws: BodyRefusal.alreadyRefused) { try machine.ended() }
         #expect(throws: BodyRefusal.alreadyRefused) {
-            try machine.received(([1] as [UInt8]).span.bytes)
+            try machine.received([1], from: 0)
         }
     }
 }

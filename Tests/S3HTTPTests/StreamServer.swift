@@ -10,6 +10,11 @@ final class StreamServer: Sendable {
     /// What comes behind the last byte that is sent or read.
     enum Ending: Sendable { case end, close, nothing }
 
+    /// How an answer comes that a client may not wait for to its end.
+    enum Form: Sendable, CaseIterable {
+        case atOnce, inPieces, chunked, chunkedInPieces, withoutEnd
+    }
+
     enum Script: Sendable {
         /// Answers with so many bytes of those that `Content-Length` declares.
         case send(Int, declared: Int, Ending)
@@ -18,6 +23,8 @@ final class StreamServer: Sendable {
         case take(Int, Ending)
         /// Answers as soon as the head is there; reads on.
         case answerEarly(Int)
+        /// Reads so many bytes of a body and then no more; answers 503 with a document.
+        case refuse(Int, Form)
     }
 
     struct Counts: Sendable {
@@ -98,8 +105,37 @@ private final class StreamHandler: ChannelInboundHandler {
     private func take(_ count: Int, _ context: ChannelHandlerContext) {
         received += count
         state.counts.withLock { $0.received += count }
-        guard case .take(let most, let ending) = script, received >= most else { return }
-        stop(ending, context)
+        switch script {
+        case .take(let most, let ending) where received >= most: stop(ending, context)
+        case .refuse(let most, let form) where received >= most && isBusy:
+            isBusy = false
+            stop(.nothing, context)
+            refuse(form, context)
+        default: break
+        }
+    }
+
+    private func refuse(_ form: StreamServer.Form, _ context: ChannelHandlerContext) {
+        let document = ByteBuffer(string: "<Error><Code>SlowDown</Code></Error>")
+        let isChunked = form == .chunked || form == .chunkedInPieces
+        let headers =
+            isChunked
+            ? [("Transfer-Encoding", "chunked")]
+            : [("Content-Length", String(document.readableBytes))]
+        let head = HTTPResponseHead(
+            version: .http1_1, status: .serviceUnavailable, headers: HTTPHeaders(headers))
+        var parts: [HTTPServerResponsePart] = [.head(head), .body(.byteBuffer(document))]
+        if form != .withoutEnd { parts.append(.end(nil)) }
+        let isSlow = form == .inPieces || form == .chunkedInPieces
+        let handler = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        for (number, part) in parts.enumerated() {
+            let pause = TimeAmount.milliseconds(isSlow ? Int64(100 * number) : 0)
+            let bound = NIOLoopBound(part, eventLoop: context.eventLoop)
+            context.eventLoop.scheduleTask(in: pause) {
+                let (handler, context) = handler.value
+                context.writeAndFlush(handler.wrapOutboundOut(bound.value), promise: nil)
+            }
+        }
     }
 
     private func stop(_ ending: StreamServer.Ending, _ context: ChannelHandlerContext) {
@@ -121,6 +157,7 @@ private final class StreamHandler: ChannelInboundHandler {
         case .take(_, .end): answer(200, context)
         case .take: break
         case .answerEarly: isBusy = false
+        case .refuse: break
         }
     }
 

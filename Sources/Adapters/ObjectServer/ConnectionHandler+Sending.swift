@@ -9,22 +9,22 @@ extension ConnectionHandler {
     func send(_ bytes: ByteBuffer, for exchange: Exchange, flushes: Bool) {
         let count = bytes.readableBytes
         guard isCurrent(exchange), let context else { return exchange.written(count) }
-        if count == 0 {
-            if flushes { context.flush() }
-            return
+        if count > 0 {
+            let done = context.eventLoop.makePromise(of: Void.self)
+            done.futureResult.assumeIsolated().whenComplete { _ in
+                exchange.written(count)
+                self.lastTaken = .now()
+                if self.isCurrent(exchange) { self.proceedIfTaken(exchange) }
+            }
+            context.write(wrapOutboundOut(bytes), promise: done)
         }
-        let done = context.eventLoop.makePromise(of: Void.self)
-        done.futureResult.assumeIsolated().whenComplete { _ in
-            exchange.written(count)
-            self.lastTaken = .now()
-            if self.isCurrent(exchange) { self.proceedIfTaken(exchange) }
-        }
-        if !timers.answer.isRunning {
-            lastTaken = .now()
-            startAnswerTimer(exchange, in: limits.answerTime)
-        }
-        context.write(wrapOutboundOut(bytes), promise: done)
-        if flushes { context.flush() }
+        guard flushes else { return }
+        context.flush()
+        // Most answers are taken at once.
+        guard isCurrent(exchange), exchange.outstanding > 0, !timers.answer.isRunning
+        else { return }
+        lastTaken = .now()
+        startAnswerTimer(exchange, in: limits.answerTime)
     }
 
     /// It runs on while pieces go out, so that not each of them starts one.

@@ -32,6 +32,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var isReading = false
     private var isFirst = true
     private var isQuiescing = false
+    /// Asked of the kernel once.
+    private var remote: String?
     let timers = Timers()
     /// When the network took a piece of an answer, or the first piece was handed to it.
     var lastTaken = NIODeadline.now()
@@ -66,13 +68,11 @@ final class ConnectionHandler: ChannelInboundHandler {
         let bytes = unwrapInboundIn(data)
         switch phase {
         case .head:
-            if input.readableBytes == 0 {
-                if !isFirst { startPhaseTimer(limits.headTime) }
-                input = bytes
-            } else {
-                input.writeImmutableBuffer(bytes)
-            }
+            let begins = input.readableBytes == 0
+            if begins { input = bytes } else { input.writeImmutableBuffer(bytes) }
             readHead()
+            // Most heads come in one piece.
+            if begins, !isFirst, case .head = phase { startPhaseTimer(limits.headTime) }
         case .exchange(let exchange, _): exchange.receive(bytes)
         case .discarding(let decoder, let left): discard(bytes, decoder, left)
         case .lingering(let left):
@@ -139,12 +139,12 @@ final class ConnectionHandler: ChannelInboundHandler {
         timers.phase.cancel()
         isFirst = false
         connections.setIdle(context.channel, since: nil)
-        let address = context.remoteAddress
-        let remote = "\(address?.ipAddress ?? ""):\(address?.port ?? 0)"
         let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
         let exchange = Exchange(
             method: head.method, framing: framing, rest: rest, limits: limits,
             connections: connections, connection: connection)
+        let remote = remote ?? Self.remote(context)
+        self.remote = remote
         let request = ServedRequest(head: head, length: framing.length, remoteAddress: remote)
         // What the handler asks of other connections is often on this loop too.
         let executor = EventLoopExecutor(context.eventLoop)
@@ -153,6 +153,11 @@ final class ConnectionHandler: ChannelInboundHandler {
             exchange.onLoop { $0.handlerReturned($1) }
         }
         phase = .exchange(exchange, task)
+    }
+
+    private static func remote(_ context: ChannelHandlerContext) -> String {
+        let address = context.remoteAddress
+        return "\(address?.ipAddress ?? ""):\(address?.port ?? 0)"
     }
 
     // MARK: - The end of an exchange
@@ -183,6 +188,7 @@ final class ConnectionHandler: ChannelInboundHandler {
             // The body may be on its way.
             return decoder.isOver && rest.readableBytes == 0 ? close() : linger()
         }
+        if decoder.isOver { return nextRequest(rest, 0) }
         startPhaseTimer(limits.drainTime)
         discard(rest, decoder, limits.drainBytesMax)
     }

@@ -86,7 +86,7 @@ extension S3HTTP {
     static let userAgent = "cloudtaser"
 
     /// Signed, with the document as its body.
-    func request(_ call: S3Call) async throws(ObjectStoreFailure) -> HTTPClientRequest {
+    func request(_ call: S3Call) async throws(ObjectStoreFailure) -> HTTPClient.Request {
         var fields = call.fields
         if let document = call.document {
             let digest = digests.digest(.md5, of: document.span.bytes)
@@ -104,13 +104,14 @@ extension S3HTTP {
             throw .credentialUnavailable(detail: error.detail)
         }
         let head = try sign(call.method.rawValue, target, fields, credential)
-        var request = HTTPClientRequest(
-            url: "\(endpoint.scheme)://\(authority)\(head.target)")
-        request.method = call.method
-        request.headers = HTTPHeaders(head.fields.map { ($0.name, $0.value) })
-        request.headers.add(name: "user-agent", value: Self.userAgent)
-        if let document = call.document { request.body = .bytes(ByteBuffer(bytes: document)) }
-        return request
+        var headers = HTTPHeaders(head.fields.map { ($0.name, $0.value) })
+        headers.add(name: "user-agent", value: Self.userAgent)
+        do {
+            return try HTTPClient.Request(
+                url: "\(endpoint.scheme)://\(authority)\(head.target)", method: call.method,
+                headers: headers,
+                body: call.document.map { .byteBuffer(ByteBuffer(bytes: $0)) })
+        } catch { throw failure(error) }
     }
 
     private func sign(

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import AsyncHTTPClient
 internal import NIOHTTP1
 package import ObjectStorePorts
 internal import RequestSignature
@@ -22,26 +21,22 @@ extension S3HTTP {
             isRead ? .always : .ifWithoutEffect)
         call.keepsRefusals = true
         let sent = call
-        return try await repeating(sent) { (_) async throws(ObjectStoreFailure) in
-            let response = try await self.open(sent)
-            let body = try await self.collect(
-                response, limit: ObjectStoreLimits.passedBytesMax)
+        return try await repeating(sent) { (_, end) async throws(ObjectStoreFailure) in
+            let answer = try await self.ask(
+                sent, .all(bytesMax: ObjectStoreLimits.passedBytesMax), by: end)
             // Not an answer to the client, who has signed nothing of this.
-            let status = Int(response.status.code)
-            if status >= 300, let failure = self.passedFailure(status, response.headers, body, sent)
-            {
+            if answer.status >= 300, let failure = self.passedFailure(answer, sent) {
                 throw failure
             }
-            let headers = S3Headers(response.headers.map { S3Headers.Field($0.name, $0.value) })
-            return PassedAnswer(status: status, headers: headers.passedBack, body: body)
+            let headers = S3Headers(answer.headers.map { S3Headers.Field($0.name, $0.value) })
+            return PassedAnswer(
+                status: answer.status, headers: headers.passedBack, body: answer.body)
         }
     }
 
     /// nil: it is the client's business.
-    private func passedFailure(
-        _ status: Int, _ headers: HTTPHeaders, _ body: [UInt8], _ call: S3Call
-    ) -> ObjectStoreFailure? {
-        let failure = refusal(status, headers, body, call)
+    private func passedFailure(_ answer: StoreAnswer, _ call: S3Call) -> ObjectStoreFailure? {
+        let failure = refusal(answer.status, answer.headers, answer.body, call)
         switch failure {
         case .credentialRefused, .slowDown, .serverError, .timedOut, .responseMalformed:
             return failure

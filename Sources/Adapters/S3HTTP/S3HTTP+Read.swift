@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import AsyncHTTPClient
-internal import NIOCore
 internal import NIOHTTP1
 package import ObjectStorePorts
 package import S3Format
@@ -16,22 +14,28 @@ extension S3HTTP {
         var fields = conditions.headers()
         if let range { fields.append(S3Headers.Field("range", range.header)) }
         let call = S3Call(.GET, version, fields: fields)
-        let response = try await repeating(call) { (_) async throws(ObjectStoreFailure) in
-            try await self.open(call)
+        let lane = lane
+        let (response, pipe, exchange) = try await repeating(call) {
+            (_, end) async throws(ObjectStoreFailure) in
+            let pipe = AnswerPipe(capacity: Self.answerAheadBytes)
+            let exchange = StoreExchange(on: lane.loop, .stream(pipe))
+            let response = try await self.ask(call, exchange, lane.client, by: end)
+            return (response, pipe, exchange)
+        }
+        defer {
+            pipe.close()
+            exchange.end(.failure(ObjectStoreFailure.cancelled))
         }
         let answer = try self.answer(response, range)
-        let pipe = ChunkPipe(capacity: Self.answerAheadBytes)
-        let result = await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.pump(response, answer.part, into: pipe) }
-            group.addTask { await self.watch(pipe) }
-            defer {
-                pipe.close()
-                group.cancelAll()
-            }
+        let stream = AnswerStream(pipe, of: self, expected: Int64(answer.part.count))
+        exchange.watch(pipe, settings.silenceTime, .timedOut(host: endpoint.host))
+        let result = await withTaskCancellationHandler {
             do throws(ObjectStoreFailure) {
-                let outcome = try await receive(answer, PipeStream(pipe))
+                let outcome = try await receive(answer, stream)
                 return Result<Outcome, ObjectStoreFailure>.success(outcome)
             } catch { return .failure(error) }
+        } onCancel: {
+            exchange.end(.failure(ObjectStoreFailure.cancelled))
         }
         return try result.get()
     }
@@ -49,7 +53,7 @@ extension S3HTTP {
 
     /// What is about to come, checked against what was asked for.
     private func answer(
-        _ response: HTTPClientResponse, _ range: S3ByteRange?
+        _ response: StoreAnswer, _ range: S3ByteRange?
     ) throws(ObjectStoreFailure) -> ObjectAnswer {
         guard
             let length = response.headers.first(name: "content-length").flatMap({ Int64($0) }),
@@ -59,7 +63,7 @@ extension S3HTTP {
         let part: Range<Int64>
         let header = response.headers.first(name: "content-range")
         // Some say 200 to a range, and name it all the same.
-        if response.status.code == 206 || range != nil && header != nil {
+        if response.status == 206 || range != nil && header != nil {
             guard let (named, total) = Self.contentRange(header ?? ""), named.count == length else {
                 throw .responseMalformed(detail: "a Content-Range that is none, or another length")
             }
@@ -91,59 +95,35 @@ extension S3HTTP {
         else { return nil }
         return (first..<(last + 1), size)
     }
-
-    // MARK: - Streaming
-
-    /// From the network into the pipe.
-    private func pump(
-        _ response: HTTPClientResponse, _ part: Range<Int64>, into pipe: ChunkPipe
-    ) async {
-        let expected = Int64(part.count)
-        var received: Int64 = 0
-        do {
-            for try await var buffer in response.body {
-                while let chunk = buffer.readBytes(
-                    length: min(buffer.readableBytes, ObjectStoreLimits.chunkBytesMax)),
-                    !chunk.isEmpty
-                {
-                    received += Int64(chunk.count)
-                    guard await pipe.give(chunk) else { return }
-                }
-            }
-        } catch {
-            let failure = failure(error)
-            switch failure {
-            case .connectionLost, .responseMalformed:
-                return pipe.finish(.failure(.truncated(expected: expected, received: received)))
-            default: return pipe.finish(.failure(failure))
-            }
-        }
-        if Task.isCancelled { return pipe.finish(.failure(.cancelled)) }
-        guard received == expected else {
-            return pipe.finish(.failure(.truncated(expected: expected, received: received)))
-        }
-        pipe.finish(.success(()))
-    }
-
-    /// Ends a pipe that stands still because nothing comes. Whoever reads may take any time.
-    private func watch(_ pipe: ChunkPipe) async {
-        while !Task.isCancelled, pipe.end == nil {
-            let stillness = pipe.stillness
-            let isWaiting = stillness.isTakerWaiting
-            if isWaiting, stillness.time >= settings.silenceTime {
-                return pipe.finish(.failure(.timedOut(host: endpoint.host)))
-            }
-            let rest = settings.silenceTime - (isWaiting ? stillness.time : .zero)
-            try? await Task.sleep(for: rest)
-        }
-    }
 }
 
 /// A pipe, for whoever reads.
-private final class PipeStream: ObjectStream {
-    private let pipe: ChunkPipe
+private final class AnswerStream: ObjectStream {
+    private let pipe: AnswerPipe
+    private let store: S3HTTP
+    private let expected: Int64
 
-    init(_ pipe: ChunkPipe) { self.pipe = pipe }
+    init(_ pipe: AnswerPipe, of store: S3HTTP, expected: Int64) {
+        self.pipe = pipe
+        self.store = store
+        self.expected = expected
+    }
 
-    func next() async throws(ObjectStoreFailure) -> [UInt8]? { try await pipe.take() }
+    func next() async throws(ObjectStoreFailure) -> [UInt8]? {
+        do {
+            if let chunk = try await pipe.take() { return chunk }
+        } catch {
+            let failure = store.failure(error)
+            switch failure {
+            case .connectionLost, .responseMalformed: throw truncated
+            default: throw failure
+            }
+        }
+        guard pipe.received == expected else { throw truncated }
+        return nil
+    }
+
+    private var truncated: ObjectStoreFailure {
+        .truncated(expected: expected, received: pipe.received)
+    }
 }

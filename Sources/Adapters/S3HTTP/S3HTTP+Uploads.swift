@@ -58,10 +58,9 @@ extension S3HTTP {
 
     package func abortUpload(_ upload: ObjectUpload) async throws(ObjectStoreFailure) {
         let call = S3Call(.DELETE, upload, .always)
-        _ = try await repeating(call) { mayBeDone async throws(ObjectStoreFailure) in
+        _ = try await repeating(call) { mayBeDone, end async throws(ObjectStoreFailure) in
             do throws(ObjectStoreFailure) {
-                let response = try await self.open(call)
-                _ = try await self.collect(response, limit: Self.errorBytesMax)
+                _ = try await self.ask(call, .document(bytesMax: Self.errorBytesMax), by: end)
             } catch {
                 // An attempt before may have been what made it go.
                 guard mayBeDone, error == .noSuchUpload else { throw error }

@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AsyncHTTPClient
-internal import NIOCore
 internal import NIOHTTP1
 package import ObjectStorePorts
 internal import RequestSignature
 package import S3Format
 
 extension S3HTTP {
-    /// Bytes of a body from which on its source is not asked. With the chunk that is held back, one
-    /// more of the largest size, and the one that async-http-client has, it is less than
-    /// `ObjectStoreLimits.readAheadBytesMax`.
-    static let bodyAheadBytes = ObjectStoreLimits.readAheadBytesMax / 8
-
     package func put(
         _ location: ObjectLocation, _ body: ObjectBody, _ write: ObjectWrite
     ) async throws(ObjectStoreFailure) -> ObjectWritten {
@@ -28,142 +22,96 @@ extension S3HTTP {
         return try written(try await send(call, body).headers).tag
     }
 
-    private enum Event: Sendable {
-        case pulled
-        case answered(Result<HTTPClientResponse, ObjectStoreFailure>)
-        case stoodStill(ObjectStoreFailure)
-    }
-
-    /// Sends a body from its source. Three tasks: one asks the source, one has the request, one
-    /// watches that something moves.
+    /// Sends a body from its source. A task of its own asks the source, so that an answer, the end
+    /// of the time or of the caller ends that too.
     private func send(
         _ call: S3Call, _ body: ObjectBody
-    ) async throws(ObjectStoreFailure) -> HTTPClientResponse {
+    ) async throws(ObjectStoreFailure) -> StoreAnswer {
         guard !Task.isCancelled else { throw .cancelled }
         if let length = body.length {
             guard length <= S3Limits.partBytesMax else { throw .tooLarge }
             guard length >= 0 else { throw .lengthMismatch(declared: length, received: 0) }
         }
-        let isWhole = body.length == nil
-        let pipe = ChunkPipe(
-            capacity: isWhole ? ObjectStoreLimits.readAheadBytesMax + 1 : Self.bodyAheadBytes)
-        let result = await withTaskGroup(of: Event.self) { group in
-            group.addTask {
-                await Self.pull(body, into: pipe)
-                return .pulled
-            }
-            group.addTask { .answered(await self.sent(call, body, pipe)) }
-            group.addTask { .stoodStill(await self.watchBody(pipe)) }
-            defer {
-                pipe.close()
+        let lane = lane
+        let exchange = StoreExchange(on: lane.loop, .head)
+        exchange.watch(settings.silenceTime, .timedOut(host: endpoint.host))
+        return try await result(of: exchange, call) {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    do throws(ObjectStoreFailure) {
+                        try await self.pass(body, of: call, to: exchange, lane.client)
+                    } catch { exchange.end(.failure(error)) }
+                }
+                let result = await exchange.answer()
                 group.cancelAll()
+                return result
             }
-            while let event = await group.next() {
-                switch event {
-                case .pulled: continue
-                case .answered(let result): return result
-                case .stoodStill(let failure): return .failure(failure)
+        }
+    }
+
+    /// From the source to the network, the last chunk when it is known to be the last. The request
+    /// begins with the first chunk; without a length, with the end.
+    private func pass(
+        _ body: ObjectBody, of call: S3Call, to exchange: StoreExchange, _ client: HTTPClient
+    ) async throws(ObjectStoreFailure) {
+        var held: [[UInt8]] = []
+        var count: Int64 = 0
+        var hasBegun = false
+        while let chunk = try await Self.next(of: body, for: exchange) {
+            count += Int64(chunk.count)
+            try Self.check(count, of: body)
+            if let length = body.length, let before = held.popLast() {
+                if hasBegun {
+                    guard await exchange.give(before, isLast: false) else { return }
+                } else {
+                    exchange.begin(
+                        try await request(call), by: client, length: length, first: before,
+                        isLast: false)
+                    hasBegun = true
                 }
             }
-            return .failure(.cancelled)
-        }
-        guard !Task.isCancelled else { throw .cancelled }
-        return try result.get()
-    }
-
-    /// When there is a first chunk, or the end.
-    private func sent(
-        _ call: S3Call, _ body: ObjectBody, _ pipe: ChunkPipe
-    ) async -> Result<HTTPClientResponse, ObjectStoreFailure> {
-        do throws(ObjectStoreFailure) {
-            let count = try await pipe.ready(isWhole: body.length == nil)
-            let length = body.length ?? Int64(count)
-            var request = try await request(call)
-            let lane = lane
-            if length > 0 {
-                request.body = .stream(
-                    PipeBody(pipe: pipe, loop: lane.loop), length: .known(length))
-            }
-            let response: HTTPClientResponse
-            do {
-                response = try await lane.client.execute(request, deadline: .distantFuture)
-            } catch {
-                // What the source did counts before what came of it.
-                if case .failure(let failure)? = pipe.end { throw failure }
-                throw failure(error)
-            }
-            let accepted = try await accepted(response, call)
-            guard pipe.isEmptied else {
-                throw .responseMalformed(detail: "a success before the body's end")
-            }
-            return .success(accepted)
-        } catch { return .failure(error) }
-    }
-
-    /// From the source into the pipe, the last chunk when it is known to be the last.
-    private static func pull(_ body: ObjectBody, into pipe: ChunkPipe) async {
-        var held: [UInt8]?
-        var count: Int64 = 0
-        let most = body.length ?? Int64(ObjectStoreLimits.readAheadBytesMax)
-        while true {
-            let next: [UInt8]?
-            do throws(ObjectSourceFailure) { next = try await body.source.next() } catch {
-                return pipe.finish(.failure(.sourceFailed))
-            }
-            guard let next else { break }
-            guard (1...ObjectStoreLimits.chunkBytesMax).contains(next.count) else {
-                return pipe.finish(.failure(.sourceFailed))
-            }
-            count += Int64(next.count)
-            guard count <= most else {
-                return pipe.finish(
-                    .failure(
-                        body.length.map { .lengthMismatch(declared: $0, received: count) }
-                            ?? .refused(
-                                code: S3ErrorCode.missingContentLength.rawValue, status: 411)))
-            }
-            if let held { guard await pipe.give(held) else { return } }
-            held = next
+            held.append(chunk)
         }
         if let length = body.length, count != length {
-            return pipe.finish(.failure(.lengthMismatch(declared: length, received: count)))
+            throw .lengthMismatch(declared: length, received: count)
         }
-        pipe.finish(.success(()), last: held)
+        if !hasBegun {
+            let first = held.isEmpty ? [] : held.removeFirst()
+            exchange.begin(
+                try await request(call), by: client, length: count > 0 ? count : nil,
+                first: first, isLast: held.isEmpty)
+        }
+        while !held.isEmpty {
+            let chunk = held.removeFirst()
+            guard await exchange.give(chunk, isLast: held.isEmpty) else { return }
+        }
     }
 
-    /// Returns when nothing has moved for too long, or at once when cancelled.
-    private func watchBody(_ pipe: ChunkPipe) async -> ObjectStoreFailure {
-        while !Task.isCancelled {
-            let stillness = pipe.stillness
-            guard stillness.time < settings.silenceTime else {
-                // Who waits for whom?
-                return stillness.isTakerWaiting ? .sourceFailed : .timedOut(host: endpoint.host)
+    private static func next(
+        of body: ObjectBody, for exchange: StoreExchange
+    ) async throws(ObjectStoreFailure) -> [UInt8]? {
+        exchange.asks(true)
+        let chunk: [UInt8]?
+        do throws(ObjectSourceFailure) { chunk = try await body.source.next() } catch {
+            throw .sourceFailed
+        }
+        exchange.asks(false)
+        guard (1...ObjectStoreLimits.chunkBytesMax).contains(chunk?.count ?? 1) else {
+            throw .sourceFailed
+        }
+        return chunk
+    }
+
+    /// Whether so many bytes may have come.
+    private static func check(
+        _ count: Int64, of body: ObjectBody
+    ) throws(ObjectStoreFailure) {
+        if let length = body.length {
+            guard count <= length else {
+                throw .lengthMismatch(declared: length, received: count)
             }
-            try? await Task.sleep(for: settings.silenceTime - stillness.time)
-        }
-        return .cancelled
-    }
-}
-
-/// A pipe, for async-http-client, which hands chunks to the event loop and takes the next without
-/// waiting for it: on a busy machine hundreds of them would lie there. So the loop is asked before
-/// each chunk, behind those that were given: then it has written them, and has said whether there
-/// is room for more.
-private struct PipeBody: AsyncSequence, Sendable {
-    typealias Element = ByteBuffer
-
-    let pipe: ChunkPipe
-    let loop: any EventLoop
-
-    struct AsyncIterator: AsyncIteratorProtocol {
-        let pipe: ChunkPipe
-        let loop: any EventLoop
-
-        mutating func next() async throws -> ByteBuffer? {
-            try await loop.submit {}.get()
-            return try await pipe.take().map { ByteBuffer(bytes: $0) }
+        } else if count > Int64(ObjectStoreLimits.readAheadBytesMax) {
+            throw .refused(code: S3ErrorCode.missingContentLength.rawValue, status: 411)
         }
     }
-
-    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(pipe: pipe, loop: loop) }
 }

@@ -83,6 +83,12 @@ package final class S3HTTP: ObjectStore {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit =
             (settings.connectionsMax + loops.count - 1) / loops.count
         configuration.connectionPool.idleTimeout = .init(settings.idleTime)
+        configuration.tracing.tracer = nil
+        configuration.http1_1ConnectionDebugInitializer = { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(FlushGate(), position: .first)
+            }
+        }
         lanes = loops.map { [configuration] loop in
             Lane(
                 loop: loop, client: HTTPClient(eventLoopGroup: loop, configuration: configuration))

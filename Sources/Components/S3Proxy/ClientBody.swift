@@ -82,7 +82,7 @@ final class ClientBody: Plaintext, @unchecked Sendable {
     }
 
     private func released() -> [UInt8] {
-        plain?.takeReleased { Array($0) } ?? chunked?.takeReleased { Array($0) } ?? []
+        plain?.takeReleased() ?? chunked?.takeReleased() ?? []
     }
 
     private func finished() throws(Refusal) -> [UInt8] {
@@ -96,29 +96,10 @@ final class ClientBody: Plaintext, @unchecked Sendable {
     /// Returns whether there are more bytes.
     private func pull() async throws(Refusal) -> Bool {
         do throws(StreamFailure) {
-            guard let more = try await body.next(upTo: BodyPiece.byteCount) else { return false }
+            let room = plain?.roomByteCount ?? BodyPiece.byteCount
+            guard let more = try await body.next(upTo: room) else { return false }
             (input, offset) = (more, 0)
             return true
         } catch { throw Refusal(error) }
-    }
-}
-
-extension [UInt8] {
-    init(_ bytes: RawSpan) { self = bytes.withUnsafeBytes { [UInt8]($0) } }
-}
-
-extension PlainBodyStateMachine {
-    fileprivate mutating func received(
-        _ bytes: [UInt8], from offset: Int
-    ) throws(BodyRefusal) -> Step {
-        try received(bytes.span.bytes.extracting(offset..<bytes.count))
-    }
-}
-
-extension ChunkedBodyStateMachine {
-    fileprivate mutating func received(
-        _ bytes: [UInt8], from offset: Int
-    ) throws(BodyRefusal) -> Step {
-        try received(bytes.span.bytes.extracting(offset..<bytes.count))
     }
 }

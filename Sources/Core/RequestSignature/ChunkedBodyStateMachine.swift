@@ -68,8 +68,14 @@ package struct ChunkedBodyStateMachine: Sendable {
         digest = digests.begin(.sha256)
     }
 
-    /// Takes bytes as they arrive, cut anywhere.
-    package mutating func received(_ bytes: RawSpan) throws(BodyRefusal) -> Step {
+    /// Takes a slice as it arrived, cut anywhere, from a byte on.
+    package mutating func received(
+        _ slice: [UInt8], from offset: Int
+    ) throws(BodyRefusal) -> Step {
+        try received(slice.span.bytes.extracting(offset..<slice.count))
+    }
+
+    private mutating func received(_ bytes: RawSpan) throws(BodyRefusal) -> Step {
         guard !isReleased else { return Step(consumed: 0, action: .release) }
         do throws(BodyRefusal) {
             return try bytes.withUnsafeBytes { bytes throws(BodyRefusal) in
@@ -95,16 +101,12 @@ package struct ChunkedBodyStateMachine: Sendable {
         isReleased = true
     }
 
-    /// Lends what is released, and forgets it.
-    package mutating func takeReleased<Result, Failure: Error>(
-        _ body: (RawSpan) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        let count = isReleased ? piece.count : 0
-        let result = try body(piece.span.bytes.extracting(0..<count))
-        if isReleased, state != .ended { piece.removeAll(keepingCapacity: true) }
-        if state == .ended { piece = [] }
+    /// Hands over what is released.
+    package mutating func takeReleased() -> [UInt8] {
+        guard isReleased else { return [] }
         isReleased = false
-        return result
+        defer { piece = [] }
+        return piece
     }
 
     /// Bytes kept at the moment.
@@ -194,6 +196,7 @@ package struct ChunkedBodyStateMachine: Sendable {
         let room = payload.isSigned ? remaining : BodyPiece.byteCount - piece.count
         let count = min(remaining, bytes.count - offset, room)
         let taken = UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
+        if piece.isEmpty { piece.reserveCapacity(min(room, remaining, BodyPiece.byteCount)) }
         piece.append(contentsOf: taken)
         if payload.isSigned { digest.update(taken.bytes) }
         checksum?.update(taken.bytes)

@@ -49,20 +49,30 @@ package struct PlainBodyStateMachine: Sendable {
         md5 = contentMD5.map { _ in digests.begin(.md5) }
     }
 
-    /// Takes bytes as they arrive, cut anywhere.
-    package mutating func received(_ bytes: RawSpan) throws(BodyRefusal) -> Step {
+    /// Bytes that the piece under way takes, or the next one. Who gives as many spares a copy.
+    package var roomByteCount: Int {
+        piece.count < BodyPiece.byteCount ? BodyPiece.byteCount - piece.count : BodyPiece.byteCount
+    }
+
+    /// Takes a slice as it arrived, cut anywhere, from a byte on. One that is a piece, or the start
+    /// of one, is kept as it is.
+    package mutating func received(
+        _ slice: [UInt8], from offset: Int
+    ) throws(BodyRefusal) -> Step {
         guard !isOver else { throw .alreadyRefused }
         guard !isReleased else { return Step(consumed: 0, action: .release) }
-        let count = min(BodyPiece.byteCount - piece.count, bytes.byteCount)
-        bytes.withUnsafeBytes { bytes in
-            let taken = UnsafeRawBufferPointer(rebasing: bytes[..<count])
-            piece.append(contentsOf: taken)
-            sha256?.update(taken.bytes)
-            md5?.update(taken.bytes)
-            checksum?.update(taken.bytes)
+        let count = min(BodyPiece.byteCount - piece.count, slice.count - offset)
+        let taken = slice.span.bytes.extracting(offset..<offset + count)
+        sha256?.update(taken)
+        md5?.update(taken)
+        checksum?.update(taken)
+        if piece.isEmpty, count == slice.count {
+            piece = slice
+        } else if count > 0 {
+            piece.append(contentsOf: slice[offset..<offset + count])
         }
         // A full piece is the last one unless more follows.
-        isReleased = count < bytes.byteCount
+        isReleased = offset + count < slice.count
         return Step(consumed: count, action: isReleased ? .release : .read)
     }
 
@@ -80,14 +90,12 @@ package struct PlainBodyStateMachine: Sendable {
         isReleased = true
     }
 
-    /// Lends what is released, and forgets it.
-    package mutating func takeReleased<Result, Failure: Error>(
-        _ body: (RawSpan) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        let result = try body(piece.span.bytes.extracting(0..<(isReleased ? piece.count : 0)))
-        if isReleased { piece.removeAll(keepingCapacity: !isOver) }
+    /// Hands over what is released.
+    package mutating func takeReleased() -> [UInt8] {
+        guard isReleased else { return [] }
         isReleased = false
-        return result
+        defer { piece = [] }
+        return piece
     }
 
     private func check() throws(BodyRefusal) {
