@@ -126,6 +126,27 @@ import Testing
         #expect(world.refusedAt.allSatisfy { $0 <= TrustWorld.lag + 1 }, "\(world.refusedAt)")
     }
 
+    /// Found by `make soak`, scenario webhook-certificates.
+    @Test("whoever missed a new authority does not drop it when the Secret is deleted again")
+    func deletedBehindTheBack() throws {
+        let world = try world(seconds: 300) { world in
+            world.spawn("one")
+            world.spawn("two", after: .seconds(3))
+            let run = world.run
+            run.after(.seconds(90)) { run.pause("one") }
+            // The other makes a new authority, and serves a certificate of it.
+            run.after(.seconds(100)) { world.delete(TrustWorld.secret) }
+            run.after(.seconds(199)) { run.pause("two") }
+            run.after(.seconds(200)) {
+                world.delete(TrustWorld.secret)
+                run.resume("one")
+            }
+            run.after(.seconds(250)) { run.resume("two") }
+        }
+        #expect(world.reports.count(of: .secretReplaced(nil)) == 3)
+        #expect(world.refusedAt.allSatisfy { $0 <= TrustWorld.lag + 1 }, "\(world.refusedAt)")
+    }
+
     /// What somebody may have made of the Secret.
     static let damages:
         [(name: String, fault: CertificateFault?, change: @Sendable (inout JSONTree) -> Void)] = [

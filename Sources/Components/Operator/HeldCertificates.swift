@@ -71,24 +71,34 @@ struct CertificateWorks: Sendable {
         let authority = try issuer.authority(times.authorityRequest(at: now))
         let leaf = try issuer.leaf(
             times.leafRequest(for: names, at: now, until: now + times.authorityLife), by: authority)
-        let others = found.filter { other in
+        return CertificateHoldings(
+            authorities: Array(
+                ([authority.certificate] + authorities(among: found, at: now))
+                    .prefix(CertificateHoldings.authoritiesMax)),
+            authorityKey: authority.privateKey, leaf: leaf)
+    }
+
+    private func authorities(among found: Set<[UInt8]>, at now: Int64) -> [[UInt8]] {
+        found.filter { other in
             guard let facts = try? issuer.facts(of: other) else { return false }
             return facts.isAuthority && now < facts.validUntil
         }.sorted { $0.lexicographicallyPrecedes($1) }
-        return CertificateHoldings(
-            authorities: Array(
-                ([authority.certificate] + others).prefix(CertificateHoldings.authoritiesMax)),
-            authorityKey: authority.privateKey, leaf: leaf)
     }
 
     /// With another authority that is believed beside the others. The leaf stays what it is, so
     /// that nobody who knows the old authorities only is in the way of anything.
+    ///
+    /// - Parameter found: as for `fresh`: what is held may be older than what another replica
+    ///   serves.
     func withNewAuthority(
-        _ held: HeldCertificates, at now: Int64
+        _ held: HeldCertificates, beside found: Set<[UInt8]> = [], at now: Int64
     ) throws(CertificateFailure) -> CertificateHoldings {
         let made = try issuer.authority(times.authorityRequest(at: now))
         var holdings = held.holdings
-        let others = holdings.authorities.filter { $0 != held.signer }
+        let known = holdings.authorities
+        let others =
+            known.filter { $0 != held.signer }
+            + authorities(among: found, at: now).filter { !known.contains($0) }
         holdings.authorities = Array(
             ([made.certificate, held.signer] + others).prefix(CertificateHoldings.authoritiesMax))
         holdings.authorityKey = made.privateKey

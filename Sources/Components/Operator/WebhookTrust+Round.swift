@@ -99,7 +99,7 @@ extension WebhookTrust {
         let next: CertificateHoldings
         do throws(CertificateFailure) {
             if let held, isAlive(held, at: now) {
-                next = try works.withNewAuthority(held, at: now)
+                next = try works.withNewAuthority(held, beside: found, at: now)
             } else {
                 next = try works.fresh(at: now, beside: found)
             }
