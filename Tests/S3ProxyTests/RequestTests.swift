@@ -27,6 +27,28 @@ import Testing
         #expect(unsigned["x-amz-request-id"]?.count == 16)
     }
 
+    @Test func `has room for so many documents and no more`() async throws {
+        func document(_ world: World, _ count: Int) throws -> [UInt8] {
+            let key = try world.key("key")
+            return S3DeleteRequest(entries: Array(repeating: .init(key: key), count: count))
+                .rendered()
+        }
+        let one = try document(try World(), 3)
+        for (spare, status) in [(0, 200), (-1, 503)] {
+            let world = try World { $0.documentBytesMax = one.count + spare }
+            let client = Client(world)
+            // What was taken is given back, also by one that is refused.
+            for _ in 1...3 {
+                let reply = try await client.send("POST", query: [("delete", "")], [:], one)
+                #expect(reply.status == status, "\(reply.text)")
+                if status != 200 { #expect(reply.code == "SlowDown") }
+            }
+            let small = try await client.send(
+                "POST", query: [("delete", "")], [:], try document(world, 1))
+            #expect(small.status == 200)
+        }
+    }
+
     @Test func `gets nothing that is the proxy's own`() async throws {
         let world = try World()
         let client = Client(world)

@@ -18,12 +18,16 @@ final class ClientBody: Plaintext, @unchecked Sendable {
     private var input: [UInt8] = []
     private var offset = 0
     private var isOver = false
+    private let room: DocumentRoom
+    /// Of it, until the request is over.
+    private var roomTaken = 0
 
     init(
         _ body: any RequestBody, length: Int64?, of head: RequestSignature.RequestHead,
-        _ verified: VerifiedRequest, _ digests: any MessageDigests
+        _ verified: VerifiedRequest, _ digests: any MessageDigests, _ room: DocumentRoom
     ) throws(Refusal) {
         self.body = body
+        self.room = room
         do throws(BodyRefusal) {
             switch verified.payload {
             case .literal(let hash):
@@ -38,6 +42,8 @@ final class ClientBody: Plaintext, @unchecked Sendable {
             }
         } catch { throw .signature(error.answer) }
     }
+
+    deinit { room.giveBack(roomTaken) }
 
     func next() async throws(Refusal) -> [UInt8]? {
         while !isOver {
@@ -58,6 +64,8 @@ final class ClientBody: Plaintext, @unchecked Sendable {
             guard piece.count <= bytesMax - bytes.count else {
                 throw .request(S3Error(.entityTooLarge))
             }
+            guard room.take(piece.count) else { throw .request(S3Error(.slowDown)) }
+            roomTaken += piece.count
             bytes += piece
         }
         return bytes

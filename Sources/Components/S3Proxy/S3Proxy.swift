@@ -29,10 +29,12 @@ package final class S3Proxy<Cipher: AuthenticatedCipher>: RequestHandler {
     private let parts: S3ProxyParts<Cipher>
     private let verifier: RequestVerifier
     private let underWay = Mutex(0)
+    private let documents: DocumentRoom
 
     package init(_ parts: S3ProxyParts<Cipher>, _ settings: S3ProxyPolicy) {
         self.parts = parts
         self.settings = settings
+        documents = DocumentRoom(bytesMax: settings.documentBytesMax)
         store = parts.store
         cipher = parts.cipher
         keys = KeyRing(parts, settings)
@@ -109,7 +111,9 @@ package final class S3Proxy<Cipher: AuthenticatedCipher>: RequestHandler {
         if case .bytes(let count) = served.length { length = Int64(count) }
         return Exchange(
             request: request,
-            body: try ClientBody(body, length: length, of: head, verified, parts.digests),
+            body: try ClientBody(
+                body, length: length, of: head, verified, parts.digests,
+                documents),
             response: response, id: id, now: now)
     }
 

@@ -13,6 +13,9 @@ package struct S3ProxyPolicy: Sendable {
     package var passThrough: [PassThrough] = []
     /// Requests under way at the same time; more are told to come later.
     package var requestsMax = 256
+    /// Of documents (deletions, completions, settings) of all requests together; one has
+    /// `S3Limits.documentBytesMax` at most.
+    package var documentBytesMax = 4 * S3Limits.documentBytesMax
     /// Of one request's content, before it is sealed. S3's own bound for one request is 5 GiB.
     package var bodyBytesMax = S3Limits.partBytesMax
     /// What the store takes at least for a part that is not the last (bytes). Less where the store
