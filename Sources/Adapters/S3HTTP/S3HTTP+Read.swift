@@ -4,8 +4,9 @@ package import ObjectStorePorts
 package import S3Format
 
 extension S3HTTP {
-    /// Bytes of an answer from which on no more are taken from the network.
-    static let answerAheadBytes = ObjectStoreLimits.readAheadBytesMax / 2
+    /// Bytes of an answer from which on no more are taken from the network. What is read at once
+    /// comes on top; with half of the limit, 64 streams took 157 MB.
+    static let answerAheadBytes = ObjectStoreLimits.readAheadBytesMax / 8
 
     package func read<Outcome: Sendable>(
         _ version: ObjectVersion, _ range: S3ByteRange?, _ conditions: S3Conditions,

@@ -36,6 +36,8 @@ final class StoreExchange: HTTPClientResponseDelegate {
         var timer: Scheduled<Void>?
         /// Nothing is taken any more.
         var isOver = false
+        /// async-http-client is done with it.
+        var hasEnded = false
 
         // MARK: The request's body
 
@@ -90,7 +92,7 @@ final class StoreExchange: HTTPClientResponseDelegate {
         }
         let task = client.execute(request: request, delegate: self, eventLoop: .delegate(on: loop))
         let isOver = state.withLock { state in
-            state.task = task
+            if !state.hasEnded { state.task = task }
             return state.isOver
         }
         if isOver { task.cancel() }
@@ -152,9 +154,14 @@ final class StoreExchange: HTTPClientResponseDelegate {
     }
 
     private func ended(_ result: Result<Void, any Error>) {
-        let (head, ending, isResolved) = state.withLock { state in
-            (state.head, state.ending.take(), state.result != nil)
+        let (head, ending, isResolved, timer) = state.withLock { state in
+            // The task and the timer know this object: it would never go, or only in time.
+            state.task = nil
+            state.writer = nil
+            state.hasEnded = true
+            return (state.head, state.ending.take(), state.result != nil, state.timer.take())
         }
+        timer?.cancel()
         ending?.fail(HTTPClientError.requestStreamCancelled)
         if isResolved {
             if case .stream(let pipe) = reading { pipe.finish(result) }
@@ -267,7 +274,7 @@ final class StoreExchange: HTTPClientResponseDelegate {
     /// Instead of the one before; it goes with the end.
     func setTimer(_ timer: Scheduled<Void>) {
         let old = state.withLock { state in
-            guard !state.isOver else { return timer as Scheduled<Void>? }
+            guard !state.isOver, !state.hasEnded else { return timer as Scheduled<Void>? }
             defer { state.timer = timer }
             return state.timer
         }
