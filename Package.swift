@@ -647,6 +647,7 @@ let testTargets: [Target] = [
         [
             "S3HTTP", "CryptoHasher", "LoopbackPKI", "ObjectStorePorts",
             "RequestSignature", "S3Format", "ScriptedServer", "SecretMemory",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "NIOPosix", package: "swift-nio"),
