@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import CryptoObjectCipher
 import ObjectStorePorts
 import S3Format
 import S3Proxy
@@ -72,18 +73,25 @@ private let partBytes = Int(S3Limits.partBytesMin)
         #expect(left() > 900)
     }
 
-    @Test func `leaves nothing of an upload whose abort was not answered`() async throws {
-        let world = try World()
+    /// A replica that never hears what came of its first call of a kind.
+    private func losingFirst(
+        _ verb: ObjectStoreCall.Verb, _ world: World
+    ) -> S3Proxy<CryptoObjectCipher> {
         let fails = Mutex(true)
-        let replica = world.replica(faults: { call in
+        return world.replica(faults: { call in
             let isFirst =
-                call.verb == .abortUpload
+                call.verb == verb
                 && fails.withLock { fails in
                     defer { fails = false }
                     return fails
                 }
             return isFirst ? .answerLost(Self.lost) : nil
         })
+    }
+
+    @Test func `leaves nothing of an upload whose abort was not answered`() async throws {
+        let world = try World()
+        let replica = losingFirst(.abortUpload, world)
         let client = Client(world, replica)
         let id = try await client.createUpload("key")
         try await client.part("key", id, 1, content(10))
@@ -153,16 +161,7 @@ private let partBytes = Int(S3Limits.partBytesMin)
         _ completesAgain: Bool
     ) async throws {
         let world = try World()
-        let fails = Mutex(true)
-        let replica = world.replica(faults: { call in
-            let isFirst =
-                call.verb == .deleteSeveral
-                && fails.withLock { fails in
-                    defer { fails = false }
-                    return fails
-                }
-            return isFirst ? .answerLost(Self.lost) : nil
-        })
+        let replica = losingFirst(.deleteSeveral, world)
         let client = Client(world, replica)
         let id = try await client.createUpload("key")
         let part = try await client.part("key", id, 1, content(partBytes))

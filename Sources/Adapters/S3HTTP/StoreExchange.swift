@@ -92,7 +92,7 @@ final class StoreExchange: HTTPClientResponseDelegate {
         }
         let task = client.execute(request: request, delegate: self, eventLoop: .delegate(on: loop))
         let isOver = state.withLock { state in
-            if !state.hasEnded { state.task = task }
+            state.task = task
             return state.isOver
         }
         if isOver { task.cancel() }
