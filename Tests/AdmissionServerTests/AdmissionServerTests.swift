@@ -286,6 +286,22 @@ private func post(
         for stranger in busy { #expect(await stranger.answer()?.hasSuffix("late\n") == true) }
     }
 
+    @Test func `ends connections with their next answer before it drains`() async throws {
+        let server = try await server()
+        let known = try Stranger(port: server.port)
+        known.send(post("{}"))
+        let before = try #require(await known.answer())
+        #expect(!before.lowercased().contains("connection: close"))
+        server.endReuse()
+        known.send(post("{}"))
+        let after = try #require(await known.everything())
+        #expect(after.lowercased().contains("connection: close\r\n"))
+        let new = try Stranger(port: server.port)
+        new.send(post("{}"))
+        #expect(await new.everything()?.lowercased().contains("connection: close\r\n") == true)
+        await server.drain(within: .seconds(10))
+    }
+
     @Test func `drains: answers what was asked, ends the rest, and lets nobody in`() async throws {
         let gate = Gate()
         let server = try await server(answer: gate.late)

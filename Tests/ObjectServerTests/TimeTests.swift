@@ -162,6 +162,22 @@ import Testing
         #expect(await working.answer()?.hasSuffix("/ 0\n") == true)
     }
 
+    @Test func `ends connections with their next answer before it drains`() async throws {
+        let server = try await server(counting)
+        let known = try Stranger(port: server.port)
+        known.send(get("/"))
+        let before = try #require(await known.answer())
+        #expect(!before.lowercased().contains("connection: close"))
+        server.endReuse()
+        known.send(get("/"))
+        let after = try #require(await known.everything())
+        #expect(after.lowercased().contains("connection: close\r\n"))
+        let new = try Stranger(port: server.port)
+        new.send(get("/"))
+        #expect(await new.everything()?.lowercased().contains("connection: close\r\n") == true)
+        await server.drain(within: .seconds(10))
+    }
+
     @Test func `drains: answers what was asked, ends the rest, and lets nobody in`() async throws {
         let gate = Gate()
         let server = try await server { request, body, response in

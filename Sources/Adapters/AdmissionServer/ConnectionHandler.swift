@@ -123,7 +123,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         var headers = HTTPHeaders([
             ("Content-Type", answer.contentType), ("Content-Length", String(answer.body.count)),
         ])
-        if connections.isDraining { isKeptAlive = false }
+        if !connections.isReused { isKeptAlive = false }
         if !isKeptAlive { headers.add(name: "Connection", value: "close") }
         let head = HTTPResponseHead(
             version: .http1_1, status: HTTPResponseStatus(statusCode: answer.status),

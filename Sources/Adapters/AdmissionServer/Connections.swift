@@ -21,6 +21,7 @@ final class Connections: Sendable {
         var entries: [ObjectIdentifier: Entry] = [:]
         var bufferedBytes = 0
         var isDraining = false
+        var isReused = true
     }
 
     private let state = Mutex(State())
@@ -30,7 +31,8 @@ final class Connections: Sendable {
 
     var count: Int { state.withLock { $0.entries.count } }
     var bufferedBytes: Int { state.withLock { $0.bufferedBytes } }
-    var isDraining: Bool { state.withLock { $0.isDraining } }
+    /// Whether a connection stays open after an answer.
+    var isReused: Bool { state.withLock { $0.isReused } }
 
     func add(_ channel: any Channel, at now: NIODeadline) -> Decision {
         state.withLock { state in
@@ -68,12 +70,15 @@ final class Connections: Sendable {
 
     func release(_ bytes: Int) { state.withLock { $0.bufferedBytes -= bytes } }
 
+    func endReuse() { state.withLock { $0.isReused = false } }
+
     /// From now on nobody new is let in.
     ///
     /// - Returns: who is there.
     func beginDraining() -> [any Channel] {
         state.withLock { state in
             state.isDraining = true
+            state.isReused = false
             return state.entries.values.map(\.channel)
         }
     }

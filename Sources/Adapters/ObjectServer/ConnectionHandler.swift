@@ -181,7 +181,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         isReturned = false
         timers.cancelAll()
         let failure = exchange.inputFailure
-        let closes = exchange.closes || isQuiescing || connections.isDraining
+        let closes = exchange.closes || isQuiescing
         let (rest, decoder) = exchange.finish(.misused)
         let remaining = decoder.remainingBytes ?? 0
         if closes || failure != nil || remaining > limits.drainBytesMax {

@@ -20,6 +20,7 @@ final class Connections: Sendable {
     private struct State {
         var entries: [ObjectIdentifier: Entry] = [:]
         var isDraining = false
+        var isReused = true
     }
 
     private let state = Mutex(State())
@@ -29,7 +30,8 @@ final class Connections: Sendable {
     init(countMax: Int) { self.countMax = countMax }
 
     var count: Int { state.withLock { $0.entries.count } }
-    var isDraining: Bool { state.withLock { $0.isDraining } }
+    /// Whether a connection stays open after an answer.
+    var isReused: Bool { state.withLock { $0.isReused } }
     var channels: [any Channel] { state.withLock { $0.entries.values.map(\.channel) } }
     var bufferedBytes: Int { buffered.load(ordering: .relaxed) }
 
@@ -61,12 +63,15 @@ final class Connections: Sendable {
     /// - Parameter bytes: that are kept from now on, or no more when negative.
     func count(buffered bytes: Int) { buffered.wrappingAdd(bytes, ordering: .relaxed) }
 
+    func endReuse() { state.withLock { $0.isReused = false } }
+
     /// From now on nobody new is let in.
     ///
     /// - Returns: who is there.
     func beginDraining() -> [any Channel] {
         state.withLock { state in
             state.isDraining = true
+            state.isReused = false
             return state.entries.values.map(\.channel)
         }
     }

@@ -151,7 +151,7 @@ final class Exchange: Sendable {
 
     /// Whether the connection has to end after this answer, as far as is known before it.
     func closesAfter() -> Bool {
-        if framing.closes || connections.isDraining { return true }
+        if framing.closes || !connections.isReused { return true }
         return input.withLock { input in
             // It may or may not be sent now (RFC 9110, section 10.1.1).
             if framing.expectsContinue, !input.hasPulled { return true }

@@ -64,6 +64,12 @@ package final class ObjectServer: Sendable {
     /// That came and nobody pulled, or were written and are not taken; of all connections.
     package var bufferedBytes: Int { connections.bufferedBytes }
 
+    /// Tells whoever asks from now on that the connection ends with the answer.
+    ///
+    /// Who keeps connections would otherwise send a request on one just as `drain` closes it, and
+    /// many clients do not repeat a POST (Go's net/http: "EOF").
+    package func endReuse() { connections.endReuse() }
+
     /// Accepts nobody any more, ends idle connections at once and others after their answer.
     ///
     /// - Parameter time: what is left then is cut off.

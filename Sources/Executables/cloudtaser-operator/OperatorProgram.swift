@@ -58,6 +58,7 @@ struct OperatorProgram: Sendable {
             let signal = await signals.wait()
             log.write(.notice, "stopping", "stopping on signal \(signal)")
             stopping.set()
+            webhooks.endReuse()
             // Whoever routes to this pod needs a moment to learn that it is not ready.
             await clock.sleep(for: .seconds(command.drainSeconds))
             await webhooks.drain(within: Self.answerTime)

@@ -62,6 +62,7 @@ struct S3ProxyProgram: Sendable {
             let signal = await signals.wait()
             log.write(.notice, "stopping", "stopping on signal \(signal)")
             stopping.set()
+            server.endReuse()
             // Whoever routes to this program needs a moment to learn that it is not ready.
             await clock.sleep(for: .seconds(settings.drainSeconds))
             await server.drain(within: Self.answerTime)
