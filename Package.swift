@@ -56,9 +56,13 @@ let system: [Target] = [
     systemLibrary("CSeccomp", pkgConfig: "libseccomp", apt: "libseccomp-dev"),
     systemLibrary("CCapability", pkgConfig: "libcap", apt: "libcap-dev"),
     systemLibrary("CBPF", pkgConfig: "libbpf", apt: "libbpf-dev"),
+    systemLibrary("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
     cTarget(
         "COpenSSLShims", path: "Sources/System/COpenSSLShims", dependencies: ["COpenSSL"],
         linking: ["ssl", "crypto"]),
+    cTarget(
+        "CCurlShims", path: "Sources/System/CCurlShims", dependencies: ["CCurl"],
+        linking: ["curl"]),
     cTarget(
         "CBPFPrograms", path: "Sources/System/CBPFPrograms", dependencies: ["CBPF"],
         linking: ["bpf", "elf", "z"]),
@@ -115,7 +119,7 @@ let ports: [Target] = [
         path: "Sources/Ports",
         exclude: [
             "AgentPorts", "EventPorts", "ImagePorts", "KubernetesPorts", "NodePorts",
-            "ObjectKeyPorts", "ObjectServerPorts", "ObjectStorePorts",
+            "ObjectKeyPorts", "ObjectServerPorts", "ObjectStorePorts", "InspectionPorts",
         ],
         swiftSettings: strict),
     // Modules of their own: whatever the wrapper's ports import is linked into the wrapper.
@@ -129,6 +133,7 @@ let ports: [Target] = [
     library("ObjectStorePorts", in: "Sources/Ports", ["S3Format"]),
     library("ObjectKeyPorts", in: "Sources/Ports", ["Ports", "SecretMemory"]),
     library("NodePorts", in: "Sources/Ports", ["Protection"]),
+    library("InspectionPorts", in: "Sources/Ports"),
     library("ObjectServerPorts", in: "Sources/Ports", ["ServedHTTP"]),
 ]
 
@@ -209,6 +214,9 @@ let adapters: [Target] = [
             .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
         ]),
+    library(
+        "CurlHTTP", in: "Sources/Adapters",
+        ["InspectionPorts", "KubernetesPorts", "KubernetesFormat", "CCurl", "CCurlShims"]),
     library(
         "Kubeconfig", in: "Sources/Adapters",
         ["KubernetesPorts", .product(name: "Yams", package: "Yams")]),
@@ -493,7 +501,7 @@ let testTargets: [Target] = [
             "HostConformance", "host-conformance", "TestKit",
             "VaultSecretStore", "VaultListener", "LoopbackPKI", "OpenBaoServer",
             "EnforcementEvents", "EventIntegrity", "KubernetesPorts", "KubernetesFormat",
-            "SimulatedCluster", "KubernetesHTTP", "KubernetesServer", "AsyncClock",
+            "SimulatedCluster", "CurlHTTP", "KubernetesHTTP", "KubernetesServer", "AsyncClock",
             "ScriptedServer", "Kubeconfig", "ElectionTrial", "SimulationEngine", "Operator",
             "AdmissionTrust", "X509Issuer", "Injection", "CryptoHasher", "ImageFormat",
             "ImagePorts", "OCIRegistry", "RegistryServer", "NodeAgentHTTP", "NodePorts",
@@ -598,7 +606,7 @@ let testTargets: [Target] = [
     tests(
         "KubernetesHTTPTests",
         [
-            "KubernetesHTTP", "KubernetesPorts", "LoopbackPKI", "ScriptedServer",
+            "Kubeconfig", "KubernetesHTTP", "KubernetesPorts", "LoopbackPKI", "ScriptedServer",
         ]),
     tests(
         "OperatorProgramTests",
@@ -670,6 +678,12 @@ let testTargets: [Target] = [
         ]),
     tests("NodeAgentHTTPTests", ["NodeAgentHTTP", "NodePorts", "Protection", "ScriptedServer"]),
     tests("ProtectionTests", ["Protection", "KubernetesFormat"]),
+    tests(
+        "CurlHTTPTests",
+        [
+            "CurlHTTP", "InspectionPorts", "Kubeconfig", "KubernetesPorts", "LoopbackPKI",
+            "ScriptedServer",
+        ]),
     tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
     tests("AsyncClockTests", ["AsyncClock", "KubernetesPorts", "Ports"]),
     tests(

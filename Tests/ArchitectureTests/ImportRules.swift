@@ -154,21 +154,43 @@ let importRules = [
             "Sources/Components/Work/A.swift:1",
         ],
         check: { repository in
-            let closure = repository.manifest.closure(of: House.smallPrograms)
-            return repository.swiftFiles.flatMap { file -> [Finding] in
-                guard let target = repository.target(of: file), closure.contains(target.name)
-                else { return [] }
-                return ImportLine.all(of: file).filter { line in
-                    House.largeModules.contains { line.module.hasPrefix($0) }
-                }.map {
-                    Finding(
-                        file, line: $0.line,
-                        "\(target.name) may not import \($0.module), it is linked into a static "
-                            + "program; use the standard library, CLinux or Glibc")
-                }
-            }
+            imports(
+                of: House.largeModules, in: House.smallPrograms, repository,
+                "it is linked into a static program; use the standard library, CLinux or Glibc")
+        }),
+    Rule(
+        name: "The tool that simulates links no NIO",
+        control: [
+            "Package.swift": smallManifest,
+            "Sources/Core/Pages/A.swift": "import NIOCore\nimport Foundation\n",
+            "Sources/Components/Work/A.swift": "import NIOPosix\n",
+        ],
+        planted: ["Sources/Core/Pages/A.swift:1"],
+        check: { repository in
+            imports(
+                of: ["NIO", "AsyncHTTPClient"], in: [House.simulatorProgram], repository,
+                "its release build would take a quarter of an hour; use CurlHTTP")
         }),
 ]
+
+/// Imports of modules that begin with one of `prefixes` in what `programs` link.
+private func imports(
+    of prefixes: [String], in programs: [String], _ repository: Repository, _ reason: String
+) -> [Finding] {
+    let closure = repository.manifest.closure(of: programs)
+    return repository.swiftFiles.flatMap { file -> [Finding] in
+        guard let target = repository.target(of: file), closure.contains(target.name) else {
+            return []
+        }
+        return ImportLine.all(of: file).filter { line in
+            prefixes.contains { line.module.hasPrefix($0) }
+        }.map {
+            Finding(
+                file, line: $0.line,
+                "\(target.name) may not import \($0.module), \(reason)")
+        }
+    }
+}
 
 /// What is wrong with `module` in `file`, nil when nothing is.
 private func refusal(of module: String, in file: SourceFile, _ repository: Repository) -> String? {

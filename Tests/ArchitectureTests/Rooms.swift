@@ -88,6 +88,7 @@ enum House {
     static let thirdParties = [
         "COpenSSL": "OpenSSL", "COpenSSLShims": "OpenSSL",
         "CSeccomp": "the kernel's filter libraries", "CCapability": "the kernel's filter libraries",
+        "CCurl": "libcurl", "CCurlShims": "libcurl",
         "CBPF": "libbpf", "CBPFPrograms": "libbpf",
         "AsyncHTTPClient": "SwiftNIO", "NIOCore": "SwiftNIO", "NIOPosix": "SwiftNIO",
         "NIOHTTP1": "SwiftNIO", "NIOSSL": "SwiftNIO", "Yams": "libyaml",

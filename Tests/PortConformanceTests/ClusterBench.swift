@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AsyncClock
 import Foundation
+import Kubeconfig
 import KubernetesFormat
 import KubernetesHTTP
 import KubernetesPorts
@@ -143,19 +144,22 @@ final class KubernetesBench: ClusterBench {
         let authorities = Array(server.pki.authority.certificatePEM.utf8)
         var clients: [ClusterUser: KubernetesHTTP] = [:]
         for user in ClusterUser.allCases {
-            let token =
-                switch user {
-                case .administrator: KubernetesServer.administratorToken
-                case .operator: KubernetesServer.operatorToken
-                case .nobody: KubernetesServer.nobodyToken
-                case .stranger: "stranger"
-                }
             clients[user] = try KubernetesHTTP(
                 ClusterEndpoint(server: server.address, authorities: authorities),
-                credentials: FixedCredentials(ClusterCredential(bearerToken: token)),
+                credentials: FixedCredentials(
+                    ClusterCredential(bearerToken: Self.token(of: user))),
                 settings: .patient)
         }
         self.clients = clients
+    }
+
+    static func token(of user: ClusterUser) -> String {
+        switch user {
+        case .administrator: KubernetesServer.administratorToken
+        case .operator: KubernetesServer.operatorToken
+        case .nobody: KubernetesServer.nobodyToken
+        case .stranger: "stranger"
+        }
     }
 
     func api(_ user: ClusterUser) throws -> any KubernetesAPI { try #require(clients[user]) }

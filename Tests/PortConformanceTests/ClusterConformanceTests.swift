@@ -20,13 +20,19 @@ struct RealClusterTests {
     func `does as every API server does`(_ check: ClusterCheck) async throws {
         try await check.run(KubernetesBench.shared.get())
     }
+
+    @Test(arguments: ClusterCheck.reads + ClusterCheck.rights)
+    func `reads by libcurl as every API server is read`(_ check: ClusterCheck) async throws {
+        try await check.run(CurlBench())
+    }
 }
 
 /// Says how much was left out, in the run's last line.
 @Suite("Real API server") struct RealClusterCountTests {
     /// The checks, and what only a real server shows.
     static let count =
-        ClusterCheck.all.count + RealClusterAccessTests.count + RealWebhookTrustTests.count
+        ClusterCheck.all.count + ClusterCheck.reads.count + ClusterCheck.rights.count
+        + RealClusterAccessTests.count + RealWebhookTrustTests.count
 
     @Test func `what was not run is counted`() {
         guard KubernetesServer.programs == nil else { return }

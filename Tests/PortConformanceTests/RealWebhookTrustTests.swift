@@ -3,6 +3,7 @@ import AdmissionTrust
 import AsyncClock
 import Foundation
 import Injection
+import Kubeconfig
 import KubernetesFormat
 import KubernetesHTTP
 import KubernetesPorts

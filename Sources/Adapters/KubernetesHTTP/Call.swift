@@ -28,28 +28,7 @@ struct Call: Sendable {
     }
 
     /// Path and query, percent-encoded.
-    var target: String {
-        guard !query.isEmpty else { return path }
-        return path + "?"
-            + query.map { "\($0.0)=\(Self.encoded($0.1))" }.joined(separator: "&")
-    }
-
-    /// RFC 3986: everything but unreserved characters.
-    private static func encoded(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF")
-        return text.utf8.reduce(into: "") { result, byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
-                UInt8(ascii: "_"), UInt8(ascii: "~"):
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                result.append("%")
-                result.append(digits[Int(byte >> 4)])
-                result.append(digits[Int(byte & 15)])
-            }
-        }
-    }
+    var target: String { RequestTarget.text(path, query) }
 }
 
 extension KubernetesHTTP {
@@ -156,16 +135,5 @@ extension KubernetesHTTP {
         KubernetesFailure(
             status: Int(response.status.code), StatusDocument(body), path: path,
             retryAfterSeconds: response.headers.first(name: "Retry-After").flatMap { Int($0) })
-    }
-}
-
-extension KubernetesFailure {
-    /// What the server asks for; within a day, so that it can be counted with.
-    var retryAfter: Duration? {
-        switch self {
-        case .tooManyRequests(let seconds), .serverError(_, let seconds):
-            seconds.map { .seconds(min(max($0, 0), 86_400)) }
-        default: nil
-        }
     }
 }

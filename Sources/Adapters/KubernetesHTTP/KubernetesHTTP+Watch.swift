@@ -13,7 +13,7 @@ extension KubernetesHTTP {
     ) async throws(KubernetesFailure) {
         let time = min(max(time, .seconds(1)), KubernetesLimits.watchTimeMax)
         let query =
-            Self.query(selection) + [
+            selection.query + [
                 ("watch", "true"), ("allowWatchBookmarks", "true"),
                 ("resourceVersion", resourceVersion),
                 ("timeoutSeconds", String(time.components.seconds)),

@@ -74,9 +74,7 @@ package final class KubernetesHTTP: KubernetesAPI {
         _ collection: ResourceCollection, _ selection: ObjectSelection, limit: Int,
         continuation: String?
     ) async throws(KubernetesFailure) -> ObjectPage {
-        var query = Self.query(selection)
-        query.append(("limit", String(min(max(limit, 1), KubernetesLimits.pageItemsMax))))
-        if let continuation { query.append(("continue", continuation)) }
+        let query = selection.query(limit: limit, continuation: continuation)
         let path = try path(collection)
         let body = try await call(Call(.GET, path, query: query, mayRepeat: true))
         do throws(AnswerFailure) {
@@ -152,40 +150,11 @@ package final class KubernetesHTTP: KubernetesAPI {
     // MARK: - Paths
 
     func path(_ collection: ResourceCollection) throws(KubernetesFailure) -> String {
-        let parts = [
-            collection.group, collection.version, collection.namespace ?? "", collection.resource,
-        ]
-        try Self.check(parts)
-        return collection.path
+        try collection.checkedPath()
     }
 
     func path(_ reference: ObjectReference) throws(KubernetesFailure) -> String {
-        _ = try path(reference.collection)
-        try Self.check([reference.name, reference.subresource ?? ""])
-        guard !reference.name.isEmpty else {
-            throw .configurationInvalid(detail: "an object without a name was asked for")
-        }
-        return reference.path
-    }
-
-    /// A part of a path that could lead elsewhere never leaves: names come from objects of others.
-    private static func check(_ parts: [String]) throws(KubernetesFailure) {
-        for part in parts {
-            let isPlain = part.utf8.allSatisfy { byte in
-                (0x61...0x7A).contains(byte) || (0x41...0x5A).contains(byte)
-                    || (0x30...0x39).contains(byte) || "-._:".utf8.contains(byte)
-            }
-            guard isPlain, part != ".", part != ".." else {
-                throw .configurationInvalid(detail: "a name that no Kubernetes object can have")
-            }
-        }
-    }
-
-    static func query(_ selection: ObjectSelection) -> [(String, String)] {
-        var query: [(String, String)] = []
-        if !selection.labels.isEmpty { query.append(("labelSelector", selection.labels)) }
-        if !selection.fields.isEmpty { query.append(("fieldSelector", selection.fields)) }
-        return query
+        try reference.checkedPath()
     }
 
     private static func query(_ options: WriteOptions) -> [(String, String)] {

@@ -129,19 +129,8 @@ package enum WatchEvent: Sendable, Equatable {
 /// Whether the receiver of a watch wants more.
 package enum WatchDecision: Sendable, Equatable { case more, stop }
 
-/// The API of a Kubernetes cluster, raw JSON in and out.
-///
-/// Contract:
-/// - Objects are bytes: what the caller does not read survives byte for byte in what it writes,
-///   and no field is lost to a type that does not know it.
-/// - Each call ends within its limit of time, each answer stays within its limit of size.
-/// - A failure says what the server refused, never with the content of an object.
-/// - Reads, and writes that say which state they change or may be done twice, are repeated by an
-///   adapter after a failure that will pass (`KubernetesFailure.isTransient`); `create` and
-///   `delete` without preconditions never are.
-/// - `resourceVersion` is opaque: handed on as it came, compared only for equality.
-/// - Cancelling the task ends any call with `cancelled`.
-package protocol KubernetesAPI: Sendable {
+/// What only looks at a cluster needs of its API; the contract is that of `KubernetesAPI`.
+package protocol KubernetesReading: Sendable {
     /// - Returns: the object's JSON.
     func get(_ object: ObjectReference) async throws(KubernetesFailure) -> [UInt8]
 
@@ -155,7 +144,21 @@ package protocol KubernetesAPI: Sendable {
         _ collection: ResourceCollection, _ selection: ObjectSelection, limit: Int,
         continuation: String?
     ) async throws(KubernetesFailure) -> ObjectPage
+}
 
+/// The API of a Kubernetes cluster, raw JSON in and out.
+///
+/// Contract:
+/// - Objects are bytes: what the caller does not read survives byte for byte in what it writes,
+///   and no field is lost to a type that does not know it.
+/// - Each call ends within its limit of time, each answer stays within its limit of size.
+/// - A failure says what the server refused, never with the content of an object.
+/// - Reads, and writes that say which state they change or may be done twice, are repeated by an
+///   adapter after a failure that will pass (`KubernetesFailure.isTransient`); `create` and
+///   `delete` without preconditions never are.
+/// - `resourceVersion` is opaque: handed on as it came, compared only for equality.
+/// - Cancelling the task ends any call with `cancelled`.
+package protocol KubernetesAPI: KubernetesReading {
     /// Changes since `resourceVersion`, in their order, with bookmarks. Returns when `receive`
     /// says `stop`, or when the server or `time` ended the watch: it then goes on from the version
     /// of the last event or bookmark. A version that the server has forgotten is `gone`: list anew.

@@ -59,7 +59,8 @@ package final class ScriptedServer: Sendable {
         let recorder = Recorder()
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
+                recorder.connections.add(1, ordering: .relaxed)
+                return channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHandler(NIOSSLServerHandler(context: current.value))
                     try pipeline.configureHTTPServerPipeline()
@@ -97,6 +98,8 @@ package final class ScriptedServer: Sendable {
 
     package var port: Int { channel.localAddress?.port ?? 0 }
     package var address: String { "https://127.0.0.1:\(port)" }
+    /// That were opened so far.
+    package var connectionCount: Int { recorder.connections.load(ordering: .relaxed) }
     package var requests: [SeenRequest] { recorder.requests.withLock { $0 } }
 }
 
@@ -113,6 +116,7 @@ private final class CurrentContext: Sendable {
 
 final class Recorder: Sendable {
     let requests = Mutex<[SeenRequest]>([])
+    let connections = Atomic(0)
 
     /// - Returns: its number.
     func add(_ request: SeenRequest) -> Int {
