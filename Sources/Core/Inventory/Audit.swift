@@ -46,7 +46,8 @@ package struct Audit: Sendable {
         findings =
             looked.filter { !excluded.contains($0.object.namespace) && !$0.isOver }
             .flatMap(Self.findings)
-            + Self.orphans(inventory, excluded) + coverage.findings + proxy.findings
+            + inventory.findings(outside: excluded) + Self.orphans(inventory, excluded)
+            + coverage.findings + proxy.findings
     }
 
     package func count(_ standing: Standing) -> Int {
@@ -114,19 +115,12 @@ package struct Audit: Sendable {
     private static func orphans(
         _ inventory: Inventory, _ excluded: Set<String>
     ) -> [Finding] {
-        let kinds: Set<FindingID> = [
-            .secretInEnvironment, .secretImported, .secretVolume, .registrySecret,
-        ]
-        var used = inventory.secretsInUse
-        for workload in inventory.workloads {
-            for use in workload.uses where kinds.contains(use.finding) {
-                used.insert("\(workload.object.namespace)/\(use.subject)")
-            }
-        }
-        return inventory.secrets.filter { secret in
+        inventory.secrets.filter { secret in
             !excluded.contains(secret.namespace)
                 && !ownTypes.contains(secret.tree["type"]?.text ?? "")
-                && !used.contains("\(secret.namespace)/\(secret.name)")
+                && !inventory.isUsed(secret: secret.name, secret.namespace)
+                // It would come back: what fills it is told itself.
+                && inventory.sources.target(of: secret.name, secret.namespace) == nil
         }.map { finding(.orphanedSecret, $0) }
     }
 }

@@ -27,7 +27,10 @@ package struct ClusterObject: Sendable {
     }
 
     /// Kinds that are looked at and have no namespace.
-    private static let clusterKinds: Set = ["Namespace", "Node", "ClusterSecretStore"]
+    private static let clusterKinds: Set = [
+        "Namespace", "Node", "ClusterSecretStore", "ClusterExternalSecret", "ClusterPushSecret",
+        "ClusterIssuer",
+    ]
 
     package init(_ tree: JSONTree, source: String) throws(Failure) {
         guard tree.members != nil else { throw .noObject }

@@ -22,51 +22,73 @@ package struct Discovery: Sendable {
 
     /// In the order of what was read; a controller's pods are not told again.
     package let entries: [Entry]
+    /// Of objects that run no containers, and of annotations.
+    package let findings: [Finding]
     package let workloadCount: Int
     package let unread: [UnreadObject]
     package let objectCount: Int
 
     package init(_ inventory: Inventory) {
         let managers = Self.managers(in: inventory)
+        let filled = Self.filledUses
         let looked = inventory.originals
         entries = looked.flatMap { workload in
             workload.uses.map { use in
-                Entry(
+                let namespace = workload.object.namespace
+                let source =
+                    filled.contains(use.finding)
+                    ? inventory.sources.target(of: use.subject, namespace)?.manager : nil
+                return Entry(
                     workload: workload, use: use,
-                    manager: managers["\(workload.object.namespace)/\(use.subject)"])
+                    manager: managers["\(namespace)/\(use.subject)"] ?? source)
             }
         }
+        findings = inventory.findings()
         workloadCount = looked.count
         unread = inventory.unread
         objectCount = inventory.objectCount
     }
+
+    /// Uses whose subject is a Secret.
+    private static let filledUses: Set<FindingID> = [
+        .secretInEnvironment, .secretImported, .secretVolume, .registrySecret,
+    ]
 
     /// By the owner that a Secret names.
     private static func managers(in inventory: Inventory) -> [String: SecretManager] {
         inventory.secrets.reduce(into: [:]) { found, secret in
             let owners = secret.tree.value(at: "metadata", "ownerReferences")?.elements ?? []
             let kinds = owners.compactMap { $0["kind"]?.text }
-            found["\(secret.namespace)/\(secret.name)"] =
-                kinds.lazy.compactMap(SecretManager.init(owner:)).first
+            if let manager = kinds.lazy.compactMap(SecretManager.init(owner:)).first {
+                found["\(secret.namespace)/\(secret.name)"] = manager
+            }
         }
     }
 
     /// Whether something weighs as much as `threshold`.
     package func reaches(_ threshold: FindingSeverity) -> Bool {
         entries.contains { $0.use.finding.severity >= threshold }
+            || findings.contains { $0.id.severity >= threshold }
     }
 }
 
 extension Discovery {
     package var table: String {
         var lines: [String] = []
-        let rows = entries.map { entry in
-            [
-                entry.use.finding.rawValue, entry.use.finding.severity.rawValue,
-                entry.workload.object.reference, entry.use.container ?? "-",
-                entry.finding.message, entry.use.conversion.word,
-            ]
-        }
+        let rows =
+            entries.map { entry in
+                [
+                    entry.use.finding.rawValue, entry.use.finding.severity.rawValue,
+                    entry.workload.object.reference, entry.use.container ?? "-",
+                    entry.finding.message, entry.use.conversion.word,
+                ]
+            }
+            + findings.map { finding in
+                [
+                    finding.id.rawValue, finding.id.severity.rawValue, finding.object, "-",
+                    finding.message, "-",
+                ]
+            }
         if !rows.isEmpty {
             lines += TextTable.lines(
                 ["ID", "SEVERITY", "WORKLOAD", "CONTAINER", "FINDING", "CONVERTS"], rows)
@@ -83,7 +105,8 @@ extension Discovery {
         let converting = entries.count { $0.use.conversion == .converts }
         lines.append(
             "\(entries.count) uses in \(workloadCount) workloads of \(objectCount) objects; "
-                + "\(converting) convert as they are; \(unread.count) not read")
+                + "\(converting) convert as they are; \(findings.count) findings beside; "
+                + "\(unread.count) not read")
         return lines.joined(separator: "\n")
     }
 
@@ -93,6 +116,7 @@ extension Discovery {
             "objects": .number(String(objectCount)),
             "workloads": .number(String(workloadCount)),
             "uses": .array(entries.map(\.json)),
+            "findings": .array(findings.map(\.json)),
             "unread": .array(unread.map(\.json)),
         ]
     }

@@ -18,6 +18,15 @@ package enum FindingID: String, Sendable, CaseIterable {
     case secretStoreDriver = "CT1005"
     case credentialInPlainSight = "CT1006"
     case credentialInConfigMap = "CT1007"
+    case secretFilled = "CT1008"
+    case certificateInSecret = "CT1009"
+    case storeCredential = "CT1010"
+    case secretPushed = "CT1011"
+    case vaultReference = "CT1012"
+    case secretInAnnotation = "CT1013"
+    case credentialInAnnotation = "CT1014"
+    case credentialInCommand = "CT1015"
+    case accountToken = "CT1016"
     case unwrapped = "CT2001"
     case orphanedSecret = "CT2002"
     case nodeWithoutAgent = "CT2003"
@@ -26,11 +35,15 @@ package enum FindingID: String, Sendable, CaseIterable {
 
     package var severity: FindingSeverity {
         switch self {
-        case .credentialInPlainSight, .credentialInConfigMap, .unwrapped: .critical
-        case .secretInEnvironment, .secretImported, .nodeWithoutAgent: .high
-        case .secretVolume, .orphanedSecret, .nodesUnknown, .proxyInCluster: .medium
+        case .credentialInPlainSight, .credentialInConfigMap, .credentialInAnnotation,
+            .credentialInCommand, .unwrapped:
+            .critical
+        case .secretInEnvironment, .secretImported, .secretInAnnotation, .nodeWithoutAgent: .high
+        case .secretVolume, .secretFilled, .certificateInSecret, .storeCredential, .secretPushed,
+            .accountToken, .orphanedSecret, .nodesUnknown, .proxyInCluster:
+            .medium
         case .registrySecret: .low
-        case .secretStoreDriver: .info
+        case .secretStoreDriver, .vaultReference: .info
         }
     }
 
@@ -43,6 +56,15 @@ package enum FindingID: String, Sendable, CaseIterable {
         case .secretStoreDriver: "a volume of the Secrets Store CSI driver"
         case .credentialInPlainSight: "what looks like a credential, in the manifest"
         case .credentialInConfigMap: "what looks like a credential, in a ConfigMap"
+        case .secretFilled: "an object that copies values into a Secret"
+        case .certificateInSecret: "a certificate whose private key is put into a Secret"
+        case .storeCredential: "a Secret that a store or issuer is asked with"
+        case .secretPushed: "a Secret that is copied to a store"
+        case .vaultReference: "a reference to a vault, in a pod that does not ask"
+        case .secretInAnnotation: "a Secret's values, again in its annotation"
+        case .credentialInAnnotation: "what looks like a credential, in an annotation"
+        case .credentialInCommand: "what looks like a credential, in a command"
+        case .accountToken: "a token that does not expire"
         case .unwrapped: "a pod that asks for values and is not wrapped"
         case .orphanedSecret: "a Secret that nothing uses"
         case .nodeWithoutAgent: "a node without an agent that is ready"
@@ -72,6 +94,29 @@ package enum FindingID: String, Sendable, CaseIterable {
         case .credentialInConfigMap:
             "ConfigMaps are not secret to anybody who may read them, and are rarely encrypted in "
                 + "etcd. The key's name or the shape of the value gave it away: it is a guess."
+        case .secretFilled:
+            "A vault or a sealed text is the source, and the value lies in etcd all the same: "
+                + "whoever reads the Secret, a backup of etcd or the API server's memory reads it."
+        case .certificateInSecret:
+            "The private key lies in etcd. What terminates TLS with it reads it from there."
+        case .storeCredential:
+            "Whoever reads this Secret asks the store for whatever that identity may read."
+        case .secretPushed:
+            "The value lies in etcd, and in the store that it is copied to: two places to keep."
+        case .vaultReference:
+            "Bank-Vaults' webhook takes such references, and so does CloudTaser's of pods that "
+                + "ask. Without either the program gets the reference as its value."
+        case .secretInAnnotation:
+            "`kubectl apply` keeps what it was given, so that the values are in the annotation "
+                + "too: in what lists metadata alone, and after the Secret was rotated."
+        case .credentialInAnnotation:
+            "Everybody who may read the object reads it, and many tools copy annotations. The "
+                + "name or the shape of the value gave it away: it is a guess."
+        case .credentialInCommand:
+            "Everybody who may read the workload reads it, and on the node every process does, in "
+                + "the list of processes. The name or the shape gave it away: it is a guess."
+        case .accountToken:
+            "The token lies in etcd and works until the Secret is deleted, from anywhere."
         case .unwrapped:
             "The webhook did not see the pod when it was created, or somebody let it past: what it "
                 + "asked for does not happen."
@@ -99,6 +144,25 @@ package enum FindingID: String, Sendable, CaseIterable {
         case .registrySecret:
             "Use the node's identity at the registry (kubelet credential provider)."
         case .secretStoreDriver: "See that the class has no secretObjects; or as for CT1003."
+        case .secretFilled:
+            "Let the workloads that use the Secret ask the vault (as for CT1001); then delete this "
+                + "object and the Secret."
+        case .certificateInSecret:
+            "Where the program itself needs the key, let the vault's PKI issue it (pki/issue in "
+                + "cloudtaser.io/secret-paths); otherwise accept it in writing."
+        case .storeCredential:
+            "Let the tool log in with its ServiceAccount (Kubernetes or JWT authentication)."
+        case .secretPushed:
+            "Write the value to the vault once, and let workloads ask for it; then delete both."
+        case .vaultReference: "Set cloudtaser.io/inject and cloudtaser.io/vault-role on the pod."
+        case .secretInAnnotation:
+            "Delete the annotation (kubectl annotate secret NAME "
+                + "kubectl.kubernetes.io/last-applied-configuration-) and rotate the value."
+        case .credentialInAnnotation: "As for CT1006: move it to the vault, then rotate it."
+        case .credentialInCommand:
+            "Let the program read it from its environment or a file; then as for CT1006."
+        case .accountToken:
+            "Use the token that the kubelet projects and renews; delete the Secret."
         case .unwrapped: "Delete the pod: its controller makes another, which the webhook sees."
         case .orphanedSecret: "Delete it once nobody reads it through the API; rotate the value."
         case .nodeWithoutAgent: "Look at the agent's pod there, and at taints that keep it away."

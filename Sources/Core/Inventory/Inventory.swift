@@ -14,22 +14,31 @@ package struct Inventory: Sendable {
     package let nodes: [ClusterObject]
     package let unread: [UnreadObject]
     package let objectCount: Int
-    /// `namespace/name` of Secrets that something other than a workload uses.
+    /// `namespace/name` of Secrets that something uses; `*/name` where it may be any namespace's.
     let secretsInUse: Set<String>
+    /// Secrets that objects of other tools fill.
+    let sources: SecretSources
+    /// Of objects that run no containers, and of annotations.
+    private var placed: [(namespace: String, finding: Finding)] = []
 
     package init(_ objects: [ClusterObject], unread: [UnreadObject] = []) {
         var workloads: [Workload] = []
         var broken = unread
-        let knowledge = Knowledge(objects)
+        let sources = SecretSources(objects)
+        let knowledge = Knowledge(objects, sources)
         let namespaces = Self.namespaces(in: objects)
         for object in objects {
             if var workload = Workload(object) {
-                workload.uses = SecretUses(workload: workload, knowledge: knowledge).all
+                let name = object.namespace
+                let namespace = namespaces[name] ?? NamespaceFacts(name: name)
+                workload.uses =
+                    SecretUses(
+                        workload: workload, knowledge: knowledge,
+                        asks: workload.asks ?? Workload.asks(namespace)
+                    ).all
                 if workload.isPod {
-                    let name = object.namespace
                     workload.bareContainers = StoredPod.bareContainers(
-                        of: object.tree.rendered(),
-                        in: namespaces[name] ?? NamespaceFacts(name: name))
+                        of: object.tree.rendered(), in: namespace)
                 }
                 workloads.append(workload)
             } else if Workload.runsContainers(object) {
@@ -41,21 +50,36 @@ package struct Inventory: Sendable {
         objectCount = objects.count
         secrets = objects.filter { $0.kind == "Secret" && $0.group.isEmpty }
         nodes = objects.filter { $0.kind == "Node" && $0.group.isEmpty }
-        secretsInUse = Self.references(in: objects)
+        self.sources = sources
+        let kinds: Set<FindingID> = [
+            .secretInEnvironment, .secretImported, .secretVolume, .registrySecret,
+        ]
+        secretsInUse = workloads.reduce(into: Self.references(in: objects)) { found, workload in
+            for use in workload.uses where kinds.contains(use.finding) {
+                found.insert("\(workload.object.namespace)/\(use.subject)")
+            }
+        }
+        placed = ObjectFindings(self, objects).all(in: objects)
+    }
+
+    /// Of objects that run no containers, and of annotations; not of these namespaces.
+    func findings(outside excluded: Set<String> = []) -> [Finding] {
+        placed.filter { !excluded.contains($0.namespace) }.map(\.finding)
+    }
+
+    /// By a workload, or by something else that was read.
+    func isUsed(secret name: String, _ namespace: String) -> Bool {
+        secretsInUse.contains("\(namespace)/\(name)") || secretsInUse.contains("*/\(name)")
     }
 
     /// What Namespaces say of their pods; of one that was not read nothing is known.
     private static func namespaces(in objects: [ClusterObject]) -> [String: NamespaceFacts] {
         var found: [String: NamespaceFacts] = [:]
         for object in objects where object.kind == "Namespace" && object.group.isEmpty {
-            func texts(_ member: String) -> [String: String] {
-                let members = object.tree.value(at: "metadata", member)?.members ?? []
-                return Dictionary(
-                    members.compactMap { member in member.value.text.map { (member.name, $0) } },
-                    uniquingKeysWith: { first, _ in first })
-            }
+            let metadata = object.tree["metadata"] ?? .null
             found[object.name] = NamespaceFacts(
-                name: object.name, labels: texts("labels"), annotations: texts("annotations"))
+                name: object.name, labels: (metadata["labels"] ?? .null).texts,
+                annotations: (metadata["annotations"] ?? .null).texts)
         }
         return found
     }
@@ -65,8 +89,10 @@ package struct Inventory: Sendable {
     struct Knowledge: Sendable {
         private var secretKeys: [String: [String]] = [:]
         private var credentials: [String: [String]] = [:]
+        private let sources: SecretSources
 
-        init(_ objects: [ClusterObject]) {
+        init(_ objects: [ClusterObject], _ sources: SecretSources) {
+            self.sources = sources
             for object in objects where object.group.isEmpty {
                 let place = "\(object.namespace)/\(object.name)"
                 switch object.kind {
@@ -82,9 +108,9 @@ package struct Inventory: Sendable {
             }
         }
 
-        /// nil: the Secret was not read.
+        /// nil: neither the Secret was read nor what fills it and says its keys.
         func keys(ofSecret name: String, _ namespace: String) -> [String]? {
-            secretKeys["\(namespace)/\(name)"]
+            secretKeys["\(namespace)/\(name)"] ?? sources.target(of: name, namespace)?.keys
         }
 
         func credentials(inConfigMap name: String, _ namespace: String) -> [String] {
@@ -96,10 +122,11 @@ package struct Inventory: Sendable {
         ) -> Bool { credentials(inConfigMap: name, namespace).contains(key) }
     }
 
-    /// Of service accounts, ingresses, gateways, and what brings Secrets from elsewhere.
+    /// Of service accounts, ingresses, gateways, and what reads Secrets to ask a store.
     private static func references(in objects: [ClusterObject]) -> Set<String> {
         var found: Set<String> = []
         for object in objects {
+            found.formUnion(StoreReferences.secrets(of: object))
             let lists: [(JSONTree?, String)] =
                 switch object.kind {
                 case "ServiceAccount":
@@ -157,11 +184,15 @@ package enum SecretManager: String, Sendable {
     case sealedSecrets = "Sealed Secrets"
     case secretStoreDriver = "Secrets Store CSI driver"
     case certManager = "cert-manager"
+    case vaultSecrets = "Vault Secrets Operator"
+    case bankVaults = "Bank-Vaults"
 
     private static let owners: [String: SecretManager] = [
         "ExternalSecret": .externalSecrets, "ClusterExternalSecret": .externalSecrets,
         "SealedSecret": .sealedSecrets, "SecretProviderClass": .secretStoreDriver,
         "SecretProviderClassPodStatus": .secretStoreDriver, "Certificate": .certManager,
+        "VaultStaticSecret": .vaultSecrets, "VaultDynamicSecret": .vaultSecrets,
+        "VaultPKISecret": .vaultSecrets, "HCPVaultSecretsApp": .vaultSecrets,
     ]
 
     /// By the Secret's owner, or by what names it as its target.

@@ -42,9 +42,12 @@ package struct SecretUse: Sendable, Equatable {
 struct SecretUses {
     let workload: Workload
     let knowledge: Inventory.Knowledge
+    /// By itself or by its namespace.
+    let asks: Bool
 
     var all: [SecretUse] {
-        workload.containers.flatMap { environment(of: $0) + imports(of: $0) } + volumes + pulls
+        workload.containers.flatMap { environment(of: $0) + imports(of: $0) + commands(of: $0) }
+            + volumes + pulls
     }
 
     // MARK: - Environment
@@ -67,6 +70,13 @@ struct SecretUses {
                 return SecretUse(
                     finding: .credentialInConfigMap, container: container.name, path: path,
                     subject: map, keys: [key], conversion: conversion(in: container))
+            }
+            if let value = entry["value"]?.text, !asks, !container.isWrapped,
+                VaultTexts.isReference(value)
+            {
+                return SecretUse(
+                    finding: .vaultReference, container: container.name, path: path,
+                    subject: name, keys: [], conversion: conversion(in: container))
             }
             guard let value = entry["value"]?.text,
                 CredentialNames.isCredential(name: name, value: value)

@@ -126,4 +126,11 @@ package struct Workload: Sendable {
         let name = PodAnnotation.inject.rawValue
         return (annotation(name) ?? label(name)).map { $0 == "true" }
     }
+
+    /// Whether pods of a namespace that say nothing ask for secrets, as the webhook reads it.
+    static func asks(_ namespace: NamespaceFacts) -> Bool {
+        let name = PodAnnotation.inject.rawValue
+        return [namespace.annotations[name], namespace.labels[name]].compactMap { $0 }
+            .contains { $0 != "false" && $0 != "0" }
+    }
 }
