@@ -8,6 +8,33 @@ package struct Framework: Codable, Sendable, Equatable {
     package let source: String
     /// What may be reprinted of its text.
     package let textLicence: String
+    /// Whether only titles may be printed: ISO and AICPA hold the copyright of the rest.
+    package let titlesOnly: Bool
+    /// Name of its page without the suffix; nil: the id in lower case.
+    package let page: String?
+
+    package init(
+        id: String, title: String, source: String, textLicence: String, titlesOnly: Bool = false,
+        page: String? = nil
+    ) {
+        self.id = id
+        self.title = title
+        self.source = source
+        self.textLicence = textLicence
+        self.titlesOnly = titlesOnly
+        self.page = page
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            id: try values.decode(String.self, forKey: .id),
+            title: try values.decode(String.self, forKey: .title),
+            source: try values.decode(String.self, forKey: .source),
+            textLicence: try values.decode(String.self, forKey: .textLicence),
+            titlesOnly: try values.decodeIfPresent(Bool.self, forKey: .titlesOnly) ?? false,
+            page: try values.decodeIfPresent(String.self, forKey: .page))
+    }
 }
 
 /// How far a requirement is backed, weakest first.
@@ -28,20 +55,6 @@ package enum Status: String, Codable, Sendable, CaseIterable, Comparable {
     }
 
     private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
-}
-
-/// One provision of a framework.
-package struct Requirement: Codable, Sendable, Equatable {
-    package let id: String
-    package let framework: String
-    /// Article, annex or control number.
-    package let reference: String
-    package let title: String
-    /// The provision in our own words.
-    package let text: String
-    package let status: Status
-    /// Ids of claims; may be empty only for `manual` and `none`.
-    package let claims: [String]
 }
 
 /// One sentence that the product says about itself.
@@ -91,16 +104,28 @@ package struct Catalogue: Sendable, Equatable {
     package let claims: [Claim]
     package let tests: [EvidenceTest]
     package let limitations: [Limitation]
+    package let events: [CatalogueEvent]
+    package let matrix: [MatrixCell]
+    package let auditItems: [AuditItem]
+    package let uses: [ReportUse]
+    package let scenarios: [DeploymentScenario]
 
     package init(
         frameworks: [Framework], requirements: [Requirement], claims: [Claim],
-        tests: [EvidenceTest], limitations: [Limitation]
+        tests: [EvidenceTest], limitations: [Limitation], events: [CatalogueEvent] = [],
+        matrix: [MatrixCell] = [], auditItems: [AuditItem] = [], uses: [ReportUse] = [],
+        scenarios: [DeploymentScenario] = []
     ) {
         self.frameworks = frameworks
         self.requirements = requirements
         self.claims = claims
         self.tests = tests
         self.limitations = limitations
+        self.events = events
+        self.matrix = matrix
+        self.auditItems = auditItems
+        self.uses = uses
+        self.scenarios = scenarios
     }
 
     /// The claims of `requirement`, in its order. Dangling ids are left out; `Refusal` finds them.

@@ -22,6 +22,7 @@ package enum CatalogueReader {
     /// The files of a catalogue folder; each holds one JSON array.
     package static let fileNames = [
         "frameworks.json", "requirements.json", "claims.json", "tests.json", "limitations.json",
+        "events.json", "matrix.json", "audit-items.json", "uses.json", "scenarios.json",
     ]
 
     /// - Parameter files: content by file name.
@@ -32,7 +33,12 @@ package enum CatalogueReader {
             requirements: try list(of: Requirement.self, "requirements.json", files),
             claims: try list(of: Claim.self, "claims.json", files),
             tests: try list(of: EvidenceTest.self, "tests.json", files),
-            limitations: try list(of: Limitation.self, "limitations.json", files))
+            limitations: try list(of: Limitation.self, "limitations.json", files),
+            events: try list(of: CatalogueEvent.self, "events.json", files),
+            matrix: try list(of: MatrixCell.self, "matrix.json", files),
+            auditItems: try list(of: AuditItem.self, "audit-items.json", files),
+            uses: try list(of: ReportUse.self, "uses.json", files),
+            scenarios: try list(of: DeploymentScenario.self, "scenarios.json", files))
     }
 
     private static func list<Element: Decodable>(

@@ -3,11 +3,12 @@ package import Foundation
 
 /// What one test observed on one kernel: one JSON file of `build/evidence`.
 ///
-/// Shape (all keys required, no others read):
+/// Shape (all keys but `started` required, no others read):
 /// ```json
 /// {"id": "VM-MEM-01", "result": "pass", "kernel": "6.12.107",
 ///  "positiveControl": {"description": "the same read of locked memory", "result": "pass"},
-///  "observation": "process_vm_readv answered EFAULT", "commit": "1f2e…", "dirty": false}
+///  "observation": "process_vm_readv answered EFAULT", "commit": "1f2e…", "dirty": false,
+///  "started": "2026-11-27T21:40:00Z"}
 /// ```
 /// A `LIM-` test passes when the leak it describes was seen.
 package struct EvidenceRecord: Codable, Sendable, Equatable {
@@ -35,10 +36,12 @@ package struct EvidenceRecord: Codable, Sendable, Equatable {
     /// The commit that was built (hexadecimal), and whether the tree had other changes.
     package let commit: String
     package let dirty: Bool
+    /// When the test began, RFC 3339; nil in a record of before this was written.
+    package let started: String?
 
     package init(
         id: String, result: Result, kernel: String, positiveControl: PositiveControl,
-        observation: String, commit: String, dirty: Bool
+        observation: String, commit: String, dirty: Bool, started: String? = nil
     ) {
         self.id = id
         self.result = result
@@ -47,6 +50,7 @@ package struct EvidenceRecord: Codable, Sendable, Equatable {
         self.observation = observation
         self.commit = commit
         self.dirty = dirty
+        self.started = started
     }
 
     /// Name of the file that holds this record; unique for an id and a kernel.
