@@ -155,6 +155,9 @@ let components: [Target] = [
             "NodePorts", "Protection",
         ]),
     library(
+        "Inspector", in: "Sources/Components",
+        ["InspectionPorts", "Inventory", "KubernetesFormat", "KubernetesPorts"]),
+    library(
         "S3Proxy", in: "Sources/Components",
         [
             "Ports", "ObjectKeyPorts", "ObjectServerPorts", "ObjectStorePorts", "Caching",
@@ -678,6 +681,7 @@ let testTargets: [Target] = [
         ]),
     tests("NodeAgentHTTPTests", ["NodeAgentHTTP", "NodePorts", "Protection", "ScriptedServer"]),
     tests("ProtectionTests", ["Protection", "KubernetesFormat"]),
+    tests("InspectorTests", ["Inspector", "Inventory", "KubernetesPorts"]),
     tests(
         "CurlHTTPTests",
         [

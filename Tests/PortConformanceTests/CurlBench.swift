@@ -4,6 +4,7 @@ import Kubeconfig
 import KubernetesPorts
 import KubernetesServer
 import LoopbackPKI
+import SimulatedCluster
 import Testing
 
 /// Reads by libcurl, and everything else as the real API server's bench does it.
@@ -20,7 +21,7 @@ struct CurlBench: ClusterBench {
             credentials: FixedCredentials(
                 ClusterCredential(bearerToken: KubernetesBench.token(of: user))),
             time: .seconds(300))
-        return ReadingBy(reader: reader, base: try base.api(user))
+        return ReadingBy(reader: reader, api: try base.api(user))
     }
 
     func forget() throws -> String { try base.forget() }
@@ -30,9 +31,9 @@ struct CurlBench: ClusterBench {
     ) async throws -> AdmissionService { try await base.serve(answer) }
 }
 
-private struct ReadingBy: KubernetesAPI {
+private struct ReadingBy: ForwardingKubernetesAPI {
     let reader: CurlClusterReader
-    let base: any KubernetesAPI
+    let api: any KubernetesAPI
 
     func get(_ object: ObjectReference) async throws(KubernetesFailure) -> [UInt8] {
         try await reader.get(object)
@@ -43,45 +44,5 @@ private struct ReadingBy: KubernetesAPI {
         continuation: String?
     ) async throws(KubernetesFailure) -> ObjectPage {
         try await reader.list(collection, selection, limit: limit, continuation: continuation)
-    }
-
-    func watch(
-        _ collection: ResourceCollection, _ selection: ObjectSelection,
-        since resourceVersion: String, time: Duration,
-        receive: (WatchEvent) async -> WatchDecision
-    ) async throws(KubernetesFailure) {
-        try await base.watch(
-            collection, selection, since: resourceVersion, time: time, receive: receive)
-    }
-
-    func create(
-        _ object: [UInt8], in collection: ResourceCollection, _ options: WriteOptions
-    ) async throws(KubernetesFailure) -> [UInt8] {
-        try await base.create(object, in: collection, options)
-    }
-
-    func create(
-        _ object: [UInt8], at reference: ObjectReference, _ options: WriteOptions
-    ) async throws(KubernetesFailure) -> [UInt8] {
-        try await base.create(object, at: reference, options)
-    }
-
-    func replace(
-        _ reference: ObjectReference, with object: [UInt8], _ options: WriteOptions
-    ) async throws(KubernetesFailure) -> [UInt8] {
-        try await base.replace(reference, with: object, options)
-    }
-
-    func patch(
-        _ reference: ObjectReference, _ kind: PatchKind, _ patch: [UInt8], _ options: WriteOptions
-    ) async throws(KubernetesFailure) -> [UInt8] {
-        try await base.patch(reference, kind, patch, options)
-    }
-
-    func delete(
-        _ reference: ObjectReference, _ preconditions: DeletePreconditions,
-        _ options: WriteOptions
-    ) async throws(KubernetesFailure) {
-        try await base.delete(reference, preconditions, options)
     }
 }
