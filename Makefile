@@ -251,7 +251,7 @@ generate: setup ## Regenerate every committed generated file
 	@$(MAKE) --no-print-directory -C bpf
 	$(CLOUDTASER) evidence build --catalogue Fixtures/compliance --out docs/compliance
 	$(CLOUDTASER) reference exit-codes --out docs/reference/exit-codes.md
-	$(CLOUDTASER) reference findings --out docs/reference/findings.md
+	$(CLOUDTASER) reference findings --out docs/reference/findings
 	$(CLOUDTASER) reference events --out docs/reference
 	python3 vm-tests/cost_report.py page
 
@@ -259,7 +259,7 @@ generate: setup ## Regenerate every committed generated file
 generated-check:
 	$(CLOUDTASER) evidence check --catalogue Fixtures/compliance --pages docs/compliance
 	$(CLOUDTASER) reference exit-codes --out docs/reference/exit-codes.md --check
-	$(CLOUDTASER) reference findings --out docs/reference/findings.md --check
+	$(CLOUDTASER) reference findings --out docs/reference/findings --check
 	$(CLOUDTASER) reference events --out docs/reference --check
 	@# After a build: it needs headers of a package.
 	@$(MAKE) --no-print-directory -C bpf check

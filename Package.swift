@@ -96,6 +96,7 @@ let core: [Target] = [
     library("AdmissionTrust", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
     library("Admission", in: "Sources/Core", ["JSONFormat", "KubernetesFormat"]),
     library("Inventory", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
+    library("Reporting", in: "Sources/Core", ["Inventory", "KubernetesFormat"]),
     library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
     library("SealedObject", in: "Sources/Core", ["SecretMemory"]),
     library("S3Format", in: "Sources/Core"),
@@ -330,7 +331,8 @@ let executables: [Target] = [
         "cloudtaser", in: "Sources/Executables",
         [
             "Compliance", "WrapperConfiguration", "SimulationEngine", "SimulationScenarios",
-            "Inventory", "KubernetesFormat", "ManifestFiles",
+            "CurlHTTP", "InspectionPorts", "Inspector", "Inventory", "Kubeconfig",
+            "KubernetesFormat", "KubernetesPorts", "ManifestFiles", "Reporting",
             "SimulationMatrix", "AttackCatalogue", "EnforcementEvents", "EventIntegrity",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
@@ -681,6 +683,7 @@ let testTargets: [Target] = [
         ]),
     tests("NodeAgentHTTPTests", ["NodeAgentHTTP", "NodePorts", "Protection", "ScriptedServer"]),
     tests("ProtectionTests", ["Protection", "KubernetesFormat"]),
+    tests("ReportingTests", ["Inventory", "KubernetesFormat", "Reporting"]),
     tests("InspectorTests", ["Inspector", "Inventory", "KubernetesPorts"]),
     tests(
         "CurlHTTPTests",

@@ -223,9 +223,9 @@ import Testing
         let agents = [try agent("a"), try agent("b", ready: false)]
         let audit = Audit(Inventory(agents + [try node("a"), try node("b"), try node("c")]))
         #expect(audit.findings.map(\.object) == ["Node b", "Node c"])
-        #expect(audit.nodes?.withAgent == 1 && audit.nodes?.all == 3)
+        #expect(audit.nodes.map(\.hasAgent) == [true, false, false])
         let blind = Audit(Inventory(agents))
-        #expect(blind.findings.map(\.id) == [.nodesUnknown] && blind.nodes == nil)
+        #expect(blind.findings.map(\.id) == [.nodesUnknown] && blind.nodes.isEmpty)
         #expect(blind.table.contains("not known, no Node was read"))
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Foundation
 package import Inventory
-internal import KubernetesFormat
+package import KubernetesFormat
 internal import Yams
 
 /// Objects from files, folders and standard input: YAML of any number of documents, JSON, lists of
@@ -64,6 +64,25 @@ package struct Manifests {
     private mutating func take(_ data: Data, _ source: String) throws(Failure) {
         guard data.count <= Self.bytesMax else { throw .tooLarge(path: source) }
         try read([UInt8](data), source: source)
+    }
+
+    /// A file that is one document of ours, of any shape.
+    package static func document(at path: String) throws(Failure) -> JSONTree {
+        let data: Data
+        do { data = try Data(contentsOf: URL(filePath: path)) } catch {
+            throw .unreadable(path: path, reason: (error as NSError).localizedDescription)
+        }
+        guard data.count <= bytesMax else { throw .tooLarge(path: path) }
+        let bytes = [UInt8](data)
+        if let tree = try? JSONTree(bytes) { return tree }
+        let documents = YAMLDocuments.all(in: bytes)
+        guard documents.count == 1, let first = documents.first else {
+            throw .unreadable(path: path, reason: "not one document")
+        }
+        switch first {
+        case .success(let tree): return tree
+        case .failure(let failure): throw .unreadable(path: path, reason: failure.reason)
+        }
     }
 
     /// - Parameter source: what a reader calls it.

@@ -3,8 +3,9 @@ package import KubernetesFormat
 
 extension Audit {
     private var coverage: String {
-        guard let nodes else { return "nodes with an agent: not known, no Node was read" }
-        return "nodes with an agent that is ready: \(nodes.withAgent) of \(nodes.all)"
+        guard !nodes.isEmpty else { return "nodes with an agent: not known, no Node was read" }
+        let count = nodes.count { $0.hasAgent }
+        return "nodes with an agent that is ready: \(count) of \(nodes.count)"
     }
 
     private var population: String {
@@ -54,9 +55,10 @@ extension Audit {
             "apiVersion": "cloudtaser.io/v1alpha1", "kind": "Audit",
             "objects": .number(String(objectCount)), "containers": population,
         ]
-        if let nodes {
+        if !nodes.isEmpty {
             tree["nodes"] = [
-                "withAgent": .number(String(nodes.withAgent)), "total": .number(String(nodes.all)),
+                "withAgent": .number(String(nodes.count { $0.hasAgent })),
+                "total": .number(String(nodes.count)), "list": .array(nodes.map(\.json)),
             ]
         }
         tree["s3Proxy"] = proxy.json
@@ -70,10 +72,21 @@ extension Audit {
 extension Audit.Row {
     fileprivate var json: JSONTree {
         var tree: JSONTree = [
-            "object": .string(object), "container": .string(container),
-            "standing": .string(standing.rawValue), "uses": .number(String(useCount)),
+            "object": .string(object), "owner": .string(owner),
+            "container": .string(container), "standing": .string(standing.rawValue),
+            "uses": .number(String(useCount)),
         ]
         if !note.isEmpty { tree["note"] = .string(note) }
         return tree
+    }
+}
+
+extension Audit.Node {
+    fileprivate var json: JSONTree {
+        [
+            "name": .string(name), "hasAgent": .bool(hasAgent),
+            "protected": .number(String(protectedCount)),
+            "containers": .number(String(containerCount)),
+        ]
     }
 }

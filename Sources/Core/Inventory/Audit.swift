@@ -17,6 +17,8 @@ package struct Audit: Sendable {
 
     package struct Row: Sendable {
         package let object: String
+        /// The controller at the top: the Deployment of a pod; else the object.
+        package let owner: String
         package let container: String
         package let standing: Standing
         /// Secrets of the cluster that it uses, or credentials in plain sight.
@@ -24,12 +26,20 @@ package struct Audit: Sendable {
         package let note: String
     }
 
+    package struct Node: Sendable, Equatable {
+        package let name: String
+        package let hasAgent: Bool
+        /// Containers on it that are wrapped, and all that run.
+        package let protectedCount: Int
+        package let containerCount: Int
+    }
+
     package let rows: [Row]
     package let findings: [Finding]
     package let unread: [UnreadObject]
     package let objectCount: Int
-    /// Ready agents and nodes; nil: no Node was read.
-    package let nodes: (withAgent: Int, all: Int)?
+    /// Each node that was read, and whether an agent is ready there.
+    package let nodes: [Node]
     package let proxy: ProxyPlacement
 
     /// - Parameter excluded: namespaces that are left out, and counted as such.
@@ -37,15 +47,19 @@ package struct Audit: Sendable {
         _ inventory: Inventory, excluding excluded: Set<String> = Inventory.excludedNamespaces
     ) {
         let looked = inventory.running
-        rows = looked.flatMap { Self.rows(of: $0, isExcluded: excluded) }
+        let owners = Owners(inventory)
+        rows = looked.flatMap {
+            Self.rows(of: $0, owner: owners.owner(of: $0), isExcluded: excluded)
+        }
         unread = inventory.unread
         objectCount = inventory.objectCount
         let coverage = Coverage(inventory)
-        nodes = coverage.counts
+        nodes = coverage.nodes
         proxy = ProxyPlacement(inventory)
         findings =
             looked.filter { !excluded.contains($0.object.namespace) && !$0.isOver }
-            .flatMap(Self.findings)
+            .flatMap { Self.findings(of: $0, owner: owners.owner(of: $0), inventory) }
+            + WebhookState(inventory, excluding: excluded).findings
             + inventory.findings(outside: excluded) + Self.orphans(inventory, excluded)
             + coverage.findings + proxy.findings
     }
@@ -63,7 +77,7 @@ package struct Audit: Sendable {
     // MARK: - Workloads
 
     private static func rows(
-        of workload: Workload, isExcluded: Set<String>
+        of workload: Workload, owner: String, isExcluded: Set<String>
     ) -> [Row] {
         let isLeftOut = isExcluded.contains(workload.object.namespace)
         return workload.containers.map { container in
@@ -71,7 +85,8 @@ package struct Audit: Sendable {
                 isLeftOut || workload.isOver
                 ? .excluded : container.isWrapped ? .protected : .unprotected
             return Row(
-                object: workload.object.reference, container: container.name, standing: standing,
+                object: workload.object.reference, owner: owner, container: container.name,
+                standing: standing,
                 useCount: workload.uses.count { $0.container == container.name },
                 note: note(workload, container, isLeftOut))
         }
@@ -89,13 +104,27 @@ package struct Audit: Sendable {
         return workload.asks == true ? "asks: the webhook wraps its pods" : ""
     }
 
-    private static func findings(of workload: Workload) -> [Finding] {
+    private static func findings(
+        of workload: Workload, owner: String, _ inventory: Inventory
+    ) -> [Finding] {
         let missed =
             workload.bareContainers.isEmpty ? [] : [finding(.unwrapped, workload.object)]
-        return missed
-            + workload.uses.map { use in
-                Discovery.Entry(workload: workload, use: use, manager: nil).finding
+        let used = workload.uses.map { use in
+            Discovery.Entry(workload: workload, use: use, manager: nil).finding
+        }
+        let broken = workload.uses.filter { inventory.isBroken($0, workload.object.namespace) }
+            .map { use in
+                Finding(
+                    id: .brokenReference, object: workload.object.reference,
+                    container: use.container, path: use.path,
+                    message: "\(FindingID.brokenReference.title): \(use.subject)",
+                    source: workload.object.source)
             }
+        return (missed + used + broken).map { finding in
+            var finding = finding
+            finding.owner = owner
+            return finding
+        }
     }
 
     private static func finding(_ id: FindingID, _ object: ClusterObject) -> Finding {
@@ -122,50 +151,5 @@ package struct Audit: Sendable {
                 // It would come back: what fills it is told itself.
                 && inventory.sources.target(of: secret.name, secret.namespace) == nil
         }.map { finding(.orphanedSecret, $0) }
-    }
-}
-
-/// Which nodes have an agent that is ready.
-struct Coverage {
-    let counts: (withAgent: Int, all: Int)?
-    let findings: [Finding]
-
-    static let label = "app.kubernetes.io/component"
-    private static let agent = "agent"
-    static let partOf = "app.kubernetes.io/name"
-    static let product = "cloudtaser"
-
-    init(_ inventory: Inventory) {
-        let agents = inventory.workloads.filter { workload in
-            workload.isPod && workload.label(Self.label) == Self.agent
-                && workload.label(Self.partOf) == Self.product && Self.isReady(workload)
-        }
-        let covered = Set(agents.compactMap { $0.pod["nodeName"]?.text })
-        guard !inventory.nodes.isEmpty else {
-            counts = nil
-            let hasPods = inventory.workloads.contains { $0.pod["nodeName"] != nil }
-            findings =
-                hasPods
-                ? [
-                    Finding(
-                        id: .nodesUnknown, object: "-", container: nil, path: "",
-                        message: FindingID.nodesUnknown.title, source: "-")
-                ] : []
-            return
-        }
-        let bare = inventory.nodes.filter { !covered.contains($0.name) }
-        counts = (inventory.nodes.count - bare.count, inventory.nodes.count)
-        findings = bare.map { node in
-            Finding(
-                id: .nodeWithoutAgent, object: node.reference, container: nil, path: "",
-                message: FindingID.nodeWithoutAgent.title, source: node.source)
-        }
-    }
-
-    private static func isReady(_ workload: Workload) -> Bool {
-        let conditions = workload.object.tree.value(at: "status", "conditions")?.elements ?? []
-        return conditions.contains {
-            $0["type"]?.text == "Ready" && $0["status"]?.text == "True"
-        }
     }
 }

@@ -144,6 +144,8 @@ extension Finding {
         if !path.isEmpty { tree["path"] = .string(path) }
         tree["message"] = .string(message)
         tree["source"] = .string(source)
+        tree["owner"] = .string(owner)
+        tree["fingerprint"] = .string(fingerprint)
         return tree
     }
 }

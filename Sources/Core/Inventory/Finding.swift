@@ -32,9 +32,21 @@ package enum FindingID: String, Sendable, CaseIterable {
     case nodeWithoutAgent = "CT2003"
     case nodesUnknown = "CT2004"
     case proxyInCluster = "CT2005"
+    case vaultUndeclared = "CT2006"
+    case vaultAway = "CT2007"
+    case proxyUndeclared = "CT2008"
+    case acceptanceOver = "CT2009"
+    case acceptanceUnused = "CT2010"
+    case webhookFailsOpen = "CT2011"
+    case webhookMissing = "CT2012"
+    case brokenReference = "CT2013"
 
     package var severity: FindingSeverity {
         switch self {
+        case .webhookFailsOpen, .webhookMissing, .vaultAway: .high
+        case .vaultUndeclared, .acceptanceOver: .medium
+        case .brokenReference: .low
+        case .proxyUndeclared, .acceptanceUnused: .info
         case .credentialInPlainSight, .credentialInConfigMap, .credentialInAnnotation,
             .credentialInCommand, .unwrapped:
             .critical
@@ -70,6 +82,15 @@ package enum FindingID: String, Sendable, CaseIterable {
         case .nodeWithoutAgent: "a node without an agent that is ready"
         case .nodesUnknown: "pods and no node"
         case .proxyInCluster: "the S3 proxy runs in the cluster"
+        case .vaultUndeclared: "nobody has declared where the vault is, and under whose law"
+        case .vaultAway: "a vault that is sealed or not reached"
+        case .proxyUndeclared:
+            "the S3 proxy is not in the cluster, and nobody declared where it runs"
+        case .acceptanceOver: "an acceptance whose time is over"
+        case .acceptanceUnused: "an acceptance of what was not found"
+        case .webhookFailsOpen: "the webhook lets pods through when it gives no answer"
+        case .webhookMissing: "pods ask, and no webhook of the operator is there"
+        case .brokenReference: "a reference to a Secret that is not there"
         }
     }
 
@@ -125,6 +146,27 @@ package enum FindingID: String, Sendable, CaseIterable {
                 + "seen in manifests."
         case .nodeWithoutAgent: "What is denied elsewhere is not denied on this node."
         case .nodesUnknown: "Which nodes lack an agent is not known: no Node was read."
+        case .vaultUndeclared:
+            "An address and a certificate do not say who controls a vault (limitation L-VAULT): "
+                + "that is for somebody to declare, and to answer for."
+        case .vaultAway:
+            "While it is so, no wrapped container starts; what runs keeps the values it has."
+        case .proxyUndeclared:
+            "Where content is encrypted decides who sees it in the clear. A proxy outside the "
+                + "cluster is not seen here; if there is none, declare that."
+        case .acceptanceOver:
+            "The finding that it was for counts again. Whoever accepted it did so until a day."
+        case .acceptanceUnused:
+            "It may be mended, or the acceptance names something that is called otherwise."
+        case .webhookFailsOpen:
+            "Its failurePolicy is not Fail: while the operator is away, pods that ask start "
+                + "without the wrapper, and nobody is told."
+        case .webhookMissing:
+            "Nothing wraps the pods: the operator is not installed, or somebody took its "
+                + "configuration away."
+        case .brokenReference:
+            "The container does not start, or starts without the value where the reference is "
+                + "optional. It may also be that the Secret was deleted too early."
         case .proxyInCluster:
             "Content and keys are in the memory of the provider's machines while they pass through "
                 + "the proxy (limitation L-PROXY): whoever reads that memory reads them. What the "
@@ -167,6 +209,20 @@ package enum FindingID: String, Sendable, CaseIterable {
         case .orphanedSecret: "Delete it once nobody reads it through the API; rotate the value."
         case .nodeWithoutAgent: "Look at the agent's pod there, and at taints that keep it away."
         case .nodesUnknown: "Read nodes as well: kubectl get nodes,pods … -o json."
+        case .vaultUndeclared:
+            "Write vaults[].jurisdiction and declaredBy into a file and name it: "
+                + "cloudtaser audit --declarations FILE."
+        case .vaultAway: "Unseal it, or mend the way to it: docs/runbooks/vault-sealed.md."
+        case .proxyUndeclared:
+            "Write s3Proxy.placement (outside, inCluster, none) and declaredBy into the file of "
+                + "--declarations."
+        case .acceptanceOver: "Mend the finding, or have it accepted again until another day."
+        case .acceptanceUnused: "Take it out of the file of --declarations."
+        case .webhookFailsOpen:
+            "Set failurePolicy: Fail; the operator's configuration is made so, and something has "
+                + "changed it."
+        case .webhookMissing: "Install the operator: docs/how-to/install.md."
+        case .brokenReference: "Make the object, or take the reference out."
         case .proxyInCluster:
             "Run the proxy outside the provider's reach, next to the vault, where content must not "
                 + "be in the clear on the provider's machines; otherwise accept it in writing."
@@ -183,4 +239,37 @@ package struct Finding: Sendable, Equatable {
     package let path: String
     package let message: String
     package let source: String
+    /// What stays when the object is made anew: the Deployment of a pod.
+    package var owner: String
+
+    package init(
+        id: FindingID, object: String, container: String?, path: String, message: String,
+        source: String, owner: String? = nil
+    ) {
+        self.id = id
+        self.object = object
+        self.container = container
+        self.path = path
+        self.message = message
+        self.source = source
+        self.owner = owner ?? object
+    }
+
+    /// The same for the same thing found again: in another pod of the same owner, at another place
+    /// of the same container, on another line.
+    package var fingerprint: String {
+        StableHash.text([id.rawValue, owner, container ?? "", message].joined(separator: "\n"))
+    }
+}
+
+/// FNV-1a, 64 bits, in 16 digits: the same on every machine. No digest: who wants to find two texts
+/// with one hash, finds them.
+package enum StableHash {
+    package static func text(_ text: String) -> String {
+        let value = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
+            ($0 ^ UInt64($1)) &* 0x100_0000_01b3
+        }
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
 }

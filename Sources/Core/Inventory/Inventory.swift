@@ -21,7 +21,16 @@ package struct Inventory: Sendable {
     /// Of objects that run no containers, and of annotations.
     private var placed: [(namespace: String, finding: Finding)] = []
 
-    package init(_ objects: [ClusterObject], unread: [UnreadObject] = []) {
+    /// Whether these are all objects of a cluster, so that what is not among them is not there.
+    package let isWholeCluster: Bool
+    let webhooks: [ClusterObject]
+    private let secretNames: Set<String>
+
+    /// - Parameter isWholeCluster: read from the API of a cluster, in all namespaces. A dump with
+    ///   nodes is taken for one, too.
+    package init(
+        _ objects: [ClusterObject], unread: [UnreadObject] = [], isWholeCluster: Bool = false
+    ) {
         var workloads: [Workload] = []
         var broken = unread
         let sources = SecretSources(objects)
@@ -51,6 +60,9 @@ package struct Inventory: Sendable {
         secrets = objects.filter { $0.kind == "Secret" && $0.group.isEmpty }
         nodes = objects.filter { $0.kind == "Node" && $0.group.isEmpty }
         self.sources = sources
+        self.isWholeCluster = isWholeCluster
+        webhooks = objects.filter { $0.kind == "MutatingWebhookConfiguration" }
+        secretNames = Set(secrets.map { "\($0.namespace)/\($0.name)" })
         let kinds: Set<FindingID> = [
             .secretInEnvironment, .secretImported, .secretVolume, .registrySecret,
         ]
@@ -60,6 +72,19 @@ package struct Inventory: Sendable {
             }
         }
         placed = ObjectFindings(self, objects).all(in: objects)
+    }
+
+    /// Whether it names a Secret or ConfigMap that is not there, as far as a dump of a cluster with
+    /// any of these tells.
+    func isBroken(_ use: SecretUse, _ namespace: String) -> Bool {
+        guard isWholeCluster || !nodes.isEmpty, !use.subject.isEmpty else { return false }
+        let place = "\(namespace)/\(use.subject)"
+        return switch use.finding {
+        case .secretInEnvironment, .secretImported, .secretVolume, .registrySecret:
+            !secretNames.isEmpty && !secretNames.contains(place)
+                && sources.target(of: use.subject, namespace) == nil
+        default: false
+        }
     }
 
     /// Of objects that run no containers, and of annotations; not of these namespaces.

@@ -39,7 +39,7 @@ package struct ProxyPlacement: Sendable {
         }
     }
 
-    var line: String {
+    package var line: String {
         guard isInCluster else {
             return "S3 proxy: not seen in the cluster; where one outside runs is not read here"
         }

@@ -55,7 +55,8 @@ struct CloudTaser: ParsableCommand {
             \(Exit.help)
             """,
         subcommands: [
-            AuditCommand.self, Discover.self, Evidence.self, Events.self, Reference.self,
+            AuditCommand.self, Discover.self, Evidence.self, Events.self, Explain.self,
+            Reference.self,
             S3Command.self, Simulate.self, SimulateWorker.self,
             Version.self,
         ])

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import KubernetesFormat
+
+/// Which nodes have an agent that is ready.
+struct Coverage {
+    let nodes: [Audit.Node]
+    let findings: [Finding]
+
+    static let label = "app.kubernetes.io/component"
+    private static let agent = "agent"
+    static let partOf = "app.kubernetes.io/name"
+    static let product = "cloudtaser"
+
+    init(_ inventory: Inventory) {
+        let agents = inventory.workloads.filter { workload in
+            workload.isPod && workload.label(Self.label) == Self.agent
+                && workload.label(Self.partOf) == Self.product && Self.isReady(workload)
+        }
+        let covered = Set(agents.compactMap { $0.pod["nodeName"]?.text })
+        guard !inventory.nodes.isEmpty else {
+            nodes = []
+            let hasPods = inventory.workloads.contains { $0.pod["nodeName"] != nil }
+            findings =
+                hasPods
+                ? [
+                    Finding(
+                        id: .nodesUnknown, object: "-", container: nil, path: "",
+                        message: FindingID.nodesUnknown.title, source: "-")
+                ] : []
+            return
+        }
+        let bare = inventory.nodes.filter { !covered.contains($0.name) }
+        let pods = Dictionary(
+            grouping: inventory.workloads.filter { $0.isPod && !$0.isOver },
+            by: { $0.pod["nodeName"]?.text ?? "" })
+        nodes = inventory.nodes.map { node in
+            let containers = (pods[node.name] ?? []).flatMap(\.containers)
+            return Audit.Node(
+                name: node.name, hasAgent: covered.contains(node.name),
+                protectedCount: containers.count(where: \.isWrapped),
+                containerCount: containers.count)
+        }
+        findings = bare.map { node in
+            Finding(
+                id: .nodeWithoutAgent, object: node.reference, container: nil, path: "",
+                message: FindingID.nodeWithoutAgent.title, source: node.source)
+        }
+    }
+
+    private static func isReady(_ workload: Workload) -> Bool {
+        let conditions = workload.object.tree.value(at: "status", "conditions")?.elements ?? []
+        return conditions.contains {
+            $0["type"]?.text == "Ready" && $0["status"]?.text == "True"
+        }
+    }
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Inventory
+
+/// What was found of a vault from outside, in words for a report.
+package struct VaultRecord: Sendable, Equatable {
+    package struct Certificate: Sendable, Equatable {
+        package let subject: String
+        package let issuer: String
+        package let notBefore: String
+        package let notAfter: String
+        package let serial: String
+
+        package init(
+            subject: String, issuer: String, notBefore: String, notAfter: String, serial: String
+        ) {
+            self.subject = subject
+            self.issuer = issuer
+            self.notBefore = notBefore
+            self.notAfter = notAfter
+            self.serial = serial
+        }
+    }
+
+    package let address: String
+    /// `active`, `standby`, `sealed`, …; nil: it was not reached.
+    package let state: String?
+    /// In digits.
+    package let peer: String
+    package let version: String
+    package let certificates: [Certificate]
+    /// Why it was not reached.
+    package let failure: String
+
+    package init(
+        address: String, state: String?, peer: String = "", version: String = "",
+        certificates: [Certificate] = [], failure: String = ""
+    ) {
+        self.address = address
+        self.state = state
+        self.peer = peer
+        self.version = version
+        self.certificates = certificates
+        self.failure = failure
+    }
+
+    var isServing: Bool { state == "active" || state == "standby" }
+}
+
+/// Who ran it, when and how: what an auditor asks of every list.
+package struct AuditRun: Sendable, Equatable {
+    /// RFC 3339, in UTC.
+    package let time: String
+    package let tool: String
+    /// As it was called.
+    package let command: String
+    /// Where the objects came from: `cluster https://…`, `files`.
+    package let source: String
+
+    package init(time: String, tool: String, command: String, source: String) {
+        self.time = time
+        self.tool = tool
+        self.command = command
+        self.source = source
+    }
+
+    /// `2026-11-27`
+    var day: String { String(time.prefix(10)) }
+}
+
+/// An audit with what was declared and what was seen of vaults.
+package struct AuditResult: Sendable {
+    package let audit: Audit
+    package let run: AuditRun
+    package let declarations: AuditDeclarations
+    package let vaults: [VaultRecord]
+    /// That count.
+    package let findings: [Finding]
+    /// That somebody accepted, and until when.
+    package let accepted: [(finding: Finding, acceptance: AuditDeclarations.Acceptance)]
+
+    package init(
+        _ audit: Audit, run: AuditRun, declarations: AuditDeclarations = .none,
+        vaults: [VaultRecord] = []
+    ) {
+        self.audit = audit
+        self.run = run
+        self.declarations = declarations
+        self.vaults = vaults
+        var all = audit.findings + Self.vaultFindings(vaults, declarations)
+        if !audit.proxy.isInCluster, declarations.proxy == nil {
+            all.append(Self.finding(.proxyUndeclared, "-", ""))
+        }
+        let isOver = { (one: AuditDeclarations.Acceptance) in one.expires < run.day }
+        let current = declarations.acceptances.filter { !isOver($0) }
+        all += declarations.acceptances.filter(isOver).map {
+            Self.finding(.acceptanceOver, $0.object ?? "-", "\($0.id.rawValue), \($0.expires)")
+        }
+        let known = all
+        all += current.filter { one in !known.contains(where: one.covers) }.map {
+            Self.finding(.acceptanceUnused, $0.object ?? "-", $0.id.rawValue)
+        }
+        accepted = all.compactMap { finding in
+            current.first { $0.covers(finding) }.map { (finding, $0) }
+        }
+        findings = all.filter { finding in !current.contains { $0.covers(finding) } }
+    }
+
+    package func reaches(_ threshold: FindingSeverity) -> Bool {
+        findings.contains { $0.id.severity >= threshold }
+    }
+
+    private static func vaultFindings(
+        _ vaults: [VaultRecord], _ declarations: AuditDeclarations
+    ) -> [Finding] {
+        vaults.flatMap { vault -> [Finding] in
+            let isDeclared = declarations.vaults.contains { $0.address == vault.address }
+            let undeclared =
+                isDeclared ? [] : [finding(.vaultUndeclared, vault.address, vault.address)]
+            let away =
+                vault.isServing
+                ? []
+                : [finding(.vaultAway, vault.address, vault.state ?? vault.failure)]
+            return undeclared + away
+        }
+    }
+
+    private static func finding(_ id: FindingID, _ object: String, _ detail: String) -> Finding {
+        Finding(
+            id: id, object: object, container: nil, path: "",
+            message: detail.isEmpty ? id.title : "\(id.title): \(detail)", source: "-")
+    }
+
+    /// Findings that are the same but for the pod, the most severe first.
+    package var groups: [(finding: Finding, count: Int)] {
+        var order: [String] = []
+        var found: [String: (finding: Finding, count: Int)] = [:]
+        for finding in findings {
+            let key = finding.fingerprint
+            if found[key] == nil { order.append(key) }
+            found[key] = (found[key]?.finding ?? finding, (found[key]?.count ?? 0) + 1)
+        }
+        let groups = order.compactMap { found[$0] }
+        return FindingSeverity.allCases.reversed().flatMap { severity in
+            groups.filter { $0.finding.id.severity == severity }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Foundation
+import Inventory
+import KubernetesFormat
+import ManifestFiles
+import Reporting
+
+struct AuditCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "audit",
+        abstract: "Count protected and unprotected containers, unused Secrets and bare nodes.",
+        discussion: """
+            Examples:
+              cloudtaser audit --vault-address https://vault.example.eu:8200
+              cloudtaser audit -o html --out audit.html --declarations declarations.yaml
+              cloudtaser audit -o json > baseline.json
+              cloudtaser audit --baseline baseline.json --fail-on high
+              kubectl get pods,secrets,configmaps,serviceaccounts,ingresses,nodes -A -o json \\
+                | cloudtaser audit -
+
+            Every container is counted once: protected, unprotected, excluded or
+            unreadable, and the four add up to the total. It says what is stored: whether
+            a container's stored command starts the wrapper. What runs on a node is for
+            the agent there to say. It never reads etcd.
+
+            Where a vault is, and under whose law, is for somebody to declare
+            (--declarations, docs/reference/audit.md); what is seen of it from here is
+            recorded: its state, address and certificates. No token is shown to it.
+
+            \(ManifestInput.help)
+
+            \(Exit.help)
+            """)
+
+    @OptionGroup var input: ManifestInput
+    @OptionGroup var output: ReportOutput
+    @OptionGroup var vaults: VaultInput
+    @Option(
+        help: """
+            Namespace that is left out and counted as excluded; repeated for several. Default: \
+            \(Inventory.excludedNamespaces.sorted().joined(separator: ", ")).
+            """)
+    var excludeNamespace: [String] = []
+    @Option(help: "YAML: jurisdictions, the S3 proxy's place, accepted findings.")
+    var declarations: String?
+    @Option(help: "What an earlier audit printed as JSON: end with 3 when something is worse.")
+    var baseline: String?
+    @Option(help: "Write the counts for Prometheus to this file, too.")
+    var metricsFile: String?
+
+    func run() throws {
+        // Before the cluster is read: what is wrong with a file is told at once.
+        let declared = try declarations.map(Self.declarations) ?? .none
+        let before = try baseline.map(Self.baseline)
+        let (inventory, source) = try input.scanned()
+        let excluded =
+            excludeNamespace.isEmpty ? Inventory.excludedNamespaces : Set(excludeNamespace)
+        let now = Int64(Date().timeIntervalSince1970)
+        let result = AuditResult(
+            Audit(inventory, excluding: excluded),
+            run: AuditRun(
+                time: WallClockText.seconds(now), tool: "cloudtaser \(Version.current)",
+                command: CommandLine.arguments.joined(separator: " "), source: source),
+            declarations: declared, vaults: try vaults.records(declared))
+        let regressions = before?.regressions(in: result)
+        try output.write(
+            report: { AuditDocument(result, regressions: regressions).report },
+            json: { result.json(regressions: regressions) },
+            sarif: {
+                SarifLog.document(
+                    result.findings,
+                    suppressed: result.accepted.map { ($0.finding, $0.acceptance.reason) },
+                    unread: result.audit.unread, version: Version.current)
+            })
+        if let metricsFile {
+            let text = AuditMetrics.text(result, regressions: regressions?.count ?? 0, at: now)
+            try Folder.write(text, to: metricsFile)
+        }
+        if let regressions, !regressions.isEmpty {
+            throw Findings(
+                description: "worse than the baseline:\n" + regressions.joined(separator: "\n"))
+        }
+        try output.conclude(
+            isReached: result.reaches, unreadCount: result.audit.unread.count)
+    }
+
+    private static func declarations(_ path: String) throws -> AuditDeclarations {
+        let document = try document(path)
+        do throws(AuditDeclarations.Malformed) {
+            return try AuditDeclarations(document)
+        } catch { throw OperationalError(description: "\(path): \(error.message)") }
+    }
+
+    private static func baseline(_ path: String) throws -> AuditBaseline {
+        let document = try document(path)
+        do throws(AuditBaseline.Malformed) {
+            return try AuditBaseline(document)
+        } catch { throw OperationalError(description: "\(path): \(error.reason)") }
+    }
+
+    private static func document(_ path: String) throws -> JSONTree {
+        do throws(Manifests.Failure) { return try Manifests.document(at: path) } catch {
+            throw OperationalError(description: error.message)
+        }
+    }
+}

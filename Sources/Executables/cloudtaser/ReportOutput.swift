@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Foundation
+import Inventory
+import KubernetesFormat
+import Reporting
+
+enum ReportFormat: String, CaseIterable, ExpressibleByArgument {
+    case text, table, json, markdown, html, sarif
+}
+
+/// How a command answers, and how it ends.
+struct ReportOutput: ParsableArguments {
+    @Option(
+        name: [.customShort("o"), .customLong("output")],
+        help: "text (table is the same), json, markdown, html or sarif.")
+    var format = ReportFormat.text
+    @Option(help: "Write the answer to this file instead.")
+    var out: String?
+    @Option(help: "End with 3 when a finding weighs this much: \(Self.severities).")
+    var failOn: FindingSeverity?
+    @Flag(help: "No colours; they are left out, too, where NO_COLOR is set or no terminal is.")
+    var noColor = false
+
+    private static let severities = FindingSeverity.allCases.map(\.rawValue).joined(separator: ", ")
+
+    private var isColored: Bool {
+        let environment = ProcessInfo.processInfo.environment
+        return !noColor && out == nil && isatty(STDOUT_FILENO) == 1
+            && (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb"
+    }
+
+    /// Prints or writes the answer.
+    func write(
+        report: () -> ReportDocument, json: () -> JSONTree, sarif: () -> JSONTree
+    ) throws {
+        let text =
+            switch format {
+            case .text, .table: report().text(isColored: isColored) + "\n"
+            case .markdown: report().markdown
+            case .html: report().html
+            case .json: String(decoding: json().rendered(), as: UTF8.self) + "\n"
+            case .sarif: String(decoding: sarif().rendered(), as: UTF8.self) + "\n"
+            }
+        guard let out else {
+            FileHandle.standardOutput.write(Data(text.utf8))
+            return
+        }
+        try Folder.write(text, to: out)
+        Terminal.error("wrote \(out)")
+    }
+
+    /// Ends with what was found, or that not everything was read.
+    func conclude(isReached: (FindingSeverity) -> Bool, unreadCount: Int) throws {
+        if let failOn, isReached(failOn) {
+            throw Findings(description: "findings of severity \(failOn.rawValue) or more")
+        }
+        guard unreadCount == 0 else {
+            throw Incomplete(description: "\(unreadCount) objects or kinds could not be read")
+        }
+    }
+}
