@@ -563,7 +563,9 @@ let testTargets: [Target] = [
         "EnforcementEventsTests",
         ["Enforcement", "EnforcementEvents", "EventIntegrity", "TestKit"]),
     tests("InventoryTests", ["Inventory", "KubernetesFormat", "TestKit"]),
-    tests("ManifestFilesTests", ["Inventory", "KubernetesFormat", "ManifestFiles"]),
+    tests(
+        "ManifestFilesTests",
+        ["cloudtaser", "Inventory", "KubernetesFormat", "ManifestFiles", "TestKit"]),
     tests("EventIntegrityTests", ["EventIntegrity", "EnforcementEvents", "EventPorts"]),
     tests(
         "EventPipelineTests",

@@ -67,7 +67,8 @@ import Testing
         let run = try run("discover", "FILE", manifest: Self.manifest + "\n---\njust: text\n")
         #expect(run.status == 4, "\(run)")
         #expect(
-            run.output.contains("CT1006") && run.output.contains("document 2  has no apiVersion"))
+            run.output.contains("CT1006")
+                && run.output.contains("document 2, line 10  has no apiVersion"))
         let missing = try ProgramRun("cloudtaser", ["audit", "/no/such/file"], environment: [:])
         #expect(missing.status == 1 && missing.errors.contains("no such file"), "\(missing)")
     }

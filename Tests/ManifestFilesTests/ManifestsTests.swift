@@ -125,9 +125,9 @@ import Testing
     @Test(arguments: [
         ("just text", "is no object"), ("a: 1", "has no apiVersion and kind"),
         ("kind: Pod\napiVersion: v1", "has no metadata.name"),
-        ("a: [1", "is no YAML: line"), ("a: 1\na: 2", "has a key twice in one mapping"),
+        ("a: [1", "is no YAML"), ("a: 1\na: 2", "has a key twice in one mapping"),
         ("a: {{ .Values.x }}", "it looks like a template"), ("{\"a\": 1,}", "has no apiVersion"),
-        (String(repeating: "[", count: 5_000), "is no YAML"),
+        (String(repeating: "[", count: 5_000), "is nested deeper"),
         ("? [a]\n: b", "has a key that is no text"),
     ])
     func `says what it could not read and why`(_ text: String, _ reason: String) throws {

@@ -42,7 +42,7 @@ extension Audit {
         lines.append(
             "\(findings.count) findings in \(objectCount) objects, as they are stored: what runs "
                 + "is for the agent to say, and etcd was not read")
-        return lines.joined(separator: "\n")
+        return TextTable.text(lines)
     }
 
     package var json: JSONTree {

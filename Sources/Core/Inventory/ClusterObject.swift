@@ -47,29 +47,63 @@ package struct ClusterObject: Sendable {
         let namespace = tree.value(at: "metadata", "namespace")?.text ?? ""
         self.namespace =
             Self.clusterKinds.contains(kind) ? "" : namespace.isEmpty ? "default" : namespace
-        self.tree = tree
+        self.tree = Self.reduced(tree, kind)
         self.source = source
     }
 
+    /// Kinds whose status is not looked at, and is the larger half of them in a cluster.
+    private static let statusIsLeftOut: Set = [
+        "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job",
+        "CronJob",
+    ]
+
+    /// Without who wrote which field, and with what is looked at of a status: of 10,000 pods that
+    /// is most of the memory.
+    private static func reduced(_ tree: JSONTree, _ kind: String) -> JSONTree {
+        var tree = tree
+        if tree["metadata"]?["managedFields"] != nil { tree["metadata"]?["managedFields"] = nil }
+        guard let status = tree["status"] else { return tree }
+        if statusIsLeftOut.contains(kind) {
+            tree["status"] = nil
+        } else if kind == "Pod" {
+            let members = (status.members ?? []).filter {
+                ["phase", "conditions", "podIP", "hostIP"].contains($0.name)
+            }
+            tree["status"] = .object(members)
+        }
+        return tree
+    }
+
+    /// Lists in one another that are opened.
+    package static let listDepthMax = 8
+
     /// The objects that a document holds: itself, or the items of a `List` or of a list of one kind
-    /// (`PodList`), which leave their kind out when a server answers.
+    /// (`PodList`), which leave their kind out when a server answers. Lists of lists are opened.
     ///
     /// - Returns: in their order; a failure stands for what is no object.
     package static func all(
         in document: JSONTree, source: String
+    ) -> [Result<ClusterObject, UnreadObject>] { all(in: document, source, depth: 1) }
+
+    private static func all(
+        in document: JSONTree, _ source: String, depth: Int
     ) -> [Result<ClusterObject, UnreadObject>] {
         let kind = document["kind"]?.text ?? ""
         guard kind.hasSuffix("List"), let items = document["items"]?.elements else {
             return [one(document, source)]
         }
+        guard depth <= listDepthMax else {
+            let reason = "is a list inside more than \(listDepthMax) others"
+            return [.failure(UnreadObject(source: source, reason: reason))]
+        }
         let itemKind = String(kind.dropLast("List".count))
-        return items.enumerated().map { index, item in
+        return items.enumerated().flatMap { index, item in
             var item = item
             if item.members != nil, item["kind"] == nil, !itemKind.isEmpty {
                 item["kind"] = .string(itemKind)
                 item["apiVersion"] = document["apiVersion"]
             }
-            return one(item, "\(source), item \(index + 1)")
+            return all(in: item, "\(source), item \(index + 1)", depth: depth + 1)
         }
     }
 

@@ -107,7 +107,7 @@ extension Discovery {
             "\(entries.count) uses in \(workloadCount) workloads of \(objectCount) objects; "
                 + "\(converting) convert as they are; \(findings.count) findings beside; "
                 + "\(unread.count) not read")
-        return lines.joined(separator: "\n")
+        return TextTable.text(lines)
     }
 
     package var json: JSONTree {
@@ -152,22 +152,4 @@ extension Finding {
 
 extension UnreadObject {
     package var json: JSONTree { ["source": .string(source), "reason": .string(reason)] }
-}
-
-/// Columns as wide as their widest cell, two blanks between.
-enum TextTable {
-    static func lines(_ head: [String], _ rows: [[String]]) -> [String] {
-        let all = [head] + rows
-        let widths = head.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
-        return all.map { row in
-            var line = ""
-            for (column, cell) in row.enumerated() {
-                line += cell
-                if column + 1 < row.count {
-                    line += String(repeating: " ", count: widths[column] - cell.count + 2)
-                }
-            }
-            return line
-        }
-    }
 }

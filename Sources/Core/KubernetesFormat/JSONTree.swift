@@ -31,22 +31,30 @@ package indirect enum JSONTree: Sendable {
         case tooDeep
         /// Which of two members counts is not decided by RFC 8259.
         case duplicateName(String)
+
+        fileprivate init(_ failure: JSONFormatFailure) {
+            switch failure {
+            case .syntax(let offset), .encoding(let offset), .loneSurrogate(let offset),
+                .duplicateName(let offset):
+                self = .malformed(offset: offset)
+            case .tooDeep: self = .tooDeep
+            }
+        }
     }
 
     package init(_ document: [UInt8]) throws(Failure) {
         let bytes = document.span.bytes
-        do throws(JSONFormatFailure) {
-            let root = try JSONFormat.check(bytes)
-            let found = try Self.tree(root, in: bytes)
-            self = found
-        } catch {
-            switch error {
-            case .syntax(let offset), .encoding(let offset), .loneSurrogate(let offset):
-                throw .malformed(offset: offset)
-            case .duplicateName(let offset):
-                throw .malformed(offset: offset)
-            case .tooDeep: throw .tooDeep
-            }
+        let root: JSONValue
+        do throws(JSONFormatFailure) { root = try JSONFormat.check(bytes) } catch {
+            throw Failure(error)
+        }
+        try self.init(root, in: bytes)
+    }
+
+    /// A value of a document that was checked.
+    init(_ value: JSONValue, in bytes: RawSpan) throws(Failure) {
+        do throws(JSONFormatFailure) { self = try Self.tree(value, in: bytes) } catch {
+            throw Failure(error)
         }
         if let name = firstDuplicate { throw .duplicateName(name) }
     }
