@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 @Suite("Documents") struct DocumentIndexTests {
-    private static let folders = ["how-to", "reference", "explanation"]
+    private static let folders = ["tutorial", "how-to", "reference", "explanation"]
 
     @Test("every page is named in the index, and none is empty")
     func index() throws {
