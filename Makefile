@@ -12,6 +12,7 @@ KUBERNETES := $(CACHE)/kubernetes
 REGISTRY := $(CACHE)/registry/docker-registry
 S3 := $(CACHE)/s3
 MANIFEST_TOOLS := $(CACHE)/manifest-tools
+PROMTOOL := $(CACHE)/promtool/promtool
 KERNELS := $(CACHE)/kernels
 STATIC := .build/static
 # Small before fast: the wrapper is part of every injected container. LLD, because it can fold equal
@@ -50,8 +51,9 @@ setup: ## Install what building and testing needs (Debian packages; needs root o
 .PHONY: build
 build: $(addprefix build/,$(PROGRAMS)) ## Build every release program into build/
 
+# As the operator: it runs in an image too.
 build/cloudtaser: $(call sources,cloudtaser)
-	swift build -c release --product cloudtaser
+	swift build -c release --static-swift-stdlib --product cloudtaser
 	@mkdir -p build && cp "$$(swift build -c release --show-bin-path)/cloudtaser" $@.new && mv $@.new $@
 
 # With Swift's run-time inside: its image needs the C library and nothing else.
@@ -146,15 +148,19 @@ simulation: setup build/cloudtaser ## The simulator's canaries and 500 fixed see
 simulation-of-commit: setup build/cloudtaser ## 500 seeds that the commit's name decides
 	build/cloudtaser simulate --seeds 500 --commit $$(git rev-parse HEAD)
 
-# The S3 proxy as `make test` has built it: it has to take the chart's settings.
+# The programs as `make test` has built them: they are asked what they are linked with, and the S3 proxy has to take the
+# chart's settings.
 .PHONY: test-manifests
 test-manifests: setup ## The chart, its CRDs and every manifest of deploy/, with a real API server
 	@.ci/setup manifests
 	@.ci/fetch-manifest-tools $(MANIFEST_TOOLS)
+	@.ci/fetch-promtool $(PROMTOOL)
 	@.ci/fetch-kubernetes $(KUBERNETES)
 	swift build --product cloudtaser-s3-proxy
-	@CLOUDTASER_KUBERNETES=$(KUBERNETES) \
+	swift build --product cloudtaser
+	@CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_PROMTOOL=$(PROMTOOL) \
 		CLOUDTASER_S3_PROXY="$$(swift build --show-bin-path)/cloudtaser-s3-proxy" \
+		CLOUDTASER_TOOL="$$(swift build --show-bin-path)/cloudtaser" \
 		$(MANIFEST_TOOLS)/bin/python3 deploy/tests/run.py
 
 # The operator and the proxy as `make test` has built them: a release build would take longer than the tests.

@@ -26,9 +26,11 @@ S3_PROXY = {
     "keys": {"transitKey": "s3-objects"},
     "tls": {"secretName": "s3-proxy-tls"},
 }
+AUDIT = {"enabled": True, "series": {"claim": "audit-series"}}
+ALERTS = {"enabled": True, "runbooks": "https://git.example.eu/cloudtaser/docs/runbooks"}
 EVERYTHING = {
     "networkPolicy": {"enabled": True, "metricsFrom": [{"namespaceSelector": {}}]},
-    "serviceMonitor": {"enabled": True}, "s3Proxy": S3_PROXY,
+    "serviceMonitor": {"enabled": True}, "s3Proxy": S3_PROXY, "audit": AUDIT, "alerts": ALERTS,
 }
 
 
@@ -95,8 +97,9 @@ def named(found, kind, name):
 
 def pod_templates(found):
     return {
-        one["metadata"]["name"]: one["spec"]["template"]
-        for one in of_kind(found, "Deployment", "DaemonSet")}
+        one["metadata"]["name"]: one["spec"]["jobTemplate"]["spec"]["template"] if one["kind"] == "CronJob"
+        else one["spec"]["template"]
+        for one in of_kind(found, "Deployment", "DaemonSet", "CronJob")}
 
 
 def at(tree, path):

@@ -16,7 +16,7 @@ import support
 DEFAULTS = support.load_all(support.read("deploy", "helm", "cloudtaser", "values.yaml"))[0]
 SCHEMA = json.loads(support.read("deploy", "helm", "cloudtaser", "values.schema.json"))
 # No schema of Kubernetes has these.
-FOREIGN = {"ServiceMonitor"}
+FOREIGN = {"PrometheusRule", "ServiceMonitor"}
 
 
 def leaves(values, path=""):
@@ -53,6 +53,14 @@ CHANGES = {
     "networkPolicy.s3ClientsFrom": [{"podSelector": {}}],
     "serviceMonitor.enabled": False, "serviceMonitor.interval": "1m",
     "serviceMonitor.labels": {"a": "b"},
+    "alerts.enabled": False, "alerts.runbooks": "https://other.example.eu/runbooks", "alerts.labels": {"a": "b"},
+    "alerts.auditSecondsMax": 60,
+    "audit.enabled": False, "audit.digest": DIGEST, "audit.schedule": "@hourly", "audit.baseline": "",
+    "audit.failOn": "critical", "audit.retention": 400, "audit.series.claim": "other", "audit.series.folder": "a/b",
+    "audit.series.group": 0, "audit.signingSecret": "key", "audit.pushURL": "http://push.example.eu:9091",
+    "audit.readSecrets": True, "audit.readConfigMaps": False, "audit.secondsMax": 60,
+    "audit.resources": {"requests": {"cpu": 1}}, "audit.priorityClassName": "x",
+    "audit.nodeSelector": {"a": "b"}, "audit.tolerations": [{"operator": "Exists"}],
     "s3Proxy.enabled": False, "s3Proxy.digest": DIGEST, "s3Proxy.replicas": 3,
     "s3Proxy.resources": {"requests": {"cpu": 1}}, "s3Proxy.priorityClassName": "x",
     "s3Proxy.nodeSelector": {"a": "b"}, "s3Proxy.tolerations": [{"operator": "Exists"}],
@@ -90,7 +98,11 @@ VARIANTS = {
             "credentials": ["pull", "other"], "mirrors": ["docker.io=https://b.eu/c", "a.eu=https://d.eu"],
             "hosts": ["docker.io"], "insecureHosts": ["b.eu:5000"], "authorities": "ca"},
         "agent": {"extraArgs": ["--lock-modules"], "tolerations": []},
-        "serviceMonitor": {"enabled": True, "labels": {"a": "b"}}},
+        "serviceMonitor": {"enabled": True, "labels": {"a": "b"}},
+        "alerts": support.ALERTS,
+        "audit": {
+            **support.AUDIT, "readSecrets": True, "readConfigMaps": False, "signingSecret": "key", "retention": 30,
+            "pushURL": "http://push.example.eu:9091", "tolerations": [{"operator": "Exists"}]}},
     "nothing": {
         "agent": {"enabled": False}, "csi": {"enabled": False}, "admissionPolicies": {"enabled": False}},
 }

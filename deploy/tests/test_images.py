@@ -11,10 +11,17 @@ FOLDER = os.path.join(support.ROOT, "deploy", "images")
 FILES = sorted(os.listdir(FOLDER))
 ROOT_USERS = {"agent.Dockerfile"}
 # Of programs that are not static: the system that they are built on.
-BASES = {"operator.Dockerfile": "debian:bookworm-slim", "s3-proxy.Dockerfile": "debian:bookworm-slim"}
+BASES = dict.fromkeys(
+    ["cloudtaser.Dockerfile", "operator.Dockerfile", "s3-proxy.Dockerfile"], "debian:bookworm-slim")
 # What a base lacks: its packages, and nothing that is left of getting them.
 PACKAGES = re.compile(
     r"apt-get update && apt-get install --yes --no-install-recommends [a-z0-9 .+-]+ && +rm -rf /var/lib/apt/lists/\*")
+
+
+def program(name):
+    """Of an image's file: the image's name, too."""
+    stem = name.removesuffix(".Dockerfile")
+    return stem if stem == "cloudtaser" else f"cloudtaser-{stem}"
 
 
 def instructions(text):
@@ -100,8 +107,7 @@ class Images(unittest.TestCase):
         text = support.dump(support.objects(support.EVERYTHING)) + support.read(
             "deploy", "examples", "policy.yaml")
         for name in FILES:
-            program = f"cloudtaser-{name.removesuffix('.Dockerfile')}"
-            self.assertIn(f"registry.example.eu/cloudtaser/{program}", text)
+            self.assertIn(f"registry.example.eu/cloudtaser/{program(name)}:", text)
 
     def test_the_wrapper_is_where_pods_install_it_from(self):
         names = support.read("Sources", "Core", "Injection", "InjectedNames.swift")

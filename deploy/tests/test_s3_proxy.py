@@ -16,10 +16,10 @@ import urllib.request
 
 import helm_python
 
+import libraries
 import pod_security
 import support
 from test_chart import complaint
-from test_images import instructions
 
 PROGRAM = os.path.abspath(os.environ.get(
     "CLOUDTASER_S3_PROXY", os.path.join(support.ROOT, ".build", "debug", "cloudtaser-s3-proxy")))
@@ -562,46 +562,15 @@ class Page(unittest.TestCase):
 class Image(unittest.TestCase):
     """What the program is linked with is in its image."""
 
-    # Of what debian:bookworm-slim has (essential and required packages, apt, and what these depend on). OpenSSL is none.
-    BASE = {"libc6", "libgcc-s1", "libstdc++6", "zlib1g"}
-
-    @staticmethod
-    def libraries():
-        """All that the program is linked with, and what these are linked with: the package of each by its name.
-        None: of no package of Debian's."""
-        run = subprocess.run(["ldd", PROGRAM], capture_output=True, text=True, check=True)
-        found = {}
-        for name, path in re.findall(r"(?m)^\s*(\S+) => (/\S+) \(", run.stdout):
-            # A build for tests has Swift's run-time beside it; that of the image has it inside.
-            if "/lib/swift/" in path:
-                continue
-            found[name] = None
-            # What Debian has moved to /usr is still named as before.
-            for place in path, f"/usr{path}":
-                owner = subprocess.run(["dpkg-query", "--search", place], capture_output=True, text=True, check=False)
-                if owner.returncode == 0:
-                    found[name] = owner.stdout.split(":")[0]
-        return found
-
-    def installed(self, text):
-        """Packages that the image's only RUN brings."""
-        runs = [rest for instruction, rest in instructions(text) if instruction == "RUN"]
-        self.assertEqual(len(runs), 1)
-        words = re.search(r"apt-get install --yes --no-install-recommends ([a-z0-9 .+-]+?) *&&", runs[0])
-        return set(words.group(1).split())
-
-    def missing(self, text):
-        there = self.BASE | self.installed(text)
-        return {name: package for name, package in self.libraries().items() if package not in there}
-
     def test_has_every_library(self):
         text = support.read("deploy", "images", "s3-proxy.Dockerfile")
-        self.assertIn("libssl.so.3", self.libraries())
-        self.assertEqual(self.missing(text), {})
+        self.assertIn("libssl.so.3", libraries.libraries(PROGRAM))
+        self.assertEqual(libraries.missing(PROGRAM, text), {})
 
     def test_one_without_openssl_is_found(self):
         text = support.read("deploy", "images", "s3-proxy.Dockerfile").replace("libssl3 ", "")
-        self.assertEqual(set(self.missing(text)), {"libssl.so.3", "libcrypto.so.3"})
+        self.assertEqual(set(libraries.missing(PROGRAM, text)), {"libssl.so.3", "libcrypto.so.3"})
 
     def test_has_authorities_for_stores_that_anybody_knows(self):
-        self.assertIn("ca-certificates", self.installed(support.read("deploy", "images", "s3-proxy.Dockerfile")))
+        self.assertIn(
+            "ca-certificates", libraries.installed(support.read("deploy", "images", "s3-proxy.Dockerfile")))

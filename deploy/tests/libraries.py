@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a program is linked with, and what its image has."""
+import re
+import subprocess
+
+from test_images import instructions
+
+# Of what debian:bookworm-slim has (essential and required packages, apt, and what these depend on). OpenSSL is none.
+BASE = {"libc6", "libgcc-s1", "libstdc++6", "zlib1g"}
+
+
+def libraries(program):
+    """All that the program is linked with, and what these are linked with: the package of each by its name.
+    None: of no package of Debian's."""
+    run = subprocess.run(["ldd", program], capture_output=True, text=True, check=True)
+    found = {}
+    for name, path in re.findall(r"(?m)^\s*(\S+) => (/\S+) \(", run.stdout):
+        # A build for tests has Swift's run-time beside it; that of the image has it inside.
+        if "/lib/swift/" in path:
+            continue
+        found[name] = None
+        # What Debian has moved to /usr is still named as before.
+        for place in path, f"/usr{path}":
+            owner = subprocess.run(["dpkg-query", "--search", place], capture_output=True, text=True, check=False)
+            if owner.returncode == 0:
+                found[name] = owner.stdout.split(":")[0]
+    return found
+
+
+def installed(text):
+    """Packages that the only RUN of an image's file brings."""
+    runs = [rest for instruction, rest in instructions(text) if instruction == "RUN"]
+    assert len(runs) == 1, runs
+    words = re.search(r"apt-get install --yes --no-install-recommends ([a-z0-9 .+-]+?) *&&", runs[0])
+    return set(words.group(1).split())
+
+
+def missing(program, text):
+    there = BASE | installed(text)
+    return {name: package for name, package in libraries(program).items() if package not in there}
