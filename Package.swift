@@ -111,6 +111,7 @@ let core: [Target] = [
     library(
         "Protection", in: "Sources/Core",
         ["Destinations", "EnforcementEvents", "KubernetesFormat"]),
+    library("ProtectionScore", in: "Sources/Core", ["KubernetesFormat"]),
     library("ServedHTTP", in: "Sources/Core"),
 ]
 
@@ -693,6 +694,7 @@ let testTargets: [Target] = [
             "CurlHTTP", "InspectionPorts", "Kubeconfig", "KubernetesPorts", "LoopbackPKI",
             "ScriptedServer",
         ]),
+    tests("ProtectionScoreTests", ["ProtectionScore", "KubernetesFormat", "TestKit"]),
     tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
     tests("AsyncClockTests", ["AsyncClock", "KubernetesPorts", "Ports"]),
     tests(
