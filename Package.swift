@@ -158,7 +158,7 @@ let components: [Target] = [
         ]),
     library(
         "Inspector", in: "Sources/Components",
-        ["InspectionPorts", "Inventory", "KubernetesFormat", "KubernetesPorts"]),
+        ["Inventory", "KubernetesFormat", "KubernetesPorts"]),
     library(
         "S3Proxy", in: "Sources/Components",
         [

@@ -119,7 +119,7 @@ package struct Manifests {
             let place = "\(source), item \(number)"
             do throws(Failure) {
                 switch item {
-                case .success(let tree): try add(tree, place, line: nil)
+                case .success(let tree): try add(tree, place, line: nil, depth: 2)
                 case .failure:
                     unread.append(UnreadObject(source: place, reason: "has a name twice"))
                 }
@@ -141,11 +141,11 @@ package struct Manifests {
 
     /// - Parameter line: where the document begins; nil: not known.
     private mutating func add(
-        _ document: JSONTree, _ source: String, line: Int?
+        _ document: JSONTree, _ source: String, line: Int?, depth: Int = 1
     ) throws(Failure) {
         valuesLeft -= document.valueCount
         guard valuesLeft >= 0 else { throw .tooManyValues(path: source) }
-        for result in ClusterObject.all(in: document, source: source) {
+        for result in ClusterObject.all(in: document, source: source, depth: depth) {
             switch result {
             case .success(let object): objects.append(object)
             case .failure(let object):

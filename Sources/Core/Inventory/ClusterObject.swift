@@ -81,12 +81,10 @@ package struct ClusterObject: Sendable {
     /// (`PodList`), which leave their kind out when a server answers. Lists of lists are opened.
     ///
     /// - Returns: in their order; a failure stands for what is no object.
+    ///
+    /// - Parameter depth: of the document in other lists, from 1.
     package static func all(
-        in document: JSONTree, source: String
-    ) -> [Result<ClusterObject, UnreadObject>] { all(in: document, source, depth: 1) }
-
-    private static func all(
-        in document: JSONTree, _ source: String, depth: Int
+        in document: JSONTree, source: String, depth: Int = 1
     ) -> [Result<ClusterObject, UnreadObject>] {
         let kind = document["kind"]?.text ?? ""
         guard kind.hasSuffix("List"), let items = document["items"]?.elements else {
@@ -103,7 +101,7 @@ package struct ClusterObject: Sendable {
                 item["kind"] = .string(itemKind)
                 item["apiVersion"] = document["apiVersion"]
             }
-            return all(in: item, "\(source), item \(index + 1)", depth: depth + 1)
+            return all(in: item, source: "\(source), item \(index + 1)", depth: depth + 1)
         }
     }
 

@@ -110,9 +110,9 @@ package struct AuditDocument {
         return .init(
             "Population",
             text: [
-                "\(sum) = \(audit.total) containers in \(audit.objectCount) objects. Each container "
-                    + "is counted once; a template counts where no pod of it runs; an object that "
-                    + "could not be read counts as one."
+                "\(sum) = \(audit.total) containers in \(audit.objectCount) objects. Each "
+                    + "container is counted once; a template counts where no pod of it runs; an "
+                    + "object that could not be read counts as one."
             ])
     }
 
@@ -171,8 +171,8 @@ package struct AuditDocument {
         return .init(
             "Vaults",
             text: [
-                "State, peer and certificates are what was seen from here. Jurisdiction and operator "
-                    + "are declared by the person named; nothing here checks them."
+                "State, peer and certificates are what was seen from here. Jurisdiction and "
+                    + "operator are declared by the person named; nothing here checks them."
             ],
             table: .init(
                 [
@@ -242,12 +242,14 @@ package struct AuditDocument {
         .init(
             "What this report does not show",
             text: [
-                "It says what the API server stores. Whoever may write pods can store a command that "
-                    + "only looks like the wrapper's; what runs on a node is for the agent there to say.",
+                "It says what the API server stores. Whoever may write pods can store a command "
+                    + "that only looks like the wrapper's; what runs on a node is for the agent "
+                    + "there to say.",
                 "etcd and its backups were not read. Values that were in Secrets before may be in "
                     + "backups: rotate what was moved.",
-                "What the programs do with their values, and whom the provider of the machines answers "
-                    + "to, is not seen from here (docs/compliance, limitations L-HV, L-COPIES, L-LEGAL).",
+                "What the programs do with their values, and whom the provider of the machines "
+                    + "answers to, is not seen from here (docs/compliance: L-HV, L-COPIES, "
+                    + "L-LEGAL).",
                 "It is of one moment. A series of such reports says how it was over time.",
             ])
     }
