@@ -489,7 +489,7 @@ let testTargets: [Target] = [
         [
             "VaultSecretStore", "Ports", "SecretMemory", "WrapperConfiguration",
             "VaultListener", "LoopbackPKI", "Simulation", "COpenSSL", "COpenSSLShims",
-            "SocketAddresses",
+            "SocketAddresses", "TestKit",
         ]),
     tests(
         "LinuxProcessHostTests",

@@ -14,14 +14,18 @@ ROOT = os.path.dirname(FOLDER)
 
 
 def main():
-    # The vault, and the decoder by another hand.
+    # The vault, and the decoder by another hand; behind everything, what writes evidence.
     sys.path[:0] = [os.path.join(ROOT, "vm-tests"), os.path.join(ROOT, "Tests", "ct1")]
+    sys.path.append(os.path.join(ROOT, "e2e"))
     path = os.path.join(ROOT, "deploy", "tests", "run.py")
     specification = importlib.util.spec_from_file_location("runner", path)
     runner = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(runner)
     status = runner.main(FOLDER)
+    import evidence
     import targets
+    if not (targets.IS_CONTROL or targets.IS_NAMED):
+        evidence.write()
     # The closing line is the last one of the output proper.
     for name, seconds in sorted(targets.spent.items(), key=lambda one: -one[1])[:12]:
         print(f"{seconds:6.1f} s {name}", file=sys.stderr)

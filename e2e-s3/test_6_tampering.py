@@ -5,10 +5,13 @@ import ct1
 import proxy
 import raw
 from chain import lowered
+from evidence import evidence
 from targets import IS_CONTROL, only_sealed, played
 
 SIZE = 4 * bodies.CHUNK + 1_234
 MIB5 = 5 * bodies.MIB
+# The control of what is recorded.
+CLOSED = "what nobody has touched is read, before and after"
 
 
 def flipped(data, place, bit=0):
@@ -80,6 +83,12 @@ class Segments(Store):
         self.plant("b", self.other, self.others_metadata)
         self.assertReads("a", self.a)
 
+    def restored(self):
+        """The control of what is recorded: as it was, it is read."""
+        self.plant("a", self.sealed, self.metadata)
+        self.assertReads("a", self.a)
+        self.control()
+
     def tried(self, data, bad=0, metadata=None):
         self.plant("a", data, self.metadata if metadata is None else metadata)
         self.assertClosed("a", self.a, bad, others=[self.b])
@@ -89,12 +98,15 @@ class Segments(Store):
         self.assertEqual(len(self.sealed), ct1.sealed_size(SIZE))
 
     @only_sealed
+    @evidence("SIM-S3-04", CLOSED)
     def test_a_bit_anywhere(self):
+        """with a bit changed in the head, the metadata or any chunk, no byte of that chunk is given"""
         for place in (*range(0, 16, 3), 16, 47, 48, 79):
             self.tried(flipped(self.sealed, place, place % 8))
         for index in range(5):
             for place in chunk_at(index), min(chunk_at(index + 1), len(self.sealed)) - 1:
                 self.tried(flipped(self.sealed, place, 3), index * bodies.CHUNK)
+        self.restored()
 
     @only_sealed
     def test_a_range_that_touches_it(self):
@@ -105,11 +117,14 @@ class Segments(Store):
         self.assertClosed("a", self.a[100:], start - 100, headers={"range": "bytes=100-"})
 
     @only_sealed
+    @evidence("SIM-S3-04", CLOSED)
     def test_cut_at_every_chunk(self):
+        """an object that was cut is never given as a whole one"""
         for index in range(5):
             self.tried(self.sealed[: chunk_at(index)], max(0, index - 1) * bodies.CHUNK)
         for size in 0, 1, 79, 81, 96, chunk_at(2) + 16, len(self.sealed) - 1:
             self.tried(self.sealed[:size], max(0, (size - ct1.HEADER) // ct1.SEALED_CHUNK) * bodies.CHUNK)
+        self.restored()
 
     @only_sealed
     def test_something_behind_it(self):
@@ -132,10 +147,13 @@ class Segments(Store):
         self.tried(self.sealed[: ct1.HEADER] + self.other[ct1.HEADER :])
 
     @only_sealed
+    @evidence("SIM-S3-04", CLOSED)
     def test_another_object_in_its_place(self):
+        """another object in its place is not given for it"""
         self.tried(self.other, metadata=self.others_metadata)
         self.tried(self.other)
         self.tried(self.sealed, metadata=self.others_metadata)
+        self.restored()
 
     @only_sealed
     def test_in_another_place(self):

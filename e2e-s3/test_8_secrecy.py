@@ -11,9 +11,12 @@ import ct1
 import relay
 import stage
 import upstreams
+from evidence import evidence
 from targets import IS_CONTROL, only_sealed, played
 
 MIB5 = 5 * bodies.MIB
+# The control of what is recorded.
+FOUND = "what was stored past the proxy is found by the same search"
 
 
 @played(needs_upstream=True)
@@ -98,16 +101,23 @@ class Secrecy:
         return kept | {f"secret id {number}": text for number, text in enumerate(self.stage.secret_ids)}
 
     @only_sealed
+    @evidence("SIM-S3-05", FOUND)
     def test_content(self):
-        """Of all tests of this run too."""
+        """no content, of all tests of this run, is on the way to the store, in what it keeps or in a log"""
         self.assertEqual(self.anywhere([self.canary, bodies.CANARY]), [])
+        self.test_the_search_finds_what_is_there()
+        self.control()
 
     @only_sealed
+    @evidence("SIM-S3-05", FOUND)
     def test_metadata(self):
+        """no name, value or type of an object's metadata is there, and the client gets them back"""
         self.assertEqual(self.anywhere([self.name, self.value, self.said]), [])
         got = self.s3.head_object(Bucket=self.bucket, Key="large")
         self.assertEqual((got["Metadata"], got["ContentType"]),
                          ({self.name: self.value}, f"text/{self.said}"))
+        self.test_the_search_finds_what_is_there()
+        self.control()
 
     @only_sealed
     def test_digests(self):

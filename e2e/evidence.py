@@ -2,6 +2,7 @@
 """Evidence records of tests that the catalogue names (docs/reference/evidence-records.md)."""
 import functools
 import os
+import time
 
 import results
 
@@ -16,7 +17,8 @@ def evidence(identifier, control):
     def decorate(test):
         @functools.wraps(test)
         def run(self):
-            case = {"observation": test.__doc__, "control": control, "passed": False, "shown": False}
+            case = {"observation": test.__doc__, "control": control, "passed": False, "shown": False,
+                    "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
             _cases.setdefault(identifier, []).append(case)
             self.control = lambda: case.update(shown=True)
             self.measured = lambda text: case.update(observation=f"{case['observation']}; {text}")
@@ -39,6 +41,7 @@ def write():
         results.write_json(os.path.join(folder, f"{identifier}@{release}.json"), {
             "id": identifier, "kernel": release, "commit": results.git("rev-parse", "HEAD") or "unknown",
             "dirty": bool(results.git("status", "--porcelain")), "result": verdict("passed"),
+            "started": min(case["started"] for case in cases),
             "observation": "; ".join(case["observation"] for case in cases),
             "positiveControl": {
                 "description": "; ".join(dict.fromkeys(case["control"] for case in cases)),

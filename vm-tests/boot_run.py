@@ -31,9 +31,12 @@ class BootRun:
         self.facts = {}
         self.finished, self.retries, self.seconds, self.used = False, 0, 0.0, 0.0
         self.failure = ""
+        # Of a record: RFC 3339.
+        self.started = ""
 
     def run(self):
         begin = time.monotonic()
+        self.started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         for attempt in (0, 1):
             self.cases, self.suites, self.facts, self.finished = [], {}, {}, False
             self.verdicts, self.errands, self.contained = [], [], {}

@@ -44,7 +44,7 @@ def write_evidence(runs, folder):
         write_json(os.path.join(folder, f"{identifier}@{release}.json"), {
             "id": identifier, "kernel": release, "commit": commit, "dirty": dirty,
             "result": "pass" if all(case["passed"] for case in cases) else "fail",
-            "observation": observation,
+            "started": min(run.started for run, _ in entries), "observation": observation,
             "positiveControl": {
                 "description": "; ".join(dict.fromkeys(case["control"] for case in cases)),
                 "result": "pass" if all(case["controlPassed"] for case in cases) else "fail"}})

@@ -18,7 +18,9 @@ struct CommandLineTests {
     private static let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
         .deletingLastPathComponent().appending(path: "cloudtaser")
 
-    private static func run(_ arguments: String...) throws -> Run {
+    private static func run(_ arguments: String...) throws -> Run { try run(arguments) }
+
+    private static func run(_ arguments: [String]) throws -> Run {
         let process = Process()
         process.executableURL = program
         process.arguments = arguments
@@ -77,6 +79,13 @@ struct CommandLineTests {
             let check = try Self.run("evidence", "check", "--pages", folder)
             #expect(check.status == 3)
             #expect(check.errors.contains("gdpr.md: differs"))
+            let whole = URL(filePath: folder).appending(path: "index.html")
+            try (Data(contentsOf: whole) + Data("edited\n".utf8)).write(to: whole)
+            let again = try Self.run("evidence", "check", "--pages", folder)
+            #expect(again.status == 3 && again.errors.contains("index.html: differs"))
+            try Data("old\n".utf8).write(to: URL(filePath: "\(folder)/old.html"))
+            let old = try Self.run("evidence", "check", "--pages", folder)
+            #expect(old.errors.contains("old.html: not a page any more"))
         }
     }
 
@@ -130,5 +139,44 @@ struct CommandLineTests {
             let broken = try Self.run("evidence", "report", "--records", folder)
             #expect(broken.status == 1 && broken.errors.contains("b.json: top level: the key"))
         }
+    }
+
+    @Test("a report can ask for an age; records without a time then back nothing")
+    func ages() throws {
+        try Self.inTemporaryFolder { folder in
+            func write(_ started: String) throws {
+                let record = """
+                    {"id": "VM-MEM-01", "result": "pass", "kernel": "6.1", "observation": "EFAULT",
+                     "positiveControl": {"description": "locked page", "result": "pass"},
+                     "commit": "abc", "dirty": false\(started)}
+                    """
+                try Data(record.utf8).write(to: URL(filePath: "\(folder)/a.json"))
+            }
+            func line(_ arguments: String...) throws -> Substring? {
+                let run = try Self.run(["evidence", "report", "--records", folder] + arguments)
+                return run.output.split(separator: "\n").first { $0.hasPrefix("| VM-MEM-01 ") }
+            }
+            try write("")
+            #expect(try line()?.contains("| pass |") == true, "positive control")
+            let timeless = try line("--max-age-days", "1")
+            #expect(timeless?.contains("6.1 does not say when") == true)
+            try write(#", "started": "2026-11-26T00:00:00Z""#)
+            #expect(try line("--max-age-days", "1")?.contains("| pass |") == true)
+            let old = try line("--max-age-days", "1", "--now", "2026-11-27T00:00:01Z")
+            #expect(old?.contains("6.1 is older than 1 days") == true)
+        }
+    }
+
+    @Test(
+        "an age or a time that is none is wrong usage",
+        arguments: [
+            (["--max-age-days", "0"], "is from 1 to 3650"),
+            (["--max-age-days", "3651"], "is from 1 to 3650"),
+            (["--max-age-days", "1", "--now", "today"], "is no RFC 3339 time"),
+            (["--now", "2026-11-27T00:00:00Z"], "needs --max-age-days"),
+        ])
+    func wrongAges(arguments: [String], message: String) throws {
+        let run = try Self.run(["evidence", "report"] + arguments)
+        #expect(run.status == 2 && run.errors.contains(message), "\(run)")
     }
 }

@@ -7,7 +7,7 @@ import Testing
 struct SmallCatalogue {
     var requirement = Requirement(
         id: "R-1", framework: "F", reference: "Art. 1", title: "Title", text: "Do it.",
-        status: .partial, claims: ["C-1"])
+        status: .partial, claims: ["C-1"], permittedClaim: "A part.", duty: "The rest.")
     var claim = Claim(
         id: "C-1", text: "It is done.", tests: ["T-1"], limitations: ["L-1"],
         notYetProven: [Claim.OpenPart(test: "T-9", text: "The rest.")])
@@ -40,7 +40,7 @@ struct SmallCatalogue {
     static func requirement(status: Status, claims: [String] = ["C-1"]) -> Requirement {
         Requirement(
             id: "R-1", framework: "F", reference: "Art. 1", title: "Title", text: "Do it.",
-            status: status, claims: claims)
+            status: status, claims: claims, permittedClaim: "A part.", duty: "The rest.")
     }
 }
 
@@ -108,6 +108,27 @@ struct RefusalTests {
         small.test = SmallCatalogue.test("T-1", kind: .limits)
         let onlyLimit = Refusal.statusTooHigh(id: "R-1", status: .direct, ceiling: .indirect)
         #expect(small.catalogue.refusals() == [onlyLimit])
+    }
+
+    @Test("a claim that only shows leaks keeps a requirement from direct, and alone from partial")
+    func exposure() {
+        let leak = SmallCatalogue.test("T-2", kind: .limits)
+        let small = SmallCatalogue()
+        func ceiling(_ claims: [String]) -> Status {
+            let requirement = SmallCatalogue.requirement(status: .direct, claims: claims)
+            let exposed = Claim(
+                id: "C-2", text: "It leaks.", tests: ["T-2"], limitations: ["L-1"],
+                notYetProven: [])
+            return Catalogue(
+                frameworks: small.catalogue.frameworks, requirements: [requirement],
+                claims: [SmallCatalogue.claim(), exposed], tests: [small.test, leak],
+                limitations: [small.limitation]
+            ).ceiling(of: requirement)
+        }
+        #expect(ceiling(["C-1"]) == .direct, "positive control")
+        #expect(ceiling(["C-1", "C-2"]) == .partial)
+        #expect(ceiling(["C-2"]) == .indirect)
+        #expect(ceiling([]) == .manual)
     }
 
     @Test("a part that is tested is not called open")

@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 /// A log of 30 lines with a checkpoint after every nine, and everything that can be done to it.
-private struct Log {
+struct Log {
     static let linesBetween: UInt64 = 9
     var lines: [[UInt8]] = []
     var chain: Chain

@@ -15,7 +15,11 @@ import Testing
         Audit.Standing.allCases.map { audit.count($0) } + [audit.total]
     }
 
-    @Test func `counts every container once, and the four words add up`() throws {
+    @Test(
+        .evidence(
+            "SIM-CLI-01", control: "one more plain container raises its count and the total by one")
+    )
+    func `counts every container once, and the four words add up`() throws {
         let both: JSONTree = [
             "initContainers": [
                 container(
@@ -33,12 +37,12 @@ import Testing
         let broken = try Objects.make([
             "apiVersion": "v1", "kind": "Pod", "metadata": ["name": "broken", "namespace": "shop"],
         ])
-        let audit = Audit(
-            Inventory(
-                [
-                    try Objects.pod("web", both, annotations: Self.asking), system, broken,
-                    try Objects.pod("done", both, phase: "Succeeded"),
-                ], unread: [UnreadObject(source: "x.yaml", reason: "is no YAML")]))
+        let objects = [
+            try Objects.pod("web", both, annotations: Self.asking), system, broken,
+            try Objects.pod("done", both, phase: "Succeeded"),
+        ]
+        let unread = [UnreadObject(source: "x.yaml", reason: "is no YAML")]
+        let audit = Audit(Inventory(objects, unread: unread))
         // Protected, unprotected, excluded, unreadable, total.
         #expect(counts(audit) == [1, 2, 4, 2, 9])
         #expect(
@@ -46,6 +50,10 @@ import Testing
                 "1 protected + 2 unprotected + 4 excluded + 2 unreadable = 9 containers"))
         #expect(audit.findings.isEmpty)
         #expect(audit.table.contains("copies the wrapper, has no values"))
+        let one = try Objects.pod("one", ["containers": [container("app", Objects.command)]])
+        let more = Audit(Inventory(objects + [one], unread: unread))
+        Evidence.control(passed: counts(more) == [1, 3, 4, 2, 10])
+        Evidence.observe("Of 9 containers each was counted once, in one of the four words.")
     }
 
     @Test func `a template counts only where no pod of it was read`() throws {
@@ -76,7 +84,13 @@ import Testing
             Audit(Inventory([deployment, set, old])).rows.map(\.object) == ["Deployment shop/web"])
     }
 
-    @Test func `a pod that asks and is not wrapped is found; a template that asks is not`() throws {
+    /// Of two experiments of one test of the catalogue.
+    private static let drift = EvidenceTrait.evidence(
+        "SIM-CLI-06",
+        control: "the same pod stored wrapped, and the same node with a ready agent, are not found")
+
+    @Test(drift)
+    func `a pod that asks and is not wrapped is found; a template that asks is not`() throws {
         let spec: JSONTree = ["containers": [container("app", Objects.command)]]
         let wrapped: JSONTree = ["containers": [container("app", Objects.wrapped)]]
         let audit = Audit(
@@ -97,6 +111,9 @@ import Testing
         #expect(audit.findings.map(\.object) == ["Pod shop/missed", "Pod shop/posing"])
         #expect(audit.findings.allSatisfy { $0.id == .unwrapped })
         #expect(audit.table.contains("asks: the webhook wraps its pods"))
+        let good = try Objects.pod("good", wrapped, annotations: Self.asking)
+        Evidence.control(passed: Audit(Inventory([good])).findings.isEmpty)
+        Evidence.observe("Of three pods that ask, the two that are not wrapped were found.")
     }
 
     @Test func `a pod is missed as the operator says it, with what its namespace says`() throws {
@@ -202,8 +219,8 @@ import Testing
         #expect(orphans.map(\.object) == ["Secret shop/orphan"])
     }
 
-    @Test func `finds nodes without an agent that is ready, and says when no node was read`() throws
-    {
+    @Test(drift)
+    func `finds nodes without an agent that is ready, and says when no node was read`() throws {
         func node(_ name: String) throws -> ClusterObject {
             try Objects.make([
                 "apiVersion": "v1", "kind": "Node", "metadata": ["name": .string(name)],
@@ -224,6 +241,9 @@ import Testing
         let audit = Audit(Inventory(agents + [try node("a"), try node("b"), try node("c")]))
         #expect(audit.findings.map(\.object) == ["Node b", "Node c"])
         #expect(audit.nodes.map(\.hasAgent) == [true, false, false])
+        let well = Audit(Inventory([try agent("a"), try node("a")]))
+        Evidence.control(passed: well.findings.isEmpty)
+        Evidence.observe("Of three nodes the two without a ready agent were found.")
         let blind = Audit(Inventory(agents))
         #expect(blind.findings.map(\.id) == [.nodesUnknown] && blind.nodes.isEmpty)
         #expect(blind.table.contains("not known, no Node was read"))

@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import LoopbackPKI
 import OpenBaoServer
+import TestKit
 import Testing
 import WrapperConfiguration
 
@@ -42,19 +43,31 @@ struct LifeTests {
         try wrapper.wait("the revocation") { try vault.leases("renewed").isEmpty }
     }
 
-    @Test("at a lease's end the program is started anew with another password")
+    private static let rotates = EvidenceTrait.evidence(
+        "SIM-ROT-01",
+        control: "the running program keeps the value it started with until it is told")
+
+    @Test("at a lease's end the program is started anew with another password", rotates)
     func restart() throws {
         var changes = Self.database("short")
         changes["CLOUDTASER_ROTATION"] = "restart"
         let (vault, wrapper) = try start(changes, script: "echo $PASSWORD; \(Self.idles)")
         try wrapper.wait("three passwords") { wrapper.lines.count >= 3 }
         #expect(Set(wrapper.lines).count == wrapper.lines.count, "each is another")
+        // Of one that is not told: the same script says its password once.
+        let (_, still) = try start(
+            Self.database("short"), script: "echo $PASSWORD; sleep 1; echo $PASSWORD")
+        #expect(still.end() == 0, "\(still.errors)")
+        Evidence.control(passed: still.lines.count == 2 && Set(still.lines).count == 1)
+        Evidence.observe("under restart each start had another password, and no lease was left")
         wrapper.send(SIGTERM)
         #expect(wrapper.end() == 128 + SIGTERM, "\(wrapper.errors)")
         try wrapper.wait("the revocation") { try vault.leases("short").isEmpty }
     }
 
-    @Test("a hook runs with the new version of a secret; control: the program keeps the old one")
+    @Test(
+        "a hook runs with the new version of a secret; control: the program keeps the old one",
+        rotates)
     func hook() throws {
         let hook = FileManager.default.temporaryDirectory
             .appending(path: "hook-\(UUID().uuidString)").path(percentEncoded: false)
@@ -77,6 +90,8 @@ struct LifeTests {
         try wrapper.wait("the hook") { wrapper.lines.contains("hook \(version)") }
         wrapper.send(SIGUSR1)
         try wrapper.wait("the program's word") { wrapper.lines.contains("still \(before)") }
+        Evidence.control(passed: wrapper.lines.contains("still \(before)") && before != version)
+        Evidence.observe("the hook got the new version")
         wrapper.send(SIGTERM)
         #expect(wrapper.end() == 128 + SIGTERM)
     }

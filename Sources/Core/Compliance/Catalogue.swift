@@ -139,14 +139,17 @@ package struct Catalogue: Sendable, Equatable {
     }
 
     /// The best status that the tests behind `requirement` allow: nothing above its weakest test.
+    ///
+    /// A claim whose tests all show leaks says what is not protected. Alone it makes a requirement
+    /// `indirect` at best; beside claims about a protection it keeps them from being `direct`.
     package func ceiling(of requirement: Requirement) -> Status {
         let claims = claims(of: requirement)
         guard !claims.isEmpty else { return .manual }
-        return claims.map { claim in
-            let tests = tests(of: claim)
-            guard tests.contains(where: { $0.kind == .shows }) else { return Status.indirect }
-            let limited = tests.contains { $0.kind == .limits }
-            return limited || !claim.notYetProven.isEmpty ? .partial : .direct
+        let kinds = claims.map { claim in (claim, Set(tests(of: claim).map(\.kind))) }
+        guard kinds.contains(where: { $0.1.contains(.shows) }) else { return .indirect }
+        return kinds.map { claim, kinds in
+            if kinds.isEmpty { return Status.indirect }
+            return kinds.contains(.limits) || !claim.notYetProven.isEmpty ? .partial : .direct
         }.min() ?? .none
     }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The catalogue as Markdown: an overview and one page for each framework.
+/// The catalogue as Markdown pages and one page of HTML.
 ///
 /// The same catalogue gives the same bytes: nothing of a run, a clock or a machine is in a page.
 package struct CompliancePages {
-    private let catalogue: Catalogue
+    let catalogue: Catalogue
 
     package init(_ catalogue: Catalogue) {
         self.catalogue = catalogue
@@ -12,7 +12,11 @@ package struct CompliancePages {
 
     /// Page texts by file name, each ending in one newline.
     package var files: [String: String] {
-        var files = ["README.md": overview]
+        var files = [
+            "README.md": overview, "claims.md": claimsPage, "tests.md": testsPage,
+            "limitations.md": limitationsPage, "events.md": eventsPage, "matrix.md": matrixPage,
+            "audit.md": auditPage, "index.html": ComplianceHTML(catalogue).page,
+        ]
         for framework in catalogue.frameworks {
             files[Self.fileName(of: framework)] = page(of: framework)
         }
@@ -20,7 +24,7 @@ package struct CompliancePages {
     }
 
     static func fileName(of framework: Framework) -> String {
-        "\(framework.id.lowercased()).md"
+        (framework.page ?? framework.id.lowercased()) + ".md"
     }
 
     /// First line of every page, so that nobody edits one by hand.
@@ -32,123 +36,130 @@ package struct CompliancePages {
         \(Self.notice)
         # Compliance evidence
 
-        Each row is one provision, what the product says about it, and how far tests back that.
+        Each row is one provision, what the product may say about it, and how far tests back that.
         A row never says that an organisation meets a provision: that is a judgement about the
-        organisation. Results are measured by `make vm-test` and `swift test`, which write one
-        record for each test and kernel into `build/evidence`;
-        `cloudtaser evidence report --records build/evidence` prints them.
+        organisation, and each row says what is left to it. Nothing here is legal advice.
 
-        | requirement | reference | status | tests | limitations |
-        |---|---|---|---|---|
-        \(catalogue.requirements.map(row).joined(separator: "\n"))
+        The same in one file, to read and to print: [index.html](index.html). How a result is
+        recorded: [Evidence records](../reference/evidence-records.md).
 
-        Status: `direct` every claimed part is shown by a test · `partial` tests show a part, the
-        page lists the open parts and the limits · `indirect` an input only · `manual` the
-        customer's own document · `none` nothing is claimed.
+        | Page | What it has |
+        |---|---|
+        \(catalogue.frameworks.map(link).joined(separator: "\n"))
+        | [Events](events.md) | what is told when something is seen |
+        | [Matrix](matrix.md) | what each component contributes to each framework |
+        | [Audit report and its uses](audit.md) | what a report holds, and where it can go |
+        | [Claims](claims.md) | the sentences that the rows are made of, with tests and open parts |
+        | [Tests](tests.md) | each experiment with its control |
+        | [Limitations](limitations.md) | what is not protected, and how that is shown |
+
+        ## Status
+
+        | status | means |
+        |---|---|
+        \(Status.allCases.reversed().map { cells(["`\($0.rawValue)`", $0.meaning]) }
+            .joined(separator: "\n"))
 
         \(summary)
 
-        ## Tests
+        ## Rows
 
-        Kind `shows`: the protection holds. Kind `limits`: the leak is there, as the limitation
-        says; such a test fails when it does not see the leak.
-
-        | id | kind | experiment | must be observed | positive control | run by |
-        |---|---|---|---|---|---|
-        \(catalogue.tests.map(row).joined(separator: "\n"))
-
-        ## Limitations
-
-        | id | what is not protected | shown by |
+        | row | provision | status |
         |---|---|---|
-        \(catalogue.limitations.map(row).joined(separator: "\n"))
+        \(catalogue.requirements.map(row).joined(separator: "\n"))
 
         """
     }
 
-    private var summary: String {
-        let statuses = Status.allCases.reversed().compactMap { status -> String? in
-            let count = catalogue.requirements.count { $0.status == status }
+    private func link(_ framework: Framework) -> String {
+        let rows = catalogue.requirements.filter { $0.framework == framework.id }
+        return cells([
+            "[\(framework.title)](\(Self.fileName(of: framework)))", Self.statuses(of: rows),
+        ])
+    }
+
+    /// "partial 3, none 1": how many rows have which status, the best first.
+    static func statuses(of rows: [Requirement]) -> String {
+        Status.allCases.reversed().compactMap { status -> String? in
+            let count = rows.count { $0.status == status }
             return count == 0 ? nil : "\(status.rawValue) \(count)"
-        }
-        return "Requirements: \(catalogue.requirements.count) (\(statuses.joined(separator: ", "))"
-            + "). Claims: \(catalogue.claims.count). Tests: \(catalogue.tests.count), "
-            + "each with a positive control. Limitations: \(catalogue.limitations.count)."
+        }.joined(separator: ", ")
+    }
+
+    private var summary: String {
+        "Requirements: \(catalogue.requirements.count) "
+            + "(\(Self.statuses(of: catalogue.requirements))). Claims: \(catalogue.claims.count). "
+            + "Tests: \(catalogue.tests.count), each with a positive control. "
+            + "Limitations: \(catalogue.limitations.count)."
     }
 
     private func row(_ requirement: Requirement) -> String {
-        let claims = catalogue.claims(of: requirement)
-        let framework = catalogue.frameworks.first { $0.id == requirement.framework }
-        let page = framework.map(Self.fileName) ?? "README.md"
-        return cells([
-            "[\(requirement.id)](\(page))", "\(requirement.reference) \(requirement.title)",
-            requirement.status.rawValue, Self.unique(claims.flatMap(\.tests)),
-            Self.unique(claims.flatMap(\.limitations)),
-        ])
-    }
-
-    private func row(_ test: EvidenceTest) -> String {
         cells([
-            test.id, test.kind.rawValue, test.experiment, test.expected, test.positiveControl,
-            "`\(test.command)`",
+            link(to: requirement.id), "\(requirement.reference) \(requirement.title)",
+            requirement.status.rawValue,
         ])
     }
 
-    private func row(_ limitation: Limitation) -> String {
-        cells([
-            limitation.id, limitation.text,
-            limitation.shownBy.isEmpty
-                ? "documentation only" : limitation.shownBy.joined(separator: ", "),
-        ])
+    /// A row's id as a link to its section.
+    func link(to id: String) -> String {
+        guard let row = catalogue.requirements.first(where: { $0.id == id }),
+            let framework = catalogue.frameworks.first(where: { $0.id == row.framework })
+        else { return id }
+        return "[\(id)](\(Self.fileName(of: framework))#\(Self.anchor(of: id)))"
     }
 
-    private func page(of framework: Framework) -> String {
-        let sections = catalogue.requirements.filter { $0.framework == framework.id }.map(section)
-        return """
-            \(Self.notice)
-            # \(framework.title)
-
-            Source: \(framework.source). Text: \(framework.textLicence).
-            [All requirements, tests and limitations](README.md)
-
-            \(sections.joined(separator: "\n\n"))
-
-            """
+    /// As Markdown renderers make it of a heading that is the id alone.
+    static func anchor(of id: String) -> String {
+        id.lowercased().filter { $0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" }
     }
 
-    private func section(_ requirement: Requirement) -> String {
-        let claims = catalogue.claims(of: requirement)
-        let bodies = claims.map(body)
-        return """
-            ## \(requirement.id): \(requirement.reference)
-
-            **\(requirement.title)** — \(requirement.text)
-
-            Status: `\(requirement.status.rawValue)`
-
-            \(bodies.isEmpty ? "Nothing is claimed." : bodies.joined(separator: "\n\n"))
-            """
+    func links(_ ids: [String], on page: String) -> String {
+        ids.isEmpty
+            ? "none"
+            : ids.map { "[\($0)](\(page)#\(Self.anchor(of: $0)))" }.joined(separator: ", ")
     }
 
-    private func body(_ claim: Claim) -> String {
-        let tests = catalogue.tests(of: claim).map { test in
-            "- `\(test.id)` (\(test.kind.rawValue)): \(test.experiment) → \(test.expected)"
-        }
-        let limits = claim.limitations.compactMap { id in
-            catalogue.limitations.first { $0.id == id }
-        }.map { "- `\($0.id)`: \($0.text)" }
-        let open = claim.notYetProven.map { "- `\($0.test)`: \($0.text)" }
-        let openPart = open.isEmpty ? [] : ["Not yet proven:", open.joined(separator: "\n")]
-        return
-            ([
-                "### \(claim.id)", claim.text, "Backed by:", tests.joined(separator: "\n"),
-                "Limits:", limits.joined(separator: "\n"),
-            ] + openPart).joined(separator: "\n\n")
-    }
-
-    private static func unique(_ ids: [String]) -> String {
+    static func unique(_ ids: [String]) -> [String] {
         var seen: Set<String> = []
-        return ids.filter { seen.insert($0).inserted }.joined(separator: ", ")
+        return ids.filter { seen.insert($0).inserted }
+    }
+}
+
+extension Status {
+    /// What a reader may conclude from it.
+    package var meaning: String {
+        switch self {
+        case .direct: "tests show every part of what is said"
+        case .partial: "tests show a part; the row names the limits and what is open"
+        case .indirect: "an input to what is asked for; no test shows the provision itself"
+        case .manual: "the customer's own document or decision; a program cannot show it"
+        case .none: "nothing is claimed; what is listed is there so that it is known"
+        }
+    }
+}
+
+extension CustomerDocument {
+    /// What the customer has to have.
+    package var meaning: String {
+        switch self {
+        case .document: "a policy, register, contract or decision, with an owner and a date"
+        case .assessment: "the transfer impact assessment, with the declared deployment scenario"
+        }
+    }
+}
+
+extension Component {
+    /// Its name on a page.
+    package var title: String {
+        switch self {
+        case .operator: "Operator (injection)"
+        case .wrapper: "Wrapper (delivery)"
+        case .ebpf: "Agent (eBPF, enforcement)"
+        case .s3proxy: "S3 proxy (encryption)"
+        case .cli: "CLI (audit, discover, evidence)"
+        case .vault: "Vault (not a part of the product)"
+        case .customer: "Customer"
+        }
     }
 }
 

@@ -17,14 +17,23 @@ package struct EvidenceReport {
     /// - Parameters:
     ///   - records: in any order.
     ///   - commit: when given, a record of another commit or of a changed tree backs nothing.
-    package init(catalogue: Catalogue, records: [EvidenceRecord], commit: String? = nil) {
+    ///   - freshness: when given, an older record, or one that does not say when, backs nothing.
+    package init(
+        catalogue: Catalogue, records: [EvidenceRecord], commit: String? = nil,
+        freshness: Freshness? = nil
+    ) {
+        let newest = records.compactMap { $0.started.flatMap(RecordTime.init(rfc3339:)) }.max()
+        let now = freshness?.now ?? newest
         let known = Set(catalogue.tests.map(\.id))
         rows = catalogue.tests.map { test in
             let matching = records.filter { $0.id == test.id }
                 .sorted { ($0.kernel, $0.commit) < ($1.kernel, $1.commit) }
             return Row(
                 id: test.id, records: matching,
-                findings: Self.findings(in: matching, commit: commit))
+                findings: Self.findings(in: matching, commit: commit)
+                    + (freshness.map { limit in
+                        matching.compactMap { limit.finding(about: $0, now: now) }
+                    } ?? []))
         }
         unknownIDs = Set(records.map(\.id)).subtracting(known).sorted()
     }

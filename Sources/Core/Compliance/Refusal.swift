@@ -14,6 +14,11 @@ package enum Refusal: Error, Equatable, Hashable, CustomStringConvertible {
     case phraseBanned(id: String, phrase: String)
     case countWritten(id: String, text: String)
     case textEmpty(id: String, key: String)
+    case rowMissing(id: String)
+    case manualOnly(id: String, status: Status)
+    case documentMissing(id: String)
+    case textOfAStandard(id: String, key: String)
+    case cellMissing(component: Component, framework: String)
 
     package var description: String {
         switch self {
@@ -39,122 +44,17 @@ package enum Refusal: Error, Equatable, Hashable, CustomStringConvertible {
         case .countWritten(let id, let text):
             "\(id): writes the count '\(text)'; counts are computed when the page is made"
         case .textEmpty(let id, let key): "\(id): '\(key)' is empty"
-        }
-    }
-}
-
-extension Catalogue {
-    /// Everything that forbids printing this catalogue, in the catalogue's order. Empty: print it.
-    package func refusals() -> [Refusal] {
-        repeatedIDs() + danglingIDs() + unusedEntries() + requirementRefusals() + claimRefusals()
-            + testRefusals() + wordingRefusals()
-    }
-
-    private func repeatedIDs() -> [Refusal] {
-        var seen: Set<String> = []
-        return allIDs.compactMap { seen.insert($0).inserted ? nil : .idRepeated(id: $0) }
-    }
-
-    private var allIDs: [String] {
-        frameworks.map(\.id) + requirements.map(\.id) + claims.map(\.id) + tests.map(\.id)
-            + limitations.map(\.id)
-    }
-
-    /// Every reference: from which entry, to which id, among which ids it must be.
-    private var references: [(from: String, to: String, among: Set<String>)] {
-        let frameworkIDs = Set(frameworks.map(\.id))
-        let claimIDs = Set(claims.map(\.id))
-        let testIDs = Set(tests.map(\.id))
-        let limitationIDs = Set(limitations.map(\.id))
-        return requirements.map { ($0.id, $0.framework, frameworkIDs) }
-            + requirements.flatMap { entry in entry.claims.map { (entry.id, $0, claimIDs) } }
-            + claims.flatMap { entry in entry.tests.map { (entry.id, $0, testIDs) } }
-            + claims.flatMap { entry in entry.limitations.map { (entry.id, $0, limitationIDs) } }
-            + limitations.flatMap { entry in entry.shownBy.map { (entry.id, $0, testIDs) } }
-    }
-
-    private func danglingIDs() -> [Refusal] {
-        references.compactMap { reference in
-            reference.among.contains(reference.to)
-                ? nil : .idDangling(from: reference.from, to: reference.to)
-        }
-    }
-
-    private func unusedEntries() -> [Refusal] {
-        let used = Set(references.map(\.to))
-        let entries =
-            frameworks.map(\.id) + claims.map(\.id) + tests.map(\.id) + limitations.map(\.id)
-        return entries.filter { !used.contains($0) }.map { .entryUnused(id: $0) }
-    }
-
-    private func requirementRefusals() -> [Refusal] {
-        requirements.flatMap { requirement -> [Refusal] in
-            guard !requirement.claims.isEmpty else {
-                let backed = requirement.status == .manual || requirement.status == .none
-                return backed ? [] : [.requirementUnbacked(id: requirement.id)]
-            }
-            let ceiling = ceiling(of: requirement)
-            guard requirement.status > ceiling else { return [] }
-            return [
-                .statusTooHigh(id: requirement.id, status: requirement.status, ceiling: ceiling)
-            ]
-        }
-    }
-
-    private func claimRefusals() -> [Refusal] {
-        let known = Set(tests.map(\.id))
-        return claims.flatMap { claim -> [Refusal] in
-            var refusals: [Refusal] = []
-            if claim.tests.isEmpty { refusals.append(.claimWithoutTest(id: claim.id)) }
-            if claim.limitations.isEmpty { refusals.append(.claimWithoutLimitation(id: claim.id)) }
-            return refusals
-                + claim.notYetProven.filter { known.contains($0.test) }
-                .map { .openPartIsTested(claim: claim.id, test: $0.test) }
-        }
-    }
-
-    private func testRefusals() -> [Refusal] {
-        tests.filter { $0.positiveControl.allSatisfy(\.isWhitespace) }
-            .map { .testWithoutControl(id: $0.id) }
-    }
-
-    /// Every text that is printed.
-    private var texts: [(id: String, key: String, text: String)] {
-        frameworks.flatMap { [($0.id, "title", $0.title), ($0.id, "source", $0.source)] }
-            + requirements.flatMap {
-                [
-                    ($0.id, "reference", $0.reference), ($0.id, "title", $0.title),
-                    ($0.id, "text", $0.text),
-                ]
-            }
-            + claims.map { ($0.id, "text", $0.text) }
-            + claims.flatMap { claim in
-                claim.notYetProven.map { (claim.id, "notYetProven", $0.text) }
-            }
-            + tests.flatMap {
-                [
-                    ($0.id, "experiment", $0.experiment), ($0.id, "expected", $0.expected),
-                    ($0.id, "command", $0.command),
-                ]
-            }
-            + tests.filter { !$0.positiveControl.isEmpty }
-            .map { ($0.id, "positiveControl", $0.positiveControl) }
-            + limitations.map { ($0.id, "text", $0.text) }
-    }
-
-    private func wordingRefusals() -> [Refusal] {
-        texts.flatMap { entry -> [Refusal] in
-            var refusals: [Refusal] = []
-            if entry.text.allSatisfy(\.isWhitespace) {
-                refusals.append(.textEmpty(id: entry.id, key: entry.key))
-            }
-            if let phrase = Wording.bannedPhrase(in: entry.text) {
-                refusals.append(.phraseBanned(id: entry.id, phrase: phrase))
-            }
-            if let count = Wording.writtenCount(in: entry.text) {
-                refusals.append(.countWritten(id: entry.id, text: count))
-            }
-            return refusals
+        case .rowMissing(let id): "\(id): names no requirement; name the rows that it stands on"
+        case .manualOnly(let id, let status):
+            "\(id): has the customer's documents only and status '\(status.rawValue)'; "
+                + "use 'manual', or name a claim"
+        case .documentMissing(let id):
+            "\(id): has status 'manual'; say in 'manual' which document of the customer it is"
+        case .textOfAStandard(let id, let key):
+            "\(id): '\(key)' reads like the standard's own text; of this framework only titles "
+                + "up to \(Catalogue.titleLengthMax) characters may be printed, use own words"
+        case .cellMissing(let component, let framework):
+            "matrix: has no cell for \(component.rawValue) and \(framework)"
         }
     }
 }

@@ -10,12 +10,36 @@ package enum Wording {
         "physically unable", "guarantee", "eliminates", "eliminate the risk",
         "cannot be read by", "military grade", "military-grade", "fully compliant",
         "is compliant", "are compliant", "unhackable", "unbreakable", "100% secure",
+        "near-zero", "near zero", "certified", "100%", "100 %", "cannot access", "compliant with",
+        "-compliant", "never be read", "regardless of any legal compulsion", "sole control of",
     ]
 
     /// The first banned phrase in `text`, in any case.
     package static func bannedPhrase(in text: String) -> String? {
         let lowered = text.lowercased()
         return bannedPhrases.first { lowered.contains($0) }
+    }
+
+    /// Begins the line of a page that says what older text said wrong.
+    package static let correctionMark = "> Corrected: "
+
+    /// `text` without what stands between “ and ”: a correction quotes the words it takes back.
+    package static func withoutQuotes(_ text: String) -> String {
+        var depth = 0
+        return String(
+            text.filter { character in
+                if character == "“" { depth += 1 }
+                defer { if character == "”", depth > 0 { depth -= 1 } }
+                return depth == 0
+            })
+    }
+
+    /// Whether `text` is worded as the standards whose text is under copyright word their
+    /// controls and criteria, and as nobody writes own words.
+    package static func isWordedAsAStandard(_ text: String) -> Bool {
+        let words = text.lowercased().split { !$0.isLetter }
+        return words.contains("shall")
+            || zip(words, words.dropFirst()).contains { $0 == ("the", "entity") }
     }
 
     /// A number written before a word that a program can count ("13 tests", "twenty vectors").

@@ -66,6 +66,7 @@ struct EvidenceCheck: ParsableCommand {
     func run() throws {
         let expected = CompliancePages(try source.checked()).files
         let committed = try Folder.contents(of: pages, ending: ".md")
+            .merging(Folder.contents(of: pages, ending: ".html")) { $1 }
         let names = Set(expected.keys).union(committed.keys).sorted()
         let findings = names.compactMap { name -> String? in
             guard let text = expected[name] else { return "\(pages)/\(name): not a page any more" }
@@ -87,8 +88,11 @@ struct EvidenceReporting: ParsableCommand {
         discussion: """
             Example:
               cloudtaser evidence report --records build/evidence
+              cloudtaser evidence report --commit "$(git rev-parse HEAD)" --max-age-days 30 \\
+                --now "$(date --utc +%FT%TZ)"
 
-            Ends with 3 when a test has no passing record or its control did not pass.
+            Ends with 3 when a test has no passing record or its control did not pass; with
+            --max-age-days also when a record is older, or does not say when its test began.
             \(Exit.help)
             """)
 
@@ -97,6 +101,30 @@ struct EvidenceReporting: ParsableCommand {
     var records = "build/evidence"
     @Option(help: "Accept records of this commit from an unchanged tree only.")
     var commit: String?
+    @Option(help: "Accept records of tests that began at most so many days ago only.")
+    var maxAgeDays: Int?
+    @Option(help: "The time that ages are counted to (RFC 3339). Default: the newest record's.")
+    var now: String?
+
+    /// - Throws: a usage error when a flag has no meaning.
+    private func freshness() throws -> Freshness? {
+        guard let maxAgeDays else {
+            guard now == nil else { throw ValidationError("--now needs --max-age-days") }
+            return nil
+        }
+        let time = now.flatMap(RecordTime.init(rfc3339:))
+        guard now == nil || time != nil else {
+            throw ValidationError("--now is no RFC 3339 time; write it as 2026-11-27T21:40:00Z")
+        }
+        guard let freshness = Freshness(maxAgeDays: maxAgeDays, now: time) else {
+            throw ValidationError(
+                "--max-age-days is from \(Freshness.range.lowerBound) to "
+                    + "\(Freshness.range.upperBound)")
+        }
+        return freshness
+    }
+
+    func validate() throws { _ = try freshness() }
 
     func run() throws {
         let catalogue = try source.checked()
@@ -104,7 +132,8 @@ struct EvidenceReporting: ParsableCommand {
         let read = try files.sorted { $0.key < $1.key }.map { name, data in
             try EvidenceRecord(json: data, file: "\(records)/\(name)")
         }
-        let report = EvidenceReport(catalogue: catalogue, records: read, commit: commit)
+        let report = EvidenceReport(
+            catalogue: catalogue, records: read, commit: commit, freshness: try freshness())
         print(report.table)
         guard report.isComplete else {
             throw Findings(description: "\(records): not every test of the catalogue is backed")

@@ -36,6 +36,7 @@ package struct EvidenceTrait: TestTrait, TestScoping {
         performing function: @Sendable () async throws -> Void
     ) async throws {
         let notes = Evidence.Notes()
+        let started = Date.now.formatted(.iso8601)
         let watch = IssueHandlingTrait.compactMapIssues { issue in
             if issue.isFailure { notes.fail() }
             return issue
@@ -46,17 +47,18 @@ package struct EvidenceTrait: TestTrait, TestScoping {
             }
         } catch {
             notes.fail()
-            try write(notes)
+            try write(notes, started)
             throw error
         }
         if !notes.controlWasSeen {
             notes.fail()
             Issue.record("\(id): the positive control was not seen to pass: \(control)")
         }
-        try write(notes)
+        try write(notes, started)
     }
 
-    private func write(_ notes: Evidence.Notes) throws {
+    /// - Parameter started: RFC 3339.
+    private func write(_ notes: Evidence.Notes, _ started: String) throws {
         guard let folder else { return }
         let record = Self.merged(
             EvidenceRecord(
@@ -64,23 +66,30 @@ package struct EvidenceTrait: TestTrait, TestScoping {
                 positiveControl: .init(
                     description: control, result: notes.controlWasSeen ? .pass : .fail),
                 observation: notes.observation, commit: Checkout.current.commit,
-                dirty: Checkout.current.dirty), in: folder)
+                dirty: Checkout.current.dirty, started: started), in: folder)
         let url = URL(filePath: folder)
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         try record.json().write(to: url.appending(path: record.fileName), options: .atomic)
     }
 
-    /// Cases of one test share a record; one that failed is not forgotten.
+    /// Cases of one test, and tests of one id, share a record; one that failed is not forgotten.
     private static func merged(_ record: EvidenceRecord, in folder: String) -> EvidenceRecord {
         written.withLock { written in
             let key = "\(folder)/\(record.fileName)"
-            if let earlier = written[key],
-                earlier.result == .fail || earlier.positiveControl.result == .fail
-            {
-                return earlier
+            guard let earlier = written[key] else {
+                written[key] = record
+                return record
             }
-            written[key] = record
-            return record
+            if earlier.result == .fail || earlier.positiveControl.result == .fail { return earlier }
+            let isNew = !earlier.observation.contains(record.observation)
+            let both = EvidenceRecord(
+                id: record.id, result: record.result, kernel: record.kernel,
+                positiveControl: record.positiveControl,
+                observation: isNew
+                    ? "\(earlier.observation); \(record.observation)" : earlier.observation,
+                commit: record.commit, dirty: record.dirty, started: earlier.started)
+            written[key] = both
+            return both
         }
     }
 
