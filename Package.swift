@@ -85,6 +85,7 @@ let core: [Target] = [
     library(
         "Injection", in: "Sources/Core", ["Delivery", "JSONFormat", "WrapperConfiguration"]),
     library("Compliance", in: "Sources/Core"),
+    library("EvidencePackage", in: "Sources/Core", ["Compliance", "KubernetesFormat"]),
     library("AttackCatalogue", in: "Sources/Core"),
     library("Enforcement", in: "Sources/Core"),
     library("Destinations", in: "Sources/Core"),
@@ -203,6 +204,9 @@ let adapters: [Target] = [
         ["Ports", "AgentPorts", "Enforcement", "EnforcementEvents"]),
     library(
         "EventIntegrity", in: "Sources/Adapters", ["EventPorts", "EnforcementEvents", "COpenSSL"]),
+    library(
+        "EvidenceSigning", in: "Sources/Adapters",
+        ["EvidencePackage", "COpenSSL", "COpenSSLShims"]),
     library(
         "EventSinks", in: "Sources/Adapters",
         [
@@ -331,7 +335,8 @@ let executables: [Target] = [
     program(
         "cloudtaser", in: "Sources/Executables",
         [
-            "Compliance", "WrapperConfiguration", "SimulationEngine", "SimulationScenarios",
+            "Compliance", "EvidencePackage", "EvidenceSigning", "WrapperConfiguration",
+            "SimulationEngine", "SimulationScenarios",
             "CurlHTTP", "InspectionPorts", "Inspector", "Inventory", "Kubeconfig",
             "KubernetesFormat", "KubernetesPorts", "ManifestFiles", "Reporting",
             "SimulationMatrix", "AttackCatalogue", "EnforcementEvents", "EventIntegrity",
@@ -481,6 +486,10 @@ let testTargets: [Target] = [
         "InjectionTests",
         ["Injection", "Delivery", "TestKit", "WrapperConfiguration"]),
     tests("ComplianceTests", ["Compliance", "TestKit"]),
+    tests(
+        "EvidencePackageTests",
+        ["Compliance", "EvidencePackage", "EvidenceSigning", "KubernetesFormat"]),
+    tests("EvidenceSigningTests", ["EvidencePackage", "EvidenceSigning"]),
     tests(
         "WrapperTests",
         ["Wrapper", "Delivery", "Ports", "SecretMemory", "WrapperConfiguration"]),

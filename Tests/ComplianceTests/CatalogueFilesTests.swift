@@ -15,7 +15,8 @@ struct CatalogueFilesTests {
             atPath: url.path(percentEncoded: false)
         ).filter { name in [".json", ".md", ".html"].contains { name.hasSuffix($0) } }
         return try Dictionary(
-            uniqueKeysWithValues: names.map { ($0, try Data(contentsOf: url.appending(path: $0))) })
+            uniqueKeysWithValues: names.filter { $0.contains(".") }
+                .map { ($0, try Data(contentsOf: url.appending(path: $0))) })
     }
 
     @Test("the committed catalogue is not refused")

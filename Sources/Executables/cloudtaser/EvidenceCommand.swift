@@ -5,8 +5,11 @@ import Foundation
 
 struct Evidence: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Make and check the compliance pages, and print a run's records.",
-        subcommands: [EvidenceBuild.self, EvidenceCheck.self, EvidenceReporting.self])
+        abstract: "Make and check the compliance pages, print a run's records, package them.",
+        subcommands: [
+            EvidenceBuild.self, EvidenceCheck.self, EvidenceReporting.self,
+            EvidencePackaging.self, EvidenceVerify.self, EvidenceKeygen.self,
+        ])
 }
 
 struct CatalogueOption: ParsableArguments {
@@ -28,7 +31,7 @@ struct CatalogueOption: ParsableArguments {
 
 struct EvidenceBuild: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "build", abstract: "Write the pages from the catalogue.",
+        commandName: "build", abstract: "Write the pages and OSCAL documents from the catalogue.",
         discussion: """
             Example:
               cloudtaser evidence build --catalogue Fixtures/compliance --out docs/compliance
@@ -41,7 +44,7 @@ struct EvidenceBuild: ParsableCommand {
     var out = "docs/compliance"
 
     func run() throws {
-        let pages = CompliancePages(try source.checked()).files
+        let pages = try source.pages()
         for (name, text) in pages.sorted(by: { $0.key < $1.key }) {
             try Folder.write(text, to: "\(out)/\(name)")
             print("wrote \(out)/\(name)")
@@ -64,9 +67,11 @@ struct EvidenceCheck: ParsableCommand {
     var pages = "docs/compliance"
 
     func run() throws {
-        let expected = CompliancePages(try source.checked()).files
-        let committed = try Folder.contents(of: pages, ending: ".md")
-            .merging(Folder.contents(of: pages, ending: ".html")) { $1 }
+        let expected = try source.pages()
+        let documents = try Folder.contents(of: "\(pages)/oscal", ending: ".json")
+        var committed = try Folder.contents(of: pages, ending: ".md")
+        committed.merge(try Folder.contents(of: pages, ending: ".html")) { $1 }
+        committed.merge(documents.map { ("oscal/\($0.key)", $0.value) }) { $1 }
         let names = Set(expected.keys).union(committed.keys).sorted()
         let findings = names.compactMap { name -> String? in
             guard let text = expected[name] else { return "\(pages)/\(name): not a page any more" }

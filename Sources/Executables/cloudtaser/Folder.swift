@@ -31,6 +31,15 @@ enum Folder {
         }
     }
 
+    static func make(_ path: String) throws {
+        do {
+            try FileManager.default.createDirectory(
+                at: URL(filePath: path), withIntermediateDirectories: true)
+        } catch {
+            throw OperationalError(description: "\(path): cannot be made (\(reason(error)))")
+        }
+    }
+
     /// Writes `text`, making the folder when it is not there.
     static func write(_ text: String, to path: String) throws {
         let url = URL(filePath: path)
