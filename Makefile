@@ -13,6 +13,7 @@ REGISTRY := $(CACHE)/registry/docker-registry
 S3 := $(CACHE)/s3
 MANIFEST_TOOLS := $(CACHE)/manifest-tools
 PROMTOOL := $(CACHE)/promtool/promtool
+EVIDENCE_TOOLS := $(CACHE)/evidence-tools
 KERNELS := $(CACHE)/kernels
 STATIC := .build/static
 # Small before fast: the wrapper is part of every injected container. LLD, because it can fold equal
@@ -270,6 +271,13 @@ generated-check:
 	@# After a build: it needs headers of a package.
 	@$(MAKE) --no-print-directory -C bpf check
 	@python3 vm-tests/cost_report.py page --check
+
+.PHONY: evidence
+evidence: setup ## Evidence packages, read and refused by tools that others wrote
+	@.ci/fetch-evidence-tools $(EVIDENCE_TOOLS)
+	swift build --product cloudtaser
+	@$(EVIDENCE_TOOLS)/bin/python3 -B Tests/evidence/run.py \
+		--program "$$(swift build --show-bin-path)/cloudtaser"
 
 .PHONY: evidence-report
 evidence-report: ## Print the evidence records of the last runs; fails on a missing one

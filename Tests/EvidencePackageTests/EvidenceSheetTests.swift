@@ -173,7 +173,7 @@ struct EvidenceSheetTests {
         ]
         let sheet = try SmallEvidence.sheet(audits: audits)
         #expect(sheet.audits.map(\.name) == audits[1...2].map(\.name))
-        #expect(sheet.auditsOutside == [audits[0].name, audits[3].name])
+        #expect(sheet.auditsOutside == [audits[0], audits[3]])
         #expect(SheetPage(sheet).markdown.contains("2026-12-01T000000Z.json: outside the period"))
     }
 

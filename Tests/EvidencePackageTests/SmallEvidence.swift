@@ -10,8 +10,15 @@ enum SmallEvidence {
     static let commit = "89ff3cb1c0ffee1c0ffee1c0ffee1c0ffee1c0ff"
     static let digests = OpenSSLDigests()
 
-    static func day(_ text: String) -> EvidenceDay { EvidenceDay(text)! }
-    static func time(_ text: String) -> EvidenceTime { EvidenceTime(text)! }
+    static func day(_ text: String) -> EvidenceDay {
+        guard let day = EvidenceDay(text) else { preconditionFailure("\(text) is no day") }
+        return day
+    }
+
+    static func time(_ text: String) -> EvidenceTime {
+        guard let time = EvidenceTime(text) else { preconditionFailure("\(text) is no time") }
+        return time
+    }
 
     static let publication = Publication(revised: time("2026-11-01T00:00:00Z"), version: "1")
 

@@ -59,7 +59,7 @@ package struct EvidenceSheet: Sendable {
     /// Audits of the period, by time.
     package let audits: [AuditSnapshot]
     /// Audits that are no part of the period, by name.
-    package let auditsOutside: [String]
+    package let auditsOutside: [AuditSnapshot]
     /// Files that were to be audits and are not: the reason for each.
     package let auditsUnread: [String]
     /// One for each day, when the use has a series.
@@ -84,7 +84,7 @@ package struct EvidenceSheet: Sendable {
         let period = request.from.start...request.to.end
         self.audits = audits.filter { period.contains($0.time) }
             .sorted { ($0.time.seconds, $0.name) < ($1.time.seconds, $1.name) }
-        auditsOutside = audits.filter { !period.contains($0.time) }.map(\.name).sorted()
+        auditsOutside = audits.filter { !period.contains($0.time) }.sorted { $0.name < $1.name }
         self.auditsUnread = auditsUnread
         let tests = Set(rows.flatMap(\.tests).map(\.test.id)).sorted()
         days =

@@ -57,7 +57,9 @@ package struct PackageFolder: Sendable {
         ]
         let records = sheet.book.counted.map(\.file) + sheet.book.notCounted.map(\.file)
         files += records.map { PackageFile(path: $0.path, bytes: $0.bytes) }
-        files += sheet.audits.map { PackageFile(path: $0.path, bytes: $0.bytes) }
+        files += (sheet.audits + sheet.auditsOutside).map {
+            PackageFile(path: $0.path, bytes: $0.bytes)
+        }
         if let manual = sources.manual {
             files.append(PackageFile(path: "manual.json", bytes: manual.bytes))
         }

@@ -31,7 +31,7 @@ extension EvidenceSheet {
             ],
             "audits": [
                 "counted": .array(audits.map(Self.json)),
-                "outside": .array(auditsOutside.map { .string($0) }),
+                "outside": .array(auditsOutside.map { .string($0.name) }),
                 "unread": .array(auditsUnread.map { .string($0) }),
             ],
         ]

@@ -197,11 +197,12 @@ package struct SheetPage {
                     rows: sheet.book.notCounted.map { [$0.file.path, $0.reason.description] }),
             ]
         }
-        if !(sheet.auditsUnread + sheet.auditsOutside).isEmpty {
+        if !sheet.auditsUnread.isEmpty || !sheet.auditsOutside.isEmpty {
             blocks += [
                 .heading(2, "Audits that are not counted"),
                 .list(
-                    sheet.auditsUnread + sheet.auditsOutside.map { "\($0): outside the period" }),
+                    sheet.auditsUnread
+                        + sheet.auditsOutside.map { "\($0.name): outside the period" }),
             ]
         }
         return blocks

@@ -42,6 +42,7 @@ struct EvidenceSources {
     private(set) var auditsUnread: [String] = []
     private(set) var manual = ManualEvidence.none
     private(set) var manualFile: PackageFile?
+    /// By path in the package: of the organisation, and files that are no audits.
     private(set) var attachments: [PackageFile] = []
 
     mutating func readRecords(in folder: String) throws {
@@ -59,7 +60,10 @@ struct EvidenceSources {
         {
             do throws(PackageFailure) {
                 audits.append(try AuditSnapshot(name: name, bytes: Array(data)))
-            } catch { auditsUnread.append(error.description) }
+            } catch {
+                auditsUnread.append(error.description)
+                attachments.append(PackageFile(path: "audits/\(name)", bytes: Array(data)))
+            }
         }
     }
 
