@@ -96,7 +96,9 @@ let core: [Target] = [
     library("KubernetesFormat", in: "Sources/Core", ["JSONFormat"]),
     library("AdmissionTrust", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
     library("Admission", in: "Sources/Core", ["JSONFormat", "KubernetesFormat"]),
-    library("Inventory", in: "Sources/Core", ["Injection", "KubernetesFormat"]),
+    library(
+        "Inventory", in: "Sources/Core",
+        ["Delivery", "Injection", "KubernetesFormat", "WrapperConfiguration"]),
     library("Reporting", in: "Sources/Core", ["Inventory", "KubernetesFormat"]),
     library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
     library("SealedObject", in: "Sources/Core", ["SecretMemory"]),
@@ -572,7 +574,7 @@ let testTargets: [Target] = [
     tests(
         "EnforcementEventsTests",
         ["Enforcement", "EnforcementEvents", "EventIntegrity", "TestKit"]),
-    tests("InventoryTests", ["Inventory", "KubernetesFormat", "TestKit"]),
+    tests("InventoryTests", ["Injection", "Inventory", "KubernetesFormat", "TestKit"]),
     tests(
         "ManifestFilesTests",
         ["cloudtaser", "Inventory", "KubernetesFormat", "ManifestFiles", "TestKit"]),

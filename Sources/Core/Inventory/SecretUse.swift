@@ -50,6 +50,10 @@ struct SecretUses {
             + volumes + pulls
     }
 
+    static let needsKeys = "name its keys: the Secret was not read"
+    static let needsCommand =
+        "write the container's command, or let the policy read it from a registry"
+
     // MARK: - Environment
 
     private func environment(of container: Workload.Container) -> [SecretUse] {
@@ -99,7 +103,7 @@ struct SecretUses {
                         finding: .secretImported, container: container.name, path: path,
                         subject: name, keys: keys ?? [],
                         conversion: keys == nil && base == .converts
-                            ? .after("name its keys: the Secret was not read")
+                            ? .after(Self.needsKeys)
                             : base)
                 ]
             }
@@ -126,8 +130,7 @@ struct SecretUses {
             return .after("give up hostPID: neighbours on the node see the process")
         }
         guard container.tree["command"]?.elements?.isEmpty == false else {
-            return .after(
-                "write the container's command, or let the policy read it from a registry")
+            return .after(Self.needsCommand)
         }
         return .converts
     }

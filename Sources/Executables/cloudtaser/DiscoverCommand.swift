@@ -14,6 +14,7 @@ struct Discover: ParsableCommand {
                 | cloudtaser discover -
               helm template ./chart | cloudtaser discover - --fail-on high
               cloudtaser discover -o sarif --out discover.sarif manifests/
+              cloudtaser discover --patch --vault-role web manifests/ > converted.yaml
 
             Reads environment entries, imported Secrets, volumes, projected volumes,
             registry Secrets, the Secrets Store CSI driver and what other tools put into
@@ -22,6 +23,8 @@ struct Discover: ParsableCommand {
             can take its place. Secrets and ConfigMaps make the answer better where they
             are given.
 
+            \(PatchOptions.help)
+
             \(ManifestInput.help)
 
             \(Exit.help)
@@ -29,9 +32,14 @@ struct Discover: ParsableCommand {
 
     @OptionGroup var input: ManifestInput
     @OptionGroup var output: ReportOutput
+    @OptionGroup var conversion: PatchOptions
 
     func run() throws {
-        let discovery = Discovery(try input.inventory())
+        let inventory = try input.inventory()
+        if conversion.patch {
+            return try conversion.conclude(inventory, asJSON: output.format == .json)
+        }
+        let discovery = Discovery(inventory)
         try output.write(
             report: { DiscoveryDocument(discovery).report }, json: { discovery.json },
             sarif: {
