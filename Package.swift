@@ -100,6 +100,8 @@ let core: [Target] = [
         "Inventory", in: "Sources/Core",
         ["Delivery", "Injection", "KubernetesFormat", "WrapperConfiguration"]),
     library("Reporting", in: "Sources/Core", ["Inventory", "KubernetesFormat"]),
+    library(
+        "NetworkPolicies", in: "Sources/Core", ["Destinations", "Inventory", "KubernetesFormat"]),
     library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
     library("SealedObject", in: "Sources/Core", ["SecretMemory"]),
     library("S3Format", in: "Sources/Core"),
@@ -340,7 +342,8 @@ let executables: [Target] = [
             "Compliance", "EvidencePackage", "EvidenceSigning", "WrapperConfiguration",
             "SimulationEngine", "SimulationScenarios",
             "CurlHTTP", "InspectionPorts", "Inspector", "Inventory", "Kubeconfig",
-            "KubernetesFormat", "KubernetesPorts", "ManifestFiles", "Reporting",
+            "KubernetesFormat", "KubernetesPorts", "ManifestFiles", "NetworkPolicies",
+            "Reporting",
             "SimulationMatrix", "AttackCatalogue", "EnforcementEvents", "EventIntegrity",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
@@ -578,6 +581,9 @@ let testTargets: [Target] = [
     tests(
         "ManifestFilesTests",
         ["cloudtaser", "Inventory", "KubernetesFormat", "ManifestFiles", "TestKit"]),
+    tests(
+        "NetworkPoliciesTests",
+        ["Destinations", "Inventory", "KubernetesFormat", "NetworkPolicies", "TestKit"]),
     tests("EventIntegrityTests", ["EventIntegrity", "EnforcementEvents", "EventPorts"]),
     tests(
         "EventPipelineTests",

@@ -40,11 +40,10 @@ package struct Inventory: Sendable {
             if var workload = Workload(object) {
                 let name = object.namespace
                 let namespace = namespaces[name] ?? NamespaceFacts(name: name)
+                let asks = workload.asks ?? Workload.asks(namespace)
                 workload.uses =
-                    SecretUses(
-                        workload: workload, knowledge: knowledge,
-                        asks: workload.asks ?? Workload.asks(namespace)
-                    ).all
+                    SecretUses(workload: workload, knowledge: knowledge, asks: asks).all
+                workload.isProtected = asks || workload.containers.contains(where: \.isWrapped)
                 if workload.isPod {
                     workload.bareContainers = StoredPod.bareContainers(
                         of: object.tree.rendered(), in: namespace)
@@ -176,14 +175,14 @@ package struct Inventory: Sendable {
 
     /// Workloads that no other one that was read has made: not the ReplicaSet of a Deployment, not
     /// the pods of a ReplicaSet.
-    var originals: [Workload] {
+    package var originals: [Workload] {
         let read = Set(workloads.map(\.place))
         return workloads.filter { $0.controllerPlace.map(read.contains) != true }
     }
 
     /// Pods, and templates of which no pod was read that may still run: what has ended says nothing
     /// of what a Job's or CronJob's next pod is.
-    var running: [Workload] {
+    package var running: [Workload] {
         var owners = Set(
             workloads.filter { $0.isPod && !$0.isOver }.compactMap(\.controllerPlace))
         // From pods to ReplicaSets to Deployments, Jobs to CronJobs.

@@ -26,7 +26,7 @@ package struct ProxyPlacement: Sendable {
     package var isInCluster: Bool { !objects.isEmpty }
 
     /// By the chart's labels, or by an image of that name from wherever it was pulled.
-    private static func isProxy(_ workload: Workload) -> Bool {
+    package static func isProxy(_ workload: Workload) -> Bool {
         if workload.label(Coverage.partOf) == Coverage.product,
             workload.label(Coverage.label) == "s3-proxy"
         {

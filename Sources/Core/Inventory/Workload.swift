@@ -19,6 +19,10 @@ package struct Workload: Sendable {
     /// wraps their pods.
     package internal(set) var bareContainers: [String] = []
 
+    /// Whether it asks for secrets, by itself or by its namespace, or starts by the wrapper. Found
+    /// by the inventory.
+    package internal(set) var isProtected = false
+
     package struct Container: Sendable {
         package enum Kind: String, Sendable, CaseIterable {
             case initialization = "initContainers"

@@ -45,6 +45,7 @@ struct CloudTaser: ParsableCommand {
             Examples:
               helm template ./chart | cloudtaser discover -
               kubectl get pods,secrets,nodes -A -o json | cloudtaser audit -
+              cloudtaser netpol manifests/ --vault-address https://10.0.0.5:8200
               cloudtaser evidence build
               cloudtaser evidence check
               cloudtaser evidence report --records build/evidence
@@ -56,8 +57,7 @@ struct CloudTaser: ParsableCommand {
             """,
         subcommands: [
             AuditCommand.self, Discover.self, Evidence.self, Events.self, Explain.self,
-            Reference.self,
-            S3Command.self, Simulate.self, SimulateWorker.self,
+            Netpol.self, Reference.self, S3Command.self, Simulate.self, SimulateWorker.self,
             Version.self,
         ])
 }
