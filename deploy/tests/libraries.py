@@ -35,6 +35,25 @@ def installed(text):
     return set(words.group(1).split())
 
 
+def brought(package):
+    """What a package depends on, and what that does."""
+    found, waiting = set(), [package]
+    while waiting:
+        run = subprocess.run(
+            ["dpkg-query", "--show", "--showformat=${Depends}", waiting.pop()], capture_output=True, text=True, check=False)
+        for name in re.findall(r"(?:^|[,|]) *([a-z0-9.+-]+)", run.stdout):
+            if name not in found:
+                found.add(name)
+                waiting.append(name)
+    return found
+
+
 def missing(program, text):
-    there = BASE | installed(text)
+    """Libraries that neither the base has nor a library that the image's file names brings. What a package of data brings
+    does not count: a library is to be named."""
+    named = installed(text)
+    there = BASE | named
+    for package in named:
+        if package.startswith("lib"):
+            there |= brought(package)
     return {name: package for name, package in libraries(program).items() if package not in there}

@@ -174,5 +174,9 @@ class CommandImage(unittest.TestCase):
         self.assertEqual(libraries.missing(PROGRAM, text), {})
 
     def test_one_without_openssl_is_found(self):
-        text = support.read("deploy", "images", "cloudtaser.Dockerfile").replace("libssl3 ", "")
+        text = support.read("deploy", "images", "cloudtaser.Dockerfile").replace("libssl3 libcurl4 ", "")
         self.assertLessEqual({"libssl.so.3", "libcrypto.so.3"}, set(libraries.missing(PROGRAM, text)))
+
+    def test_what_a_library_needs_comes_with_it(self):
+        self.assertIn("libssh2-1", libraries.brought("libcurl4"))
+        self.assertNotIn("libcurl4", libraries.brought("libssl3"))
