@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a program is linked with, and what its image has."""
+import functools
 import re
 import subprocess
 
@@ -9,22 +10,19 @@ from test_images import instructions
 BASE = {"libc6", "libgcc-s1", "libstdc++6", "zlib1g"}
 
 
+@functools.cache
 def libraries(program):
     """All that the program is linked with, and what these are linked with: the package of each by its name.
     None: of no package of Debian's."""
     run = subprocess.run(["ldd", program], capture_output=True, text=True, check=True)
-    found = {}
-    for name, path in re.findall(r"(?m)^\s*(\S+) => (/\S+) \(", run.stdout):
-        # A build for tests has Swift's run-time beside it; that of the image has it inside.
-        if "/lib/swift/" in path:
-            continue
-        found[name] = None
-        # What Debian has moved to /usr is still named as before.
-        for place in path, f"/usr{path}":
-            owner = subprocess.run(["dpkg-query", "--search", place], capture_output=True, text=True, check=False)
-            if owner.returncode == 0:
-                found[name] = owner.stdout.split(":")[0]
-    return found
+    # A build for tests has Swift's run-time beside it; that of the image has it inside.
+    found = {name: path for name, path in re.findall(r"(?m)^\s*(\S+) => (/\S+) \(", run.stdout)
+             if "/lib/swift/" not in path}
+    # What Debian has moved to /usr is still named as before. It ends with 1 when one of these is not known.
+    places = [place for path in found.values() for place in (path, f"/usr{path}")]
+    run = subprocess.run(["dpkg-query", "--search", *places], capture_output=True, text=True, check=False)
+    owners = {path: owner.split(":")[0] for owner, path in re.findall(r"(?m)^(\S+): (/\S+)$", run.stdout)}
+    return {name: owners.get(path, owners.get(f"/usr{path}")) for name, path in found.items()}
 
 
 def installed(text):
