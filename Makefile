@@ -14,6 +14,7 @@ S3 := $(CACHE)/s3
 MANIFEST_TOOLS := $(CACHE)/manifest-tools
 PROMTOOL := $(CACHE)/promtool/promtool
 EVIDENCE_TOOLS := $(CACHE)/evidence-tools
+RELEASE_TOOLS := $(CACHE)/release-tools
 KERNELS := $(CACHE)/kernels
 STATIC := .build/static
 # Small before fast: the wrapper is part of every injected container. LLD, because it can fold equal
@@ -86,6 +87,31 @@ $(addprefix build/,$(STATIC_PROGRAMS)): build/%:
 
 build/neighbour.bpf.o: Tests/Programs/neighbours/neighbour.bpf.c bpf/Makefile
 	@$(MAKE) --no-print-directory -C bpf neighbour OUT=$(abspath build)
+
+RELEASE := build/release
+RELEASE_PROGRAM = $(RELEASE_TOOLS)/bin/python3 -B deploy/release/release.py
+
+# Of the versions in deploy/release/dependencies.json, whatever is newer: docs/how-to/release.md.
+.PHONY: release
+release: setup release-tools ## Programs of pinned packages, their parts and checksums, in build/release
+	@$(RELEASE_PROGRAM) pin
+	swift package resolve --force-resolved-versions
+	@$(RELEASE_PROGRAM) lock --check
+	@$(MAKE) --no-print-directory build
+	rm -rf $(RELEASE)
+	@$(RELEASE_PROGRAM) collect build $(RELEASE)
+
+.PHONY: release-check
+release-check: release-tools ## Verify build/release: checksums, and the list of parts
+	@$(RELEASE_PROGRAM) check $(RELEASE)
+
+.PHONY: test-release
+test-release: setup release-tools ## Releases of dummy programs, and whether the locked parts are the manifest's
+	@$(RELEASE_TOOLS)/bin/python3 -B deploy/release/run_tests.py
+
+.PHONY: release-tools
+release-tools:
+	@.ci/fetch-release-tools $(RELEASE_TOOLS)
 
 .PHONY: demo
 demo: setup $(OPENBAO) ## The main job: a secret from a real vault, then attacked as root
