@@ -37,7 +37,7 @@ def arguments(found):
 def listed(found):
     """Resources of which the account may read lists."""
     role = support.named(found, "ClusterRole", NAME)
-    return {resource for rule in role["rules"] for resource in rule["resources"]}
+    return {(group, resource) for rule in role["rules"] for group in rule["apiGroups"] for resource in rule["resources"]}
 
 
 class Job(unittest.TestCase):
@@ -48,15 +48,29 @@ class Job(unittest.TestCase):
 
     def test_runs_the_command_with_what_was_set(self):
         self.assertEqual(arguments(objects()), [
-            "audit", "--in-cluster", "--without=secrets", "--baseline=/series/baseline.json", "--fail-on=high",
-            "--series=/series", "--metrics-file=/series/metrics.prom", "--output=json"])
+            "audit", "--in-cluster", "--without-secrets", "--fail-on=high", "--series=/series",
+            "--metrics-file=/series/metrics.prom", "--output=json"])
         self.assertEqual(
             arguments(objects(
-                readSecrets=True, readConfigMaps=False, baseline="", failOn="critical", retention=30,
-                signingSecret="auditor", pushURL="http://push.example.eu:9091")),
-            ["audit", "--in-cluster", "--without=configmaps", "--fail-on=critical", "--series=/series", "--keep=30",
-             "--signing-key=/signing/key", "--metrics-file=/series/metrics.prom",
+                readSecrets=True, baseline="first.json", declarations="declared", vaultAuthorities="ca",
+                failOn="critical", retention=30, signingSecret="auditor", pushURL="http://push.example.eu:9091")),
+            ["audit", "--in-cluster", "--declarations=/declarations/declarations.yaml",
+             "--vault-cacert=/vault-authorities/ca.crt", "--baseline=/series/first.json", "--fail-on=critical",
+             "--series=/series", "--keep=30", "--signing-key=/signing/key", "--metrics-file=/series/metrics.prom",
              "--push-url=http://push.example.eu:9091", "--output=json"])
+
+    def test_each_file_that_it_is_told_is_mounted(self):
+        found = objects(
+            declarations="declared", vaultAuthorities="authorities", signingSecret="auditor", baseline="first.json")
+        mounts = {mount["mountPath"]: mount["name"] for mount in pod(found)["containers"][0]["volumeMounts"]}
+        volumes = {volume["name"]: volume for volume in pod(found)["volumes"]}
+        self.assertEqual(set(mounts.values()), set(volumes))
+        for argument in arguments(found):
+            path = argument.partition("=")[2]
+            if path.startswith("/"):
+                self.assertIn("/" + path.split("/")[1], mounts, argument)
+        self.assertEqual(volumes[mounts["/declarations"]]["configMap"], {"name": "declared"})
+        self.assertEqual(volumes[mounts["/vault-authorities"]]["configMap"], {"name": "authorities"})
 
     def test_one_runs_at_a_time_once_and_ends(self):
         spec = cron_job(objects(secondsMax=600))
@@ -138,26 +152,19 @@ class Rights(unittest.TestCase):
                 self.assertEqual(rule["verbs"], ["list"], rule)
 
     def test_secrets_are_read_only_where_that_was_said(self):
-        self.assertNotIn("secrets", listed(objects()))
-        self.assertIn("secrets", listed(objects(readSecrets=True)))
+        self.assertNotIn(("", "secrets"), listed(objects()))
+        self.assertIn(("", "secrets"), listed(objects(readSecrets=True)))
         # What it may not read it is told not to ask for, so that a run without it is no incomplete one.
-        self.assertIn("--without=secrets", arguments(objects()))
-        self.assertNotIn("--without=secrets", arguments(objects(readSecrets=True)))
+        self.assertIn("--without-secrets", arguments(objects()))
+        self.assertNotIn("--without-secrets", arguments(objects(readSecrets=True)))
 
-    def test_config_maps_are_read_unless_that_was_refused(self):
-        self.assertIn("configmaps", listed(objects()))
-        self.assertNotIn("configmaps", listed(objects(readConfigMaps=False)))
-
-    def test_every_kind_that_the_audit_looks_at_is_granted(self):
-        source = support.read("Sources", "Core", "Inventory", "Inventory.swift")
-        looked_at = set(re.findall(r'(?:\.kind == |case )"([A-Z]\w+)"', source))
-        plurals = {
-            "ConfigMap": "configmaps", "Ingress": "ingresses", "Namespace": "namespaces", "Node": "nodes",
-            "Secret": "secrets", "ServiceAccount": "serviceaccounts"}
-        self.assertLessEqual(set(plurals), looked_at)
-        granted = listed(objects(readSecrets=True))
-        for kind in plurals:
-            self.assertIn(plurals[kind], granted)
+    def test_what_a_scan_reads_is_granted_and_nothing_else(self):
+        source = support.read("Sources", "Components", "Inspector", "ScannedKind.swift")
+        kinds = re.findall(r'(?:ScannedKind|custom)\(\s*"\w+", "([\w.-]*)", \[[^\]]*\],\s*"(\w+)"', source)
+        self.assertEqual(len(kinds), len(re.findall(r'(?:ScannedKind|custom)\(\s*"', source)))
+        self.assertIn(("", "pods"), kinds)
+        self.assertEqual(listed(objects(readSecrets=True)), set(kinds))
+        self.assertEqual(listed(objects()), set(kinds) - {("", "secrets")})
 
     def test_what_is_lost_without_secrets_is_said(self):
         page = support.read("docs", "how-to", "schedule-audits.md")

@@ -55,10 +55,11 @@ CHANGES = {
     "serviceMonitor.labels": {"a": "b"},
     "alerts.enabled": False, "alerts.runbooks": "https://other.example.eu/runbooks", "alerts.labels": {"a": "b"},
     "alerts.auditSecondsMax": 60,
-    "audit.enabled": False, "audit.digest": DIGEST, "audit.schedule": "@hourly", "audit.baseline": "",
+    "audit.enabled": False, "audit.digest": DIGEST, "audit.schedule": "@hourly", "audit.baseline": "first.json",
+    "audit.declarations": "declared", "audit.vaultAuthorities": "ca",
     "audit.failOn": "critical", "audit.retention": 400, "audit.series.claim": "other", "audit.series.folder": "a/b",
     "audit.series.group": 0, "audit.signingSecret": "key", "audit.pushURL": "http://push.example.eu:9091",
-    "audit.readSecrets": True, "audit.readConfigMaps": False, "audit.secondsMax": 60,
+    "audit.readSecrets": True, "audit.secondsMax": 60,
     "audit.resources": {"requests": {"cpu": 1}}, "audit.priorityClassName": "x",
     "audit.nodeSelector": {"a": "b"}, "audit.tolerations": [{"operator": "Exists"}],
     "s3Proxy.enabled": False, "s3Proxy.digest": DIGEST, "s3Proxy.replicas": 3,
@@ -101,7 +102,8 @@ VARIANTS = {
         "serviceMonitor": {"enabled": True, "labels": {"a": "b"}},
         "alerts": support.ALERTS,
         "audit": {
-            **support.AUDIT, "readSecrets": True, "readConfigMaps": False, "signingSecret": "key", "retention": 30,
+            **support.AUDIT, "readSecrets": True, "signingSecret": "key", "retention": 30,
+            "declarations": "declared", "vaultAuthorities": "ca", "baseline": "first.json",
             "pushURL": "http://push.example.eu:9091", "tolerations": [{"operator": "Exists"}]}},
     "nothing": {
         "agent": {"enabled": False}, "csi": {"enabled": False}, "admissionPolicies": {"enabled": False}},
