@@ -614,7 +614,7 @@ let testTargets: [Target] = [
         ["AgentSockets", "AgentPorts", "AgentProtocol", "Destinations", "Ports", "TestKit"]),
     tests(
         "AgentFilesTests",
-        ["AgentFiles", "AgentPorts", "Enforcement", "EnforcementEvents"]),
+        ["AgentFiles", "AgentPorts", "Enforcement", "EnforcementEvents", "Ports"]),
     tests("AgentSelfTestTests", ["agent-probe", "TestKit"]),
     tests("AgentPrivilegesTests", ["AgentPrivileges", "agent-probe", "TestKit"]),
     tests(

@@ -45,13 +45,13 @@ import Testing
         Bench.register(&agent, 11)
         Bench.register(&agent, 10)
         let root = try Self.root(bench, &agent)
-        #expect(Set(root.keys) == ["tier", "mode", "scans", "workloads", "more"])
+        #expect(Set(root.keys) == ["tier", "mode", "scans", "node", "workloads", "more"])
         #expect(root["tier"] as? String == "lsm" && root["mode"] as? String == "deny")
         #expect(root["scans"] as? Bool == false && root["more"] as? Bool == false)
         let all = try #require(root["workloads"] as? [[String: Any]])
         #expect(all.map { $0["container"] as? String } == [Self.id("b"), Self.id("a")])
         for one in all {
-            #expect(Set(one.keys) == ["pod", "container", "enrolment", "scanned"])
+            #expect(Set(one.keys) == ["pod", "container", "enrolment", "scanned", "seen"])
             #expect(one["pod"] as? String == Self.pod && one["scanned"] as? Bool == false)
         }
         #expect(all.map { $0["enrolment"] as? Int } == [16, 17])

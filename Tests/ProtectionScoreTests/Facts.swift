@@ -4,7 +4,7 @@ import ProtectionScore
 /// Facts to start from.
 enum Facts {
     static func all(
-        _ state: Fact.State, delivery: DeliveryMode?, except others: [ProtectionFact: Fact] = [:]
+        _ state: Fact.State, delivery: ValueDelivery?, except others: [ProtectionFact: Fact] = [:]
     ) -> WorkloadFacts {
         var facts = WorkloadFacts(
             object: "Pod shop/web", container: "app", delivery: delivery,
@@ -41,7 +41,7 @@ enum Facts {
     }()
 
     static func with(
-        _ facts: WorkloadFacts, delivery: DeliveryMode?, _ changes: [ProtectionFact: Fact] = [:]
+        _ facts: WorkloadFacts, delivery: ValueDelivery?, _ changes: [ProtectionFact: Fact] = [:]
     ) -> WorkloadFacts {
         var changed = facts
         changed.delivery = delivery

@@ -70,7 +70,7 @@ private func isNoLower(_ better: ProtectionScore, _ worse: ProtectionScore) -> B
 
     @Test(arguments: ScoreCap.allCases)
     func `does not get past a cap`(cap: ScoreCap) throws {
-        let (fact, delivery): (ProtectionFact?, DeliveryMode) =
+        let (fact, delivery): (ProtectionFact?, ValueDelivery) =
             switch cap {
             case .storedInCluster: (.outsideCluster, .splice)
             case .environmentDelivery: (nil, .environ)
@@ -100,7 +100,7 @@ private func isNoLower(_ better: ProtectionScore, _ worse: ProtectionScore) -> B
         #expect(Fact.fails(.declared).state == .fails)
         #expect(Fact.holds(.nobody).state == .unknown)
         #expect(Fact.holds(.agent).state == .holds)
-        func delivery(_ mode: DeliveryMode, _ source: FactSource) -> DeliveryMode? {
+        func delivery(_ mode: ValueDelivery, _ source: FactSource) -> ValueDelivery? {
             WorkloadFacts(object: "", container: "", delivery: mode, deliverySource: source)
                 .delivery
         }
@@ -126,14 +126,14 @@ private func isNoLower(_ better: ProtectionScore, _ worse: ProtectionScore) -> B
     private static let order: [(worse: Fact.State, better: Fact.State)] = [
         (.fails, .unknown), (.fails, .unreachable), (.unknown, .holds), (.unreachable, .holds),
     ]
-    private static let deliveries: [(worse: DeliveryMode?, better: DeliveryMode?)] = [
+    private static let deliveries: [(worse: ValueDelivery?, better: ValueDelivery?)] = [
         (.notByWrapper, .environ), (.environ, .file), (.file, .splice), (.environ, nil),
         (nil, .splice), (.notByWrapper, nil),
     ]
     private static let cases = 3000
 
     private func draw(_ generator: inout SeededGenerator) -> WorkloadFacts {
-        let modes: [DeliveryMode?] = DeliveryMode.allCases + [nil]
+        let modes: [ValueDelivery?] = ValueDelivery.allCases + [nil]
         var facts = WorkloadFacts(
             object: "Pod a/b", container: "c", delivery: modes.randomElement(using: &generator)!,
             deliverySource: .storedObject)

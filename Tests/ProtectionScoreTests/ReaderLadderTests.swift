@@ -88,7 +88,7 @@ private func exposures(_ facts: WorkloadFacts) -> [String] {
             try JSONTree(Array(document)).elements?.compactMap { $0["id"]?.text } ?? [])
         var generator = SeededGenerator(seed: 11)
         var seen: Set<String> = []
-        let modes: [DeliveryMode?] = DeliveryMode.allCases + [nil]
+        let modes: [ValueDelivery?] = ValueDelivery.allCases + [nil]
         for number in 0..<4000 {
             var facts = Facts.with(
                 number.isMultiple(of: 2) ? Facts.guarded : Facts.alone,

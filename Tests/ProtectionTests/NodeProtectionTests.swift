@@ -117,6 +117,64 @@ private func refusal(_ document: [UInt8]) -> String? {
         #expect(refusal(document) == detail)
     }
 
+    private static func seen(
+        _ text: String..., node: String? = nil
+    ) throws -> NodeProtection {
+        let workloads = text.map {
+            workload(container("a")).replacing("}", with: #","seen":\#($0)}"#)
+        }
+        let document = String(decoding: document(workloads: workloads), as: UTF8.self)
+        return try NodeProtection(
+            Array(document.replacing(#""more""#, with: #""node":\#(node ?? "null"),"more""#).utf8))
+    }
+
+    private static let full =
+        #"{"lockedKiB":8,"dumpable":false,"noNewPrivileges":true,"seccomp":2}"#
+
+    @Test func `says what was seen of a container's programs, the least of each`() throws {
+        let all = SeenPrograms(
+            lockedKiB: 8, isDumpable: false, hasNoNewPrivileges: true, seccompMode: 2)
+        #expect(try Self.seen(Self.full).seen == [container("a"): all])
+        let weak = #"{"lockedKiB":0,"dumpable":true,"noNewPrivileges":false,"seccomp":0}"#
+        let least = SeenPrograms(
+            lockedKiB: 0, isDumpable: true, hasNoNewPrivileges: false, seccompMode: 0)
+        #expect(try Self.seen(Self.full, weak).seen == [container("a"): least])
+        #expect(try Self.seen(weak, Self.full).seen == [container("a"): least])
+        let open = Self.full.replacing("false", with: "null")
+        #expect(try Self.seen(Self.full, open).seen[container("a")]?.isDumpable == .some(nil))
+        // One that was not seen leaves nothing to say of both.
+        for texts in [(Self.full, "null"), ("null", Self.full)] {
+            let both = try Self.seen(texts.0, texts.1)
+            #expect(both.seen.isEmpty && both.containers.count == 1)
+        }
+    }
+
+    @Test(arguments: [
+        "null", "1", "{}", #"{"lockedKiB":-1,"noNewPrivileges":true,"seccomp":2}"#,
+        #"{"lockedKiB":"8","noNewPrivileges":true,"seccomp":2}"#,
+    ])
+    func `takes what it does not know for not seen`(text: String) throws {
+        let found = try Self.seen(text, node: text)
+        #expect(found.seen.isEmpty && found.node == SeenNode())
+        #expect(found.containers == [container("a"): true])
+    }
+
+    @Test func `says what was seen of the node`() throws {
+        let node =
+            #"{"kernel":"6.1.0","secretMemory":"on","openWeaknesses":["mds","l1tf"],"#
+            + #""confidential":"none"}"#
+        #expect(
+            try Self.seen(Self.full, node: node).node
+                == SeenNode(
+                    kernel: "6.1.0", secretMemory: .on, openWeaknesses: ["l1tf", "mds"],
+                    confidential: .ordinary))
+        // Words that steer a terminal, or that are none.
+        let bad = node.replacing("6.1.0", with: #"6\u001b[2J"#).replacing("mds", with: "")
+            .replacing("on\"", with: "maybe\"")
+        let found = try Self.seen(Self.full, node: bad).node
+        #expect(found == SeenNode(confidential: .ordinary))
+    }
+
     @Test func `has limits`() {
         let one = workload(container("a"))
         let max = NodeProtection.workloadsMax
@@ -128,9 +186,13 @@ private func refusal(_ document: [UInt8]) -> String? {
         let room = NodeProtection.documentBytesMax - short.count
         let spaces = [UInt8](repeating: 0x20, count: room)
         #expect(refusal(short + spaces) == nil)
-        #expect(refusal(short + spaces + [0x20]) == "is larger than 1048576 bytes")
+        #expect(refusal(short + spaces + [0x20]) == "is larger than 2097152 bytes")
         // What an agent lists at most fits.
         let longest = workload(container("a"), enrolment: "4294967295", scanned: "false")
+            .replacing(
+                "}",
+                with: #","seen":{"lockedKiB":18446744073709551615,"dumpable":false,"#
+                    + #""noNewPrivileges":false,"seccomp":255}}"#)
         let all = document(workloads: Array(repeating: longest, count: max))
         #expect(all.count < NodeProtection.documentBytesMax)
     }

@@ -22,6 +22,10 @@ package struct Agent<
     private var policySource: any PolicySource
     private var tierMemory: (any TierMemory)?
     private var places: (any PlaceDirectory)?
+    private let observer: (any WorkloadObserver)?
+    private let node: NodeObservation?
+    /// The last enrolment whose programs were looked at.
+    private var lastLook: EnrolmentID = 0
     private var enrolments = Enrolments()
     private var totals: RecordTotals
     private var nextTick: MonotonicTime
@@ -37,12 +41,15 @@ package struct Agent<
     private static var batchesMax: Int { 64 }
     /// Between two looks at what has ended.
     private static var tickInterval: Duration { .seconds(1) }
+    /// Enrolments that are looked at in one tick: all of them in about a minute.
+    package static var looksPerTick: Int { 64 }
 
     package init(
         settings: AgentSettings, kernel: consuming Kernel, tier: EnforcementTier,
         findings: [VectorFinding], isAdopted: Bool = false, host: consuming Host, time: Time,
         recorder: consuming Recorder, policySource: any PolicySource,
-        tierMemory: (any TierMemory)? = nil, places: (any PlaceDirectory)? = nil
+        tierMemory: (any TierMemory)? = nil, places: (any PlaceDirectory)? = nil,
+        observer: (any WorkloadObserver)? = nil
     ) {
         self.isAdopted = isAdopted
         totals = RecordTotals(continuing: isAdopted)
@@ -59,6 +66,8 @@ package struct Agent<
         self.policySource = policySource
         self.tierMemory = tierMemory
         self.places = places
+        self.observer = observer
+        node = observer?.node()
         nextTick = time.monotonic()
     }
 
@@ -94,10 +103,12 @@ package struct Agent<
         do throws(EnforcementFailure) {
             let workloads = try kernel.workloads()
             var found: [EnrolmentID: ContainerPlace] = [:]
+            var starts: [EnrolmentID: UInt64] = [:]
             for workload in workloads {
                 found[workload.id] = places?.place(ofGroup: workload.wrapper)
+                starts[workload.id] = observer?.start(of: workload.wrapper)
             }
-            enrolments.adopt(workloads, at: time.monotonic(), in: found)
+            enrolments.adopt(workloads, at: time.monotonic(), in: found, since: starts)
             let lost = try kernel.takeUntoldLoss()
             guard lost > 0 else { return }
             recorder.lost(whileAway: lost)
@@ -248,9 +259,10 @@ package struct Agent<
                 recorder.suspected(hold.rawValue, peer)
             }
             let place = places?.place(ofGroup: peer.process)
+            let started = observer?.start(of: peer.process)
             // Behind the look at its place: until then its number was its own.
             guard host.isConnected(connection) else { return .gone }
-            enrolments.settle(id, in: place)
+            enrolments.settle(id, in: place, since: started)
             return nil
         } catch {
             switch error {
@@ -307,7 +319,18 @@ package struct Agent<
         nextTick = time.monotonic().advanced(by: Self.tickInterval)
         takeRecords()
         for id in enrolments.entries.keys { forget(id) }
+        look()
         recorder.tick(protectedTasks: UInt32(clamping: protectedTasks))
+    }
+
+    /// At the programs of some enrolments, the next ones in the next tick.
+    private mutating func look() {
+        guard let observer else { return }
+        for id in enrolments.next(behind: lastLook, atMost: Self.looksPerTick) {
+            lastLook = id
+            guard let entry = enrolments.entries[id], let started = entry.started else { continue }
+            enrolments.see(observer.programs(of: entry.wrapper, started: started), of: id)
+        }
     }
 
     /// Frees the number if nobody has it any more; the next tick tries again.
@@ -343,8 +366,8 @@ package struct Agent<
         return AgentStatus(
             tier: tier, mode: settings.policy.mode, policy: policy, generation: generation,
             hooks: kernel.hooks, findings: findings, enrolments: enrolments.count,
-            protectedTasks: living.values.reduce(0, +), workloads: workloads, counts: counts,
-            totals: totals,
+            protectedTasks: living.values.reduce(0, +), workloads: workloads, node: node,
+            counts: counts, totals: totals,
             sinks: recorder.sinks, scan: scan,
             unsignedCheckpoints: recorder.unsignedCheckpoints, lastLine: recorder.lastLine)
     }

@@ -15,6 +15,8 @@ package struct AgentStatus: Sendable, Equatable {
     package let protectedTasks: Int
     /// Who is enrolled and alive in a container of a pod, by number.
     package let workloads: [EnrolledContainer]
+    /// Nil where nobody looks.
+    package let node: NodeObservation?
     package let counts: [VectorNumber: EnforcementCounts]
     package let totals: RecordTotals
     package let sinks: [SinkFacts]
@@ -52,6 +54,8 @@ package struct EnrolledContainer: Sendable, Equatable {
     package let container: String
     /// Whether what its processes let out is looked through.
     package let isScanned: Bool
+    /// Of the programs that its wrapper started; nil: nothing was seen.
+    package let seen: ProcessObservation?
 
     /// nil: its cgroup names no pod or no container.
     init?(_ entry: Enrolments.Entry) {
@@ -62,6 +66,7 @@ package struct EnrolledContainer: Sendable, Equatable {
         self.pod = pod
         self.container = container
         isScanned = entry.isScanned
+        seen = entry.seen
     }
 }
 

@@ -20,6 +20,10 @@ package struct Enrolments: Sendable, Equatable {
         /// Where it ran when it registered; nil: in no container that is known.
         package fileprivate(set) var place: ContainerPlace?
         package fileprivate(set) var isScanned = false
+        /// When the wrapper began, as an observer counts it; nil: nobody knows.
+        package fileprivate(set) var started: UInt64?
+        /// What was seen of its programs when they were last looked at.
+        package fileprivate(set) var seen: ProcessObservation?
     }
 
     /// Workloads at once; the programs' table has room for the agent and the victims too.
@@ -74,14 +78,17 @@ package struct Enrolments: Sendable, Equatable {
 
     /// Workloads that an agent before this one enrolled.
     ///
-    /// - Parameter places: of their wrappers.
+    /// - Parameters:
+    ///   - places: of their wrappers.
+    ///   - starts: of their wrappers.
     package mutating func adopt(
         _ workloads: [EnrolledWorkload], at now: MonotonicTime,
-        in places: [EnrolmentID: ContainerPlace] = [:]
+        in places: [EnrolmentID: ContainerPlace] = [:], since starts: [EnrolmentID: UInt64] = [:]
     ) {
         for workload in workloads where workload.id >= Self.firstID {
             var entry = Entry(id: workload.id, wrapper: workload.wrapper, user: 0, since: now)
             entry.place = places[workload.id]
+            entry.started = starts[workload.id]
             entry.isScanned = workload.isScanned
             entries[workload.id] = entry
             if workload.id < Self.firstOfExecs {
@@ -98,8 +105,22 @@ package struct Enrolments: Sendable, Equatable {
     }
 
     /// It is enrolled, and this is where it runs.
-    package mutating func settle(_ id: EnrolmentID, in place: ContainerPlace?) {
+    package mutating func settle(
+        _ id: EnrolmentID, in place: ContainerPlace?, since started: UInt64? = nil
+    ) {
         entries[id]?.place = place
+        entries[id]?.started = started
+    }
+
+    /// Numbers to look at next: those behind `id`, then from the first on again.
+    package func next(behind id: EnrolmentID, atMost count: Int) -> [EnrolmentID] {
+        let all = entries.keys.sorted()
+        let first = all.firstIndex { $0 > id } ?? 0
+        return Array((all[first...] + all[..<first]).prefix(count))
+    }
+
+    package mutating func see(_ seen: ProcessObservation?, of id: EnrolmentID) {
+        entries[id]?.seen = seen
     }
 
     /// What it lets out is looked through from now on.

@@ -219,13 +219,32 @@ package enum WorkloadsDocument {
         let shown = status.workloads.prefix(workloadsMax)
         let workloads = shown.map { one in
             "{\"pod\":\"\(one.pod.text)\",\"container\":\"\(one.container)\","
-                + "\"enrolment\":\(one.enrolment),\"scanned\":\(one.isScanned)}"
+                + "\"enrolment\":\(one.enrolment),\"scanned\":\(one.isScanned),"
+                + "\"seen\":\(json(one.seen))}"
         }.joined(separator: ",")
         return """
             {"tier":"\(status.enforced?.word ?? noTier)","mode":"\(status.mode.rawValue)",\
-            "scans":\(status.scan != nil),"workloads":[\(workloads)],\
+            "scans":\(status.scan != nil),"node":\(json(status.node)),\
+            "workloads":[\(workloads)],\
             "more":\(shown.count < status.workloads.count)}
 
             """
+    }
+
+    private static func json(_ seen: ProcessObservation?) -> String {
+        guard let seen else { return "null" }
+        return "{\"lockedKiB\":\(seen.lockedKiB),"
+            + "\"dumpable\":\(seen.isDumpable.map { "\($0)" } ?? "null"),"
+            + "\"noNewPrivileges\":\(seen.hasNoNewPrivileges),\"seccomp\":\(seen.seccompMode)}"
+    }
+
+    private static func json(_ node: NodeObservation?) -> String {
+        guard let node else { return "null" }
+        func quoted(_ text: String?) -> String { text.map { "\"\($0)\"" } ?? "null" }
+        let open = node.openWeaknesses.map { "[\($0.map { quoted($0) }.joined(separator: ","))]" }
+        return "{\"kernel\":\(quoted(node.kernel)),"
+            + "\"secretMemory\":\(quoted(node.secretMemory?.rawValue)),"
+            + "\"openWeaknesses\":\(open ?? "null"),"
+            + "\"confidential\":\(quoted(node.confidential?.rawValue))}"
     }
 }

@@ -31,8 +31,8 @@ package enum ProtectionMode: String, Sendable, CaseIterable, Comparable {
 
 /// What a node's agent says at `GET /workloads` (docs/reference/agent.md).
 package struct NodeProtection: Sendable, Equatable {
-    /// An agent lists 4000 enrolments of at most 170 bytes.
-    package static let documentBytesMax = 1 << 20
+    /// An agent lists 4000 enrolments of at most 270 bytes.
+    package static let documentBytesMax = 2 << 20
     package static let workloadsMax = 4000
     private static let containerDigits = 64
 
@@ -51,16 +51,22 @@ package struct NodeProtection: Sendable, Equatable {
     package let containers: [String: Bool]
     /// More are enrolled than are listed.
     package let hasMore: Bool
+    /// By a container's identifier: what was seen of the programs of all its enrolments, the least
+    /// of each. Missing: of one of them nothing was seen.
+    package let seen: [String: SeenPrograms]
+    package let node: SeenNode
 
     package init(
         tier: ProtectionTier, mode: ProtectionMode, scans: Bool, containers: [String: Bool],
-        hasMore: Bool = false
+        hasMore: Bool = false, seen: [String: SeenPrograms] = [:], node: SeenNode = SeenNode()
     ) {
         self.tier = tier
         self.mode = mode
         self.scans = scans
         self.containers = containers
         self.hasMore = hasMore
+        self.seen = seen
+        self.node = node
     }
 
     /// Members that are not known are passed by: a later agent may say more.
@@ -83,14 +89,22 @@ package struct NodeProtection: Sendable, Equatable {
         guard let workloads = root["workloads"]?.elements, workloads.count <= Self.workloadsMax
         else { throw Malformed(detail: "has no list of at most \(Self.workloadsMax) workloads") }
         var containers: [String: Bool] = [:]
+        var seen: [String: SeenPrograms] = [:]
         for workload in workloads {
             guard let (container, isScanned) = Self.enrolment(workload) else {
                 throw Malformed(detail: "has a workload that is none")
             }
+            let programs = SeenPrograms(workload["seen"])
+            if containers[container] == nil {
+                seen[container] = programs
+            } else {
+                seen[container] = programs.flatMap { seen[container]?.least($0) }
+            }
             containers[container] = isScanned && containers[container] ?? true
         }
         self.init(
-            tier: tier, mode: mode, scans: scans, containers: containers, hasMore: hasMore)
+            tier: tier, mode: mode, scans: scans, containers: containers, hasMore: hasMore,
+            seen: seen, node: SeenNode(root["node"]))
     }
 
     private static func enrolment(_ workload: JSONTree) -> (container: String, Bool)? {
@@ -109,7 +123,7 @@ package struct NodeProtection: Sendable, Equatable {
 }
 
 extension JSONTree {
-    fileprivate var flag: Bool? {
+    var flag: Bool? {
         guard case .bool(let value) = self else { return nil }
         return value
     }

@@ -47,7 +47,7 @@ package struct Fact: Sendable, Hashable {
 
 /// How values get to the program (docs/reference/delivery.md); none is worse than the one
 /// before.
-package enum DeliveryMode: String, Sendable, CaseIterable {
+package enum ValueDelivery: String, Sendable, CaseIterable {
     case notByWrapper = "none"
     case environ, file, splice
 }

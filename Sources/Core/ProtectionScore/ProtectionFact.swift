@@ -48,12 +48,12 @@ package struct WorkloadFacts: Sendable, Equatable {
     /// False: it has no secret as far as anybody sees, and there is nothing to assess.
     package var hasSecrets: Bool
     /// nil: not known.
-    package var delivery: DeliveryMode?
+    package var delivery: ValueDelivery?
     package var deliverySource: FactSource
     private var facts: [ProtectionFact: Fact] = [:]
 
     package init(
-        object: String, container: String, hasSecrets: Bool = true, delivery: DeliveryMode? = nil,
+        object: String, container: String, hasSecrets: Bool = true, delivery: ValueDelivery? = nil,
         deliverySource: FactSource = .nobody
     ) {
         self.object = object

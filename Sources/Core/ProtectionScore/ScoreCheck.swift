@@ -41,7 +41,7 @@ package enum ScoreCheck: String, Sendable, CaseIterable {
     }
 
     /// Of the two that are judged by it.
-    func points(for delivery: DeliveryMode) -> Int {
+    func points(for delivery: ValueDelivery) -> Int {
         switch (self, delivery) {
         case (.deliveryMode, .splice), (.environmentLookup, .splice): points
         case (.deliveryMode, .file): 10

@@ -32,7 +32,7 @@ package enum SecretTier: Int, Sendable, CaseIterable, Comparable, CustomStringCo
     }
 
     private static func highest(
-        _ delivery: DeliveryMode, _ holds: (ProtectionFact) -> Bool
+        _ delivery: ValueDelivery, _ holds: (ProtectionFact) -> Bool
     ) -> SecretTier {
         guard holds(.outsideCluster), delivery != .notByWrapper else {
             return .storedInCluster

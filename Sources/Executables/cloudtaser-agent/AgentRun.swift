@@ -64,7 +64,7 @@ extension AgentProgram {
             settings: options.settings, kernel: loaded.intoKernel(), tier: tier,
             findings: findings, isAdopted: hasHistory, host: host, time: time, recorder: recorder,
             policySource: source, tierMemory: options.state.map { TierFile(path: $0) },
-            places: places)
+            places: places, observer: ProcessFiles())
         do throws(AgentFailure) { return try agent.run() } catch {
             throw StartFailure(text: "cloudtaser-agent: \(error)\n")
         }
