@@ -286,6 +286,7 @@ generate: setup ## Regenerate every committed generated file
 	$(CLOUDTASER) reference exit-codes --out docs/reference/exit-codes.md
 	$(CLOUDTASER) reference findings --out docs/reference/findings
 	$(CLOUDTASER) reference events --out docs/reference
+	$(CLOUDTASER) reference score --out docs/reference/score.md
 	python3 vm-tests/cost_report.py page
 
 .PHONY: generated-check
@@ -294,6 +295,7 @@ generated-check:
 	$(CLOUDTASER) reference exit-codes --out docs/reference/exit-codes.md --check
 	$(CLOUDTASER) reference findings --out docs/reference/findings --check
 	$(CLOUDTASER) reference events --out docs/reference --check
+	$(CLOUDTASER) reference score --out docs/reference/score.md --check
 	@# After a build: it needs headers of a package.
 	@$(MAKE) --no-print-directory -C bpf check
 	@python3 vm-tests/cost_report.py page --check

@@ -116,7 +116,9 @@ let core: [Target] = [
     library(
         "Protection", in: "Sources/Core",
         ["Destinations", "EnforcementEvents", "KubernetesFormat"]),
-    library("ProtectionScore", in: "Sources/Core", ["KubernetesFormat"]),
+    library(
+        "ProtectionScore", in: "Sources/Core",
+        ["Delivery", "Injection", "KubernetesFormat", "Protection", "WrapperConfiguration"]),
     library("ServedHTTP", in: "Sources/Core"),
 ]
 
@@ -343,7 +345,7 @@ let executables: [Target] = [
             "SimulationEngine", "SimulationScenarios",
             "CurlHTTP", "InspectionPorts", "Inspector", "Inventory", "Kubeconfig",
             "KubernetesFormat", "KubernetesPorts", "ManifestFiles", "NetworkPolicies",
-            "Reporting",
+            "ProtectionScore", "Reporting",
             "SimulationMatrix", "AttackCatalogue", "EnforcementEvents", "EventIntegrity",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
@@ -711,7 +713,8 @@ let testTargets: [Target] = [
             "CurlHTTP", "InspectionPorts", "Kubeconfig", "KubernetesPorts", "LoopbackPKI",
             "ScriptedServer",
         ]),
-    tests("ProtectionScoreTests", ["ProtectionScore", "KubernetesFormat", "TestKit"]),
+    tests(
+        "ProtectionScoreTests", ["KubernetesFormat", "Protection", "ProtectionScore", "TestKit"]),
     tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
     tests("AsyncClockTests", ["AsyncClock", "KubernetesPorts", "Ports"]),
     tests(

@@ -98,6 +98,8 @@ struct CommandLineTests {
         #expect(evidence.status == 0, "\(evidence.errors)")
         let codes = try Self.run("reference", "exit-codes", "--check")
         #expect(codes.status == 0, "\(codes.errors)")
+        let score = try Self.run("reference", "score", "--check")
+        #expect(score.status == 0, "\(score.errors)")
     }
 
     @Test("a catalogue that claims too much ends with 3, one line for each refusal")

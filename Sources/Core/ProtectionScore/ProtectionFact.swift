@@ -32,8 +32,7 @@ package enum ProtectionFact: String, Sendable, CaseIterable {
     /// Whether there are platforms that cannot have it. Of others `unreachable` counts as `fails`.
     package var dependsOnPlatform: Bool {
         switch self {
-        case .secretMemory, .enforceMode, .denyingPrograms, .lsmPrograms, .processorMitigations,
-            .confidentialMachine:
+        case .secretMemory, .enforceMode, .denyingPrograms, .lsmPrograms, .confidentialMachine:
             true
         default: false
         }

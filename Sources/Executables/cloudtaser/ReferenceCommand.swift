@@ -6,7 +6,10 @@ import WrapperConfiguration
 struct Reference: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make reference pages from the sources' own tables.",
-        subcommands: [ReferenceExitCodes.self, ReferenceEvents.self, ReferenceFindings.self])
+        subcommands: [
+            ReferenceExitCodes.self, ReferenceEvents.self, ReferenceFindings.self,
+            ReferenceScore.self,
+        ])
 }
 
 /// A page that is written, or compared with what is committed.
