@@ -64,10 +64,10 @@ private func told(
 }
 
 private func facts(
-    _ container: StoredContainer = stored(), copies: Int = 0, asks: Bool = false,
+    _ container: StoredContainer = stored(), copies: Int = 0, hasOthers: Bool = false,
     _ answer: NodeAnswer? = told(), _ cluster: ClusterFacts = known
 ) -> WorkloadFacts {
-    WorkloadFacts(container, copies: copies, asks: asks, answer: answer, in: cluster)
+    WorkloadFacts(container, copies: copies, hasOthers: hasOthers, answer: answer, in: cluster)
 }
 
 @Suite struct `Facts of a stored container` {
@@ -102,7 +102,7 @@ private func facts(
 
     @Test func `say that there is nothing to assess, or that there should be`() {
         #expect(!facts(bare).hasSecrets)
-        #expect(facts(bare, asks: true).hasSecrets && facts(bare, copies: 1).hasSecrets)
+        #expect(facts(bare, hasOthers: true).hasSecrets && facts(bare, copies: 1).hasSecrets)
     }
 
     @Test func `of a wrapped container that has a Secret, too, are not outside the cluster`() {
@@ -167,7 +167,10 @@ private func facts(
         let lax = stored(["CLOUDTASER_MINIMUM_TIER": "locked"])
         #expect(state(stored(), told()) == .holds)
         #expect(state(lax, told()) == .unknown)
-        #expect(state(stored(), told(locked: 0)) == .fails)
+        // None seen is no proof, and neither is it of locked memory.
+        #expect(state(stored(), told(locked: 0)) == .unknown)
+        #expect(facts(stored(), told(locked: 0))[.lockedMemory].state == .unknown)
+        #expect(facts(stored(), told(locked: 1))[.lockedMemory].holds)
         #expect(state(stored(), told(locked: nil)) == .unknown)
         #expect(state(stored(), nil) == .unknown)
         for (kernel, expected) in [

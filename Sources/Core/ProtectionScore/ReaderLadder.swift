@@ -17,7 +17,7 @@ package enum SecretReader: String, Sendable, CaseIterable {
     package var title: String {
         switch self {
         case .otherContainer: "another container on the node"
-        case .sameUser: "a process of the same user"
+        case .sameUser: "another process of the same user"
         case .rootWithAgent: "root of the node, agent running"
         case .rootWithoutAgent: "root of the node, agent ended"
         case .clusterAdministrator: "cluster administrator, by a token"

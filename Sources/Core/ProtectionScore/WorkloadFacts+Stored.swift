@@ -19,17 +19,18 @@ extension WorkloadFacts {
     /// - Parameters:
     ///   - stored: the container.
     ///   - copies: credentials that it has from Secrets, ConfigMaps or its own manifest.
-    ///   - asks: whether it should be started by the wrapper.
+    ///   - hasOthers: whether it has secrets on another way: it should be started by the wrapper
+    ///     and is not, or a CSI driver mounts them.
     ///   - answer: of the agent of its node; nil: nobody asked.
     package init(
-        _ stored: StoredContainer, copies: Int, asks: Bool, answer: NodeAnswer?,
+        _ stored: StoredContainer, copies: Int, hasOthers: Bool, answer: NodeAnswer?,
         in cluster: ClusterFacts = ClusterFacts()
     ) {
         let isOurs = stored.wrapperImage.flatMap { cluster.wrapperImages?.contains($0) }
         let isKnown = !stored.startsByWrapper || isOurs == true
         self.init(
             object: stored.object, container: stored.name,
-            hasSecrets: stored.startsByWrapper || copies > 0 || asks,
+            hasSecrets: stored.startsByWrapper || copies > 0 || hasOthers,
             delivery: isKnown ? stored.delivery : nil,
             deliverySource: isKnown ? .storedObject : .nobody)
         self[.outsideCluster] = copies == 0 ? .holds(.storedObject) : .fails(.storedObject)
@@ -117,10 +118,13 @@ extension WorkloadFacts {
             self[.secretMemory] = .fails(.storedObject)
         case nil, .file, .splice:
             guard let seen else { break }
-            self[.lockedMemory] = seen.lockedKiB > 0 ? .holds(.agent) : .fails(.agent)
-            if seen.lockedKiB == 0 {
-                self[.secretMemory] = .fails(.agent)
-            } else if delivery != nil, stored.requiresSecretMemory, kernel == .on {
+            // None seen is no proof: a forked child has its parent's pages, and not its locks.
+            guard seen.lockedKiB > 0 else {
+                self[.lockedMemory] = Fact(.unknown, by: .agent)
+                break
+            }
+            self[.lockedMemory] = .holds(.agent)
+            if delivery != nil, stored.requiresSecretMemory, kernel == .on {
                 self[.secretMemory] = .holds(.storedObject)
             }
         }
