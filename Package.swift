@@ -99,7 +99,9 @@ let core: [Target] = [
     library(
         "Inventory", in: "Sources/Core",
         ["Delivery", "Injection", "KubernetesFormat", "WrapperConfiguration"]),
-    library("Reporting", in: "Sources/Core", ["Inventory", "KubernetesFormat"]),
+    library(
+        "Reporting", in: "Sources/Core",
+        ["Inventory", "KubernetesFormat", "Protection", "ProtectionScore"]),
     library(
         "NetworkPolicies", in: "Sources/Core", ["Destinations", "Inventory", "KubernetesFormat"]),
     library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
@@ -165,7 +167,7 @@ let components: [Target] = [
         ]),
     library(
         "Inspector", in: "Sources/Components",
-        ["Inventory", "KubernetesFormat", "KubernetesPorts"]),
+        ["Inventory", "KubernetesFormat", "KubernetesPorts", "NodePorts", "Protection"]),
     library(
         "S3Proxy", in: "Sources/Components",
         [
@@ -231,7 +233,10 @@ let adapters: [Target] = [
         ]),
     library(
         "CurlHTTP", in: "Sources/Adapters",
-        ["InspectionPorts", "KubernetesPorts", "KubernetesFormat", "CCurl", "CCurlShims"]),
+        [
+            "InspectionPorts", "KubernetesPorts", "KubernetesFormat", "NodePorts", "Protection",
+            "CCurl", "CCurlShims",
+        ]),
     library(
         "Kubeconfig", in: "Sources/Adapters",
         ["KubernetesPorts", .product(name: "Yams", package: "Yams")]),
@@ -345,7 +350,7 @@ let executables: [Target] = [
             "SimulationEngine", "SimulationScenarios",
             "CurlHTTP", "InspectionPorts", "Inspector", "Inventory", "Kubeconfig",
             "KubernetesFormat", "KubernetesPorts", "ManifestFiles", "NetworkPolicies",
-            "ProtectionScore", "Reporting",
+            "Protection", "ProtectionScore", "Reporting",
             "SimulationMatrix", "AttackCatalogue", "EnforcementEvents", "EventIntegrity",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
@@ -705,8 +710,13 @@ let testTargets: [Target] = [
         ]),
     tests("NodeAgentHTTPTests", ["NodeAgentHTTP", "NodePorts", "Protection", "ScriptedServer"]),
     tests("ProtectionTests", ["Protection", "KubernetesFormat"]),
-    tests("ReportingTests", ["Inventory", "KubernetesFormat", "Reporting"]),
-    tests("InspectorTests", ["Inspector", "Inventory", "KubernetesPorts"]),
+    tests("ReportingTests", ["Inventory", "KubernetesFormat", "Protection", "Reporting"]),
+    tests(
+        "InspectorTests",
+        [
+            "Inspector", "Inventory", "KubernetesFormat", "KubernetesPorts", "NodePorts",
+            "Protection",
+        ]),
     tests(
         "CurlHTTPTests",
         [

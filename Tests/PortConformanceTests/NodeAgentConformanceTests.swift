@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import CurlHTTP
 import NodeAgentHTTP
 import NodePorts
 import Protection
@@ -33,12 +34,20 @@ private final class ScriptedAgentsBench: NodeAgentBench {
     let agents: any NodeAgents
     private let servers = Mutex<[PlainServer]>([])
 
-    init() {
+    init(_ agents: any NodeAgents) { self.agents = agents }
+
+    /// The operator's.
+    static func nio() -> ScriptedAgentsBench {
         var settings = NodeAgentSettings()
         // What takes long on a busy machine is no failure.
         settings.requestTime = .seconds(300)
         settings.connectTime = .seconds(300)
-        agents = NodeAgentHTTP(settings)
+        return ScriptedAgentsBench(NodeAgentHTTP(settings))
+    }
+
+    /// The tool's.
+    static func curl() -> ScriptedAgentsBench {
+        ScriptedAgentsBench(CurlNodeAgents(time: .seconds(300)))
     }
 
     func serve(
@@ -60,9 +69,14 @@ private final class ScriptedAgentsBench: NodeAgentBench {
     }
 }
 
-@Suite("NodeAgents: the adapter on a scripted server") struct ScriptedNodeAgentsTests {
+@Suite("NodeAgents: the adapters on a scripted server") struct ScriptedNodeAgentsTests {
     @Test(arguments: NodeAgentCheck.all)
     func `does as every agent's client does`(_ check: NodeAgentCheck) async throws {
-        try await check.run(ScriptedAgentsBench())
+        try await check.run(ScriptedAgentsBench.nio())
+    }
+
+    @Test(arguments: NodeAgentCheck.all)
+    func `does by libcurl as every agent's client does`(_ check: NodeAgentCheck) async throws {
+        try await check.run(ScriptedAgentsBench.curl())
     }
 }

@@ -19,6 +19,8 @@ struct CurlRequest: Sendable {
     var time: Duration
     var connectTime: Duration
     var bytesMax: Int
+    /// HTTP without TLS, and no other: for what is never secret.
+    var isWithoutTLS = false
     /// Whether the peer's certificates are told, too.
     var wantsCertificates = false
 }

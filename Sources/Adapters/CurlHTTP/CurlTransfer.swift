@@ -52,7 +52,8 @@ struct CurlTransfer {
         try check(curl_set_text(handle, CURLOPT_URL, request.url))
         // A redirect would carry the token to somebody else.
         try check(curl_set_number(handle, CURLOPT_FOLLOWLOCATION, 0))
-        try check(curl_set_number(handle, CURLOPT_PROTOCOLS, Int(CURLPROTO_HTTPS)))
+        let scheme = Int(request.isWithoutTLS ? CURLPROTO_HTTP : CURLPROTO_HTTPS)
+        try check(curl_set_number(handle, CURLOPT_PROTOCOLS, scheme))
         try check(curl_set_number(handle, CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2)))
         try check(curl_set_number(handle, CURLOPT_TIMEOUT_MS, Self.milliseconds(request.time)))
         try check(

@@ -69,9 +69,25 @@ package struct ClusterObject: Sendable {
             let members = (status.members ?? []).filter {
                 ["phase", "conditions", "podIP", "hostIP"].contains($0.name)
             }
-            tree["status"] = .object(members)
+            let statuses = ["initContainerStatuses", "containerStatuses"].compactMap { name in
+                status[name].map { JSONTree.Member(name, running($0)) }
+            }
+            tree["status"] = .object(members + statuses)
         }
         return tree
+    }
+
+    /// Of each container its name, and its number while it runs: by that an agent knows it.
+    private static func running(_ statuses: JSONTree) -> JSONTree {
+        .array(
+            (statuses.elements ?? []).compactMap { status in
+                guard status.value(at: "state", "running") != nil, let id = status["containerID"]
+                else { return nil }
+                return [
+                    "name": status["name"] ?? .null, "containerID": id,
+                    "state": ["running": [:]],
+                ]
+            })
     }
 
     /// Lists in one another that are opened.

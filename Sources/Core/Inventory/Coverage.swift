@@ -12,10 +12,7 @@ struct Coverage {
     static let product = "cloudtaser"
 
     init(_ inventory: Inventory) {
-        let agents = inventory.workloads.filter { workload in
-            workload.isPod && workload.label(Self.label) == Self.agent
-                && workload.label(Self.partOf) == Self.product && Self.isReady(workload)
-        }
+        let agents = Self.agents(inventory)
         let covered = Set(agents.compactMap { $0.pod["nodeName"]?.text })
         guard !inventory.nodes.isEmpty else {
             nodes = []
@@ -47,10 +44,29 @@ struct Coverage {
         }
     }
 
+    /// Pods of agents that are ready.
+    fileprivate static func agents(_ inventory: Inventory) -> [Workload] {
+        inventory.workloads.filter { workload in
+            workload.isPod && workload.label(label) == agent
+                && workload.label(partOf) == product && isReady(workload)
+        }
+    }
+
     private static func isReady(_ workload: Workload) -> Bool {
         let conditions = workload.object.tree.value(at: "status", "conditions")?.elements ?? []
         return conditions.contains {
             $0["type"]?.text == "Ready" && $0["status"]?.text == "True"
+        }
+    }
+}
+
+extension Inventory {
+    /// Of each node that was read the address of its agent, in digits; nil: none is ready there.
+    package var agentAddresses: [(name: String, address: String?)] {
+        let pods = Coverage.agents(self)
+        return nodes.map { node in
+            let pod = pods.first { $0.pod["nodeName"]?.text == node.name }
+            return (node.name, pod?.object.tree.value(at: "status", "podIP")?.text)
         }
     }
 }

@@ -24,6 +24,7 @@ package struct Inventory: Sendable {
     /// Whether these are all objects of a cluster, so that what is not among them is not there.
     package let isWholeCluster: Bool
     let webhooks: [ClusterObject]
+    let policies: [ClusterObject]
     private let secretNames: Set<String>
 
     /// - Parameter isWholeCluster: read from the API of a cluster, in all namespaces. A dump with
@@ -60,6 +61,7 @@ package struct Inventory: Sendable {
         nodes = objects.filter { $0.kind == "Node" && $0.group.isEmpty }
         self.sources = sources
         self.isWholeCluster = isWholeCluster
+        policies = objects.filter { $0.kind == "CloudTaserPolicy" }
         webhooks = objects.filter { $0.kind == "MutatingWebhookConfiguration" }
         secretNames = Set(secrets.map { "\($0.namespace)/\($0.name)" })
         let kinds: Set<FindingID> = [

@@ -9,10 +9,7 @@ struct WebhookState {
     let findings: [Finding]
 
     init(_ inventory: Inventory, excluding excluded: Set<String>) {
-        let found = inventory.webhooks.compactMap { object -> (ClusterObject, JSONTree)? in
-            let webhooks = object.tree["webhooks"]?.elements ?? []
-            return webhooks.first { $0["name"]?.text == Self.webhook }.map { (object, $0) }
-        }
+        let found = Self.webhooks(inventory)
         let open = found.filter { $0.1["failurePolicy"]?.text == "Ignore" }.map { object, _ in
             Self.finding(.webhookFailsOpen, object.reference, object.source)
         }
@@ -23,6 +20,18 @@ struct WebhookState {
         let isMissing = found.isEmpty && asking && inventory.isWholeCluster
         findings =
             open + (isMissing ? [Self.finding(.webhookMissing, "-", "-")] : [])
+    }
+
+    static func failsClosed(_ inventory: Inventory) -> Bool? {
+        let found = webhooks(inventory)
+        return found.isEmpty ? nil : found.allSatisfy { $0.1["failurePolicy"]?.text != "Ignore" }
+    }
+
+    private static func webhooks(_ inventory: Inventory) -> [(ClusterObject, JSONTree)] {
+        inventory.webhooks.compactMap { object -> (ClusterObject, JSONTree)? in
+            let webhooks = object.tree["webhooks"]?.elements ?? []
+            return webhooks.first { $0["name"]?.text == webhook }.map { (object, $0) }
+        }
     }
 
     private static func finding(_ id: FindingID, _ object: String, _ source: String) -> Finding {

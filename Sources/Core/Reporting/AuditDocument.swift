@@ -21,9 +21,9 @@ package struct AuditDocument {
             title: name.isEmpty ? "Audit" : "Audit of \(name)", header: header,
             verdict: verdict, figures: figures,
             sections: [
-                worse, urgent, fixes, unread, population, workloads, nodes, vaults, proxy,
-                findings, accepted, limits,
-            ].compactMap { $0 })
+                worse, urgent, fixes, unread, population, workloads,
+            ].compactMap { $0 } + (result.scores?.sections ?? [])
+                + [nodes, vaults, proxy, findings, accepted, limits].compactMap { $0 })
     }
 
     private var name: String { result.declarations.cluster }

@@ -16,6 +16,7 @@ extension AuditResult {
         tree["scenario"] =
             declarations.scenario.isEmpty ? .null : .string(declarations.scenario)
         tree["vaults"] = .array(vaultRecords)
+        if let scores { tree["protection"] = scores.json }
         if let proxy = declarations.proxy {
             tree["s3Proxy"]?["declared"] = [
                 "placement": .string(proxy.placement.rawValue),

@@ -73,6 +73,7 @@ package struct AuditResult: Sendable {
     package let run: AuditRun
     package let declarations: AuditDeclarations
     package let vaults: [VaultRecord]
+    package let scores: AuditScores?
     /// That count.
     package let findings: [Finding]
     /// That somebody accepted, and until when.
@@ -80,9 +81,10 @@ package struct AuditResult: Sendable {
 
     package init(
         _ audit: Audit, run: AuditRun, declarations: AuditDeclarations = .none,
-        vaults: [VaultRecord] = []
+        vaults: [VaultRecord] = [], scores: AuditScores? = nil
     ) {
         self.audit = audit
+        self.scores = scores
         self.run = run
         self.declarations = declarations
         self.vaults = vaults

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import CurlHTTP
 import Foundation
+import Inspector
 import Inventory
 import KubernetesFormat
 import ManifestFiles
+import Protection
 import Reporting
 
 struct AuditCommand: ParsableCommand {
@@ -46,6 +49,12 @@ struct AuditCommand: ParsableCommand {
     var declarations: String?
     @Option(help: "What an earlier audit printed as JSON: end with 3 when something is worse.")
     var baseline: String?
+    @Flag(
+        help: """
+            Ask the agent of each node (its pod's address, port 9464, HTTP) what it sees: where the \
+            pods' network is reached from here, as in a pod.
+            """)
+    var askAgents = false
     @Option(help: "Write the counts for Prometheus to this file, too.")
     var metricsFile: String?
 
@@ -53,7 +62,7 @@ struct AuditCommand: ParsableCommand {
         // Before the cluster is read: what is wrong with a file is told at once.
         let declared = try declarations.map(Self.declarations) ?? .none
         let before = try baseline.map(Self.baseline)
-        let (inventory, source) = try input.scanned()
+        let (_, inventory, source) = try input.scanned()
         let excluded =
             excludeNamespace.isEmpty ? Inventory.excludedNamespaces : Set(excludeNamespace)
         let now = Int64(Date().timeIntervalSince1970)
@@ -62,7 +71,9 @@ struct AuditCommand: ParsableCommand {
             run: AuditRun(
                 time: WallClockText.seconds(now), tool: "cloudtaser \(Version.current)",
                 command: CommandLine.arguments.joined(separator: " "), source: source),
-            declarations: declared, vaults: try vaults.records(declared))
+            declarations: declared, vaults: try vaults.records(declared),
+            scores: AuditScores(
+                inventory, excluding: excluded, answers: try answers(inventory)))
         let regressions = before?.regressions(in: result)
         try output.write(
             report: { AuditDocument(result, regressions: regressions).report },
@@ -83,6 +94,13 @@ struct AuditCommand: ParsableCommand {
         }
         try output.conclude(
             isReached: result.reaches, unreadCount: result.audit.unread.count)
+    }
+
+    private func answers(_ inventory: Inventory) throws -> [String: NodeAnswer] {
+        guard askAgents else { return [:] }
+        return try Blocking.run {
+            await AgentRound(CurlNodeAgents()).answers(for: inventory)
+        }
     }
 
     private static func declarations(_ path: String) throws -> AuditDeclarations {

@@ -48,27 +48,29 @@ struct ManifestInput: ParsableArguments {
         }
     }
 
+    typealias Scanned = (objects: [ClusterObject], inventory: Inventory, source: String)
+
     func inventory() throws -> Inventory { try scanned().inventory }
 
     /// What was read, and where it was read.
-    func scanned() throws -> (inventory: Inventory, source: String) {
+    func scanned() throws -> Scanned {
         guard files.isEmpty else {
             var manifests = Manifests()
             for file in files {
                 do throws(Manifests.Failure) { try manifests.read(file) } catch {
-                    throw OperationalError(description: error.message)
+                    throw OperationalError(description: TextTable.neutral(error.message))
                 }
             }
             let names = files.map { $0 == "-" ? "standard input" : $0 }
             return (
-                Inventory(manifests.objects, unread: manifests.unread),
+                manifests.objects, Inventory(manifests.objects, unread: manifests.unread),
                 "files: \(names.joined(separator: ", "))"
             )
         }
         return try scannedCluster()
     }
 
-    private func scannedCluster() throws -> (inventory: Inventory, source: String) {
+    private func scannedCluster() throws -> Scanned {
         guard let choice = ClusterChoice(self) else {
             throw OperationalError(description: "no cluster is named")
         }
@@ -86,6 +88,7 @@ struct ManifestInput: ParsableArguments {
             }
             let isWhole = namespace == nil && !withoutSecrets && outcome.unread.isEmpty
             return (
+                outcome.objects,
                 Inventory(
                     outcome.objects, unread: outcome.unread, isWholeCluster: isWhole),
                 "cluster \(server)" + (namespace.map { ", namespace \($0)" } ?? "")

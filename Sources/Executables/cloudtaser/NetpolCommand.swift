@@ -21,6 +21,8 @@ struct Netpol: ParsableCommand {
             servers and, for the S3 proxy, the store, and nothing else. Whether a policy
             is enforced, the cluster's network plugin (CNI) decides.
 
+            \(ManifestInput.help)
+
             \(Exit.help)
             """,
         subcommands: [NetpolGenerate.self, NetpolCheck.self],
@@ -37,7 +39,7 @@ struct NetpolGenerate: ParsableCommand {
 
     enum Output: String, CaseIterable, ExpressibleByArgument { case yaml, json, text }
 
-    @OptionGroup var input: NetpolInput
+    @OptionGroup var input: ManifestInput
     @OptionGroup var egress: EgressOptions
     @Option(name: [.customShort("o"), .customLong("output")], help: "yaml, json or text.")
     var output = Output.yaml
@@ -50,7 +52,7 @@ struct NetpolGenerate: ParsableCommand {
 
     func run() throws {
         guard let settings = try egress.settings() else { return }
-        let (objects, inventory) = try input.read()
+        let (objects, inventory, _) = try input.scanned()
         let generated = GeneratedPolicies(inventory, objects, settings)
         switch output {
         case .yaml:
@@ -73,6 +75,8 @@ struct NetpolGenerate: ParsableCommand {
 }
 
 struct NetpolCheck: ParsableCommand {
+    enum Output: String, CaseIterable, ExpressibleByArgument { case text, json }
+
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Say what the policies that were read allow and deny.",
         discussion: """
@@ -81,16 +85,16 @@ struct NetpolCheck: ParsableCommand {
                 | cloudtaser netpol check - --vault-address https://10.0.0.5:8200
             """)
 
-    @OptionGroup var input: NetpolInput
+    @OptionGroup var input: ManifestInput
     @OptionGroup var egress: EgressOptions
     @Flag(help: "Only workloads that ask for secrets, and the S3 proxy.")
     var protectedOnly = false
     @Option(name: [.customShort("o"), .customLong("output")], help: "text (a table) or json.")
-    var output = ManifestInput.Output.text
+    var output = Output.text
 
     func run() throws {
         let settings = try egress.settings()
-        let (objects, inventory) = try input.read()
+        let (objects, inventory, _) = try input.scanned()
         let check = PolicyCheck(inventory, objects, settings, protectedOnly: protectedOnly)
         let isJSON = output == .json
         print(isJSON ? String(decoding: check.json.rendered(), as: UTF8.self) : check.table)

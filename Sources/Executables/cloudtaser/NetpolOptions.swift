@@ -4,29 +4,6 @@ import Inventory
 import ManifestFiles
 import NetworkPolicies
 
-/// What both read.
-struct NetpolInput: ParsableArguments {
-    @Argument(help: "Files, folders, or - for standard input.")
-    var files: [String] = []
-
-    func validate() throws {
-        guard !files.isEmpty else {
-            throw ValidationError(
-                "name a FILE, a folder, or - for what `kubectl get -o json` prints")
-        }
-    }
-
-    func read() throws -> (objects: [ClusterObject], inventory: Inventory) {
-        var manifests = Manifests()
-        for file in files {
-            do throws(Manifests.Failure) { try manifests.read(file) } catch {
-                throw OperationalError(description: TextTable.neutral(error.message))
-            }
-        }
-        return (manifests.objects, Inventory(manifests.objects, unread: manifests.unread))
-    }
-}
-
 /// Where workloads are to get to.
 struct EgressOptions: ParsableArguments {
     @Option(help: "The vault: https://host[:port]; a host name also needs --vault-cidr.")
