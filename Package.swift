@@ -577,7 +577,7 @@ let testTargets: [Target] = [
     tests(
         "EndToEndTests",
         [
-            "AgentProtocol", "Destinations", "VaultListener", "TestKit", "WrapperConfiguration",
+            "AgentFiles", "AgentPorts", "AgentProtocol", "Destinations", "VaultListener", "TestKit", "WrapperConfiguration",
             "cloudtaser-wrapper",
             "delivery-victim", "Delivery", "CLinux",
         ]),

@@ -91,6 +91,20 @@ private final class FakeFiles {
         }
     }
 
+    @Test func `is of children of all its threads, of so many as are looked at`() throws {
+        let max = ProcessFiles.threadsMax
+        for count in [max, max + 1] {
+            let fake = FakeFiles()
+            try fake.wrapper(10, children: [])
+            for number in 1..<count {
+                try fake.write("proc/10/task/\(1000 + number)/children", "")
+            }
+            try fake.write("proc/10/task/1001/children", "11 ")
+            try fake.child(11, of: 10)
+            #expect((fake.files.programs(of: 10, started: 500) != nil) == (count == max))
+        }
+    }
+
     @Test func `tells who is dumpable only where the owner of files tells it`() throws {
         let fake = FakeFiles()
         try fake.wrapper(10, children: [11])

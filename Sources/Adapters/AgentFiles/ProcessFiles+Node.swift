@@ -42,8 +42,9 @@ extension ProcessFiles {
     /// it, as in `; SMT vulnerable`. nil: one says `Unknown`, and none is known to be open.
     var openWeaknesses: [String]? {
         let folder = "\(sys)/devices/system/cpu/vulnerabilities"
-        guard let names = Self.names(in: folder), !names.isEmpty,
-            names.count <= Self.weaknessesMax
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0,
+            let names = Self.names(closing: descriptor, atMost: Self.weaknessesMax), !names.isEmpty
         else { return nil }
         var open: [String] = []
         var isKnown = true
@@ -73,19 +74,5 @@ extension ProcessFiles {
     private static func firstLine(_ path: String) -> String? {
         guard let bytes = SmallFile.contents(path, bytesMax: lineBytesMax) else { return nil }
         return String(decoding: bytes.prefix { $0 != 0x0A }, as: UTF8.self)
-    }
-
-    private static func names(in folder: String) -> [String]? {
-        guard let stream = opendir(folder) else { return nil }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { names.append(name) }
-            if names.count > weaknessesMax { break }
-        }
-        return names
     }
 }

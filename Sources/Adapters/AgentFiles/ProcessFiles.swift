@@ -8,6 +8,8 @@ package import Ports
 package struct ProcessFiles: WorkloadObserver {
     /// Children of one wrapper that are looked at; of one with more nothing is said.
     package static let childrenMax = 64
+    /// Of a wrapper; each may have started programs.
+    package static let threadsMax = 16
     /// For the numbers of that many children.
     private static let listBytesMax = 1024
     private static let statusBytesMax = 8192
@@ -36,8 +38,9 @@ package struct ProcessFiles: WorkloadObserver {
 
     package func programs(of wrapper: ProcessID, started: UInt64) -> ProcessObservation? {
         withFolder(of: wrapper) { folder in
-            guard Self.started(folder) == started, let children = Self.children(wrapper, folder)
-            else { return nil }
+            guard Self.started(folder) == started, let children = Self.children(folder) else {
+                return nil
+            }
             var found: ProcessObservation?
             for child in children {
                 guard let one = program(child, of: wrapper) else { continue }
@@ -67,15 +70,41 @@ package struct ProcessFiles: WorkloadObserver {
         return fields.count > 19 ? UInt64(fields[19]) : nil
     }
 
-    /// proc_pid_children(5); nil: it cannot be read, or there are more than are looked at.
-    private static func children(_ process: ProcessID, _ folder: Int32) -> [ProcessID]? {
-        guard
-            let (text, _) = text(
-                "task/\(process)/children", in: folder, bytesMax: listBytesMax),
-            text.utf8.count < listBytesMax
-        else { return nil }
-        let children = text.split { $0 == " " || $0 == "\n" }.compactMap { ProcessID($0) }
+    /// Of all its threads (proc_tid_children(5)); nil: they cannot be read, or there are more than
+    /// are looked at.
+    private static func children(_ folder: Int32) -> [ProcessID]? {
+        let tasks = openat(folder, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard tasks >= 0 else { return nil }
+        guard let threads = names(closing: tasks, atMost: threadsMax) else { return nil }
+        var children: [ProcessID] = []
+        for thread in threads {
+            guard
+                let (text, _) = text(
+                    "task/\(thread)/children", in: folder, bytesMax: listBytesMax),
+                text.utf8.count < listBytesMax
+            else { return nil }
+            children += text.split { $0 == " " || $0 == "\n" }.compactMap { ProcessID($0) }
+        }
         return children.count <= childrenMax ? children : nil
+    }
+
+    /// nil: there are more.
+    static func names(closing folder: Int32, atMost count: Int) -> [String]? {
+        guard let stream = fdopendir(folder) else {
+            close(folder)
+            return nil
+        }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard name != ".", name != ".." else { continue }
+            guard names.count < count else { return nil }
+            names.append(name)
+        }
+        return names
     }
 
     /// nil: it is no child of the wrapper any more, or has no memory.
