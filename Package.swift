@@ -577,7 +577,8 @@ let testTargets: [Target] = [
     tests(
         "EndToEndTests",
         [
-            "AgentFiles", "AgentPorts", "AgentProtocol", "Destinations", "VaultListener", "TestKit", "WrapperConfiguration",
+            "AgentFiles", "AgentPorts", "AgentProtocol", "Destinations", "VaultListener", "TestKit",
+            "WrapperConfiguration",
             "cloudtaser-wrapper",
             "delivery-victim", "Delivery", "CLinux",
         ]),

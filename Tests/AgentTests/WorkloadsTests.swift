@@ -45,7 +45,7 @@ import Testing
         Bench.register(&agent, 11)
         Bench.register(&agent, 10)
         let root = try Self.root(bench, &agent)
-        #expect(Set(root.keys) == ["tier", "mode", "scans", "node", "workloads", "more"])
+        #expect(Set(root.keys) == ["tier", "mode", "ready", "scans", "node", "workloads", "more"])
         #expect(root["tier"] as? String == "lsm" && root["mode"] as? String == "deny")
         #expect(root["scans"] as? Bool == false && root["more"] as? Bool == false)
         let all = try #require(root["workloads"] as? [[String: Any]])
@@ -155,6 +155,8 @@ import Testing
             let root = try Self.root(bench, &agent)
             #expect(root["tier"] as? String == word, "\(tier) \(findings)")
             #expect(root["mode"] as? String == "deny+kill")
+            let isReady = findings.count == 1 && findings[0].result == .denied
+            #expect(root["ready"] as? Bool == isReady, "\(findings)")
         }
     }
 

@@ -33,7 +33,10 @@ enum Facts {
     /// Like `guarded`, and no agent.
     static let alone: WorkloadFacts = {
         var facts = guarded
-        for name in [ProtectionFact.agentConnected, .enforceMode, .denyingPrograms, .lsmPrograms] {
+        for name in [
+            ProtectionFact.agentConnected, .enforceMode, .denyingPrograms, .lsmPrograms,
+            .selfTestPassed,
+        ] {
             facts[name] = .fails(.agent)
         }
         facts[.dumpableOff] = .fails(.agent)

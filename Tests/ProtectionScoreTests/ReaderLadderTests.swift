@@ -57,8 +57,16 @@ private func exposures(_ facts: WorkloadFacts) -> [String] {
         #expect(killed[.rootWithAgent]?.test == "LIM-SIGNAL-01")
     }
 
+    @Test func `includes root where the agent's self-test saw attempts come through`() {
+        let ladder = ReaderLadder(
+            Facts.with(Facts.guarded, delivery: .splice, [.selfTestPassed: .fails(.agent)]))
+        #expect(ladder[.rootWithAgent]?.exposure == .exposed)
+        #expect(ladder[.rootWithAgent]?.test == "LIM-PREEMPT-01")
+    }
+
     @Test(arguments: [
-        ProtectionFact.agentConnected, .enforceMode, .denyingPrograms, .outsideCluster,
+        ProtectionFact.agentConnected, .enforceMode, .denyingPrograms, .selfTestPassed,
+        .outsideCluster,
     ])
     func `is not known where what would block is not`(fact: ProtectionFact) {
         let ladder = ReaderLadder(
@@ -141,6 +149,7 @@ private func exposures(_ facts: WorkloadFacts) -> [String] {
 
     @Test(arguments: [
         ProtectionFact.agentConnected, .enforceMode, .denyingPrograms, .lsmPrograms,
+        .selfTestPassed,
     ])
     func `needs an agent that denies by LSM programs from T4 on`(fact: ProtectionFact) {
         let facts = Facts.with(Facts.guarded, delivery: .splice, [fact: .fails(.agent)])

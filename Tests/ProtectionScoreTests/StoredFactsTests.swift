@@ -49,7 +49,7 @@ private let known = ClusterFacts(wrapperImages: [image], webhookFailsClosed: tru
 
 private func told(
     _ tier: ProtectionTier = .lsm, _ mode: ProtectionMode = .deny, enrolled: Bool = true,
-    more: Bool = false, locked: Int? = 4, dumpable: Bool? = false,
+    more: Bool = false, ready: Bool? = true, locked: Int? = 4, dumpable: Bool? = false,
     node: SeenNode = SeenNode(
         kernel: "6.12.0", secretMemory: .on, openWeaknesses: [], confidential: .ordinary)
 ) -> NodeAnswer {
@@ -60,7 +60,7 @@ private func told(
     return .told(
         NodeProtection(
             tier: tier, mode: mode, scans: true, containers: enrolled ? [id: true] : [:],
-            hasMore: more, seen: seen.map { [id: $0] } ?? [:], node: node))
+            hasMore: more, isReady: ready, seen: seen.map { [id: $0] } ?? [:], node: node))
 }
 
 private func facts(
@@ -230,6 +230,15 @@ private func facts(
         #expect(states(facts(stored(running: false), told())) == none)
         let score = ProtectionScore(facts(stored(), .unreachable("timed out")))
         #expect(score?.ofPlatform.lower ?? 100 <= 60)
+    }
+
+    @Test func `include what its self-test saw`() {
+        for (ready, state) in [(true, Fact.State.holds), (false, .fails), (nil, .unknown)] {
+            let found = facts(stored(), told(ready: ready))
+            #expect(found[.selfTestPassed].state == state)
+            #expect((SecretTier.reached(found).known == .guarded) == (ready == true))
+        }
+        #expect(facts(stored(), .noAgent)[.selfTestPassed].state == .fails)
     }
 
     @Test func `include what it sees of its node`() {

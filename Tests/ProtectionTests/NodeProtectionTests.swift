@@ -159,6 +159,15 @@ private func refusal(_ document: [UInt8]) -> String? {
         #expect(found.containers == [container("a"): true])
     }
 
+    @Test func `says whether something came through, if the agent is new enough`() throws {
+        let old = String(decoding: document(), as: UTF8.self)
+        #expect(try NodeProtection(Array(old.utf8)).isReady == nil)
+        for word in ["true", "false"] {
+            let new = old.replacing(#""more""#, with: #""ready":\#(word),"more""#)
+            #expect(try NodeProtection(Array(new.utf8)).isReady == (word == "true"))
+        }
+    }
+
     @Test func `says what was seen of the node`() throws {
         let node =
             #"{"kernel":"6.1.0","secretMemory":"on","openWeaknesses":["mds","l1tf"],"#

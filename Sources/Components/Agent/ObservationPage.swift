@@ -224,7 +224,7 @@ package enum WorkloadsDocument {
         }.joined(separator: ",")
         return """
             {"tier":"\(status.enforced?.word ?? noTier)","mode":"\(status.mode.rawValue)",\
-            "scans":\(status.scan != nil),"node":\(json(status.node)),\
+            "ready":\(status.isReady),"scans":\(status.scan != nil),"node":\(json(status.node)),\
             "workloads":[\(workloads)],\
             "more":\(shown.count < status.workloads.count)}
 

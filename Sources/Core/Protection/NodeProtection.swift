@@ -45,6 +45,9 @@ package struct NodeProtection: Sendable, Equatable {
 
     package let tier: ProtectionTier
     package let mode: ProtectionMode
+    /// Whether the self-test saw something denied, and nothing come through that the policy denies;
+    /// nil: an older agent, which does not say.
+    package let isReady: Bool?
     /// Whether the node can scan what protected processes let out.
     package let scans: Bool
     /// By a container's identifier: whether all its enrolments are scanned.
@@ -58,10 +61,12 @@ package struct NodeProtection: Sendable, Equatable {
 
     package init(
         tier: ProtectionTier, mode: ProtectionMode, scans: Bool, containers: [String: Bool],
-        hasMore: Bool = false, seen: [String: SeenPrograms] = [:], node: SeenNode = SeenNode()
+        hasMore: Bool = false, isReady: Bool? = nil, seen: [String: SeenPrograms] = [:],
+        node: SeenNode = SeenNode()
     ) {
         self.tier = tier
         self.mode = mode
+        self.isReady = isReady
         self.scans = scans
         self.containers = containers
         self.hasMore = hasMore
@@ -104,7 +109,7 @@ package struct NodeProtection: Sendable, Equatable {
         }
         self.init(
             tier: tier, mode: mode, scans: scans, containers: containers, hasMore: hasMore,
-            seen: seen, node: SeenNode(root["node"]))
+            isReady: root["ready"]?.flag, seen: seen, node: SeenNode(root["node"]))
     }
 
     private static func enrolment(_ workload: JSONTree) -> (container: String, Bool)? {

@@ -21,6 +21,8 @@ package enum ProtectionFact: String, Sendable, CaseIterable {
     /// Programs that deny are live there: fmod_ret or better.
     case denyingPrograms = "deny_programs"
     case lsmPrograms = "lsm_programs"
+    /// The agent attacked a process of its own, and nothing came through that its policy denies.
+    case selfTestPassed = "self_test"
     case processorMitigations = "cpu_mitigations"
     /// The machine says it is one. No attestation was looked at.
     case confidentialMachine = "confidential_vm"

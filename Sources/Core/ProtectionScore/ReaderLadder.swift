@@ -110,27 +110,32 @@ private struct Judge {
             return other.exposure == .exposed
                 ? other : .unknown("whether the cluster stores the value is not known")
         case .fails, .unreachable:
-            let isByAPI = reader == .clusterAdministrator
-            return .exposed(
-                isByAPI ? "SIM-ETCD-01" : "LIM-ENV-01",
-                isByAPI
-                    ? "who may read the object reads the value; the test's control finds one so"
-                    : "a copy in the cluster lies in files or the environment of the node")
+            return switch reader {
+            case .clusterAdministrator:
+                .exposed(
+                    "SIM-ETCD-01",
+                    "who may read the object reads the value; the test's control finds one so")
+            case .kernelModule:
+                .exposed("LIM-KMOD-01", "a copy in the cluster lies in ordinary memory, too")
+            case .hypervisor, .physical:
+                .exposed("LIM-HV-01", "a copy in the cluster lies on its machines")
+            default:
+                .exposed(
+                    "LIM-ENV-01", "a copy in the cluster lies in an environment or a file there")
+            }
         }
     }
 
     // MARK: - The agent
 
-    private var isGuarded: Bool {
-        facts[.agentConnected].holds && facts[.enforceMode].holds && facts[.denyingPrograms].holds
-    }
+    private static let guarding: [ProtectionFact] = [
+        .agentConnected, .enforceMode, .denyingPrograms, .selfTestPassed,
+    ]
+
+    private var isGuarded: Bool { Self.guarding.allSatisfy { facts[$0].holds } }
 
     /// Whether denying is out of the question; false where it is only not known.
-    private var isOpen: Bool {
-        [ProtectionFact.agentConnected, .enforceMode, .denyingPrograms].contains {
-            !facts[$0].mayHold
-        }
-    }
+    private var isOpen: Bool { Self.guarding.contains { !facts[$0].mayHold } }
 
     private let guardedReason = "the agent's programs deny it"
     private let agentUnknown = "whether an agent denies it is not known"
@@ -147,7 +152,7 @@ private struct Judge {
         if isGuarded { return .blocked("VM-EBPF-01", guardedReason) }
         guard isOpen else { return .unknown(agentUnknown) }
         if facts.delivery == .notByWrapper {
-            return .exposed("LIM-ENV-01", "the value is in the environment of the process")
+            return .exposed("LIM-ENV-01", "the value is in an environment or a file")
         }
         if facts[.dumpableOff].mayHold {
             return .unknown("only PR_SET_DUMPABLE may keep it out, which no listed test shows")
@@ -165,9 +170,12 @@ private struct Judge {
             return facts[.agentConnected].state == .unknown
                 ? .unknown(agentUnknown) : rootWithoutAgent
         }
-        return facts[.denyingPrograms].mayHold
-            ? .detected("VM-EBPF-01", "the agent tells of it and lets it go on")
-            : .detected("LIM-SIGNAL-01", "the programs there kill who reads, and deny nothing")
+        guard facts[.denyingPrograms].mayHold else {
+            return .detected("LIM-SIGNAL-01", "the programs there kill who reads, and deny nothing")
+        }
+        return facts[.enforceMode].mayHold
+            ? .exposed("LIM-PREEMPT-01", "the agent's self-test saw attempts come through")
+            : .detected("VM-EBPF-01", "the agent tells of it and lets it go on")
     }
 
     private var rootWithoutAgent: Verdict {

@@ -163,6 +163,9 @@ package enum ScoreReference {
         | `agent_connected` | agent: it answers now and has this container enrolled |
         | `enforce_mode`, `deny_programs`, `lsm_programs` | agent: mode and tier, for enrolled \
         containers alone |
+        | `self_test` | agent: its self-test saw nothing come through that its policy denies; no \
+        points, but T4 and \
+        `blocked` need it |
         | `cpu_mitigations`, `confidential_vm` | agent: the node's kernel |
         | `webhook_fails_closed` | the webhook's `failurePolicy`; no points |
         | `attestation_verified` | nothing verifies one in this version |
@@ -174,6 +177,8 @@ package enum ScoreReference {
         - Whoever answers in an agent's place, on the pods' network, can say what is not so
           ([0020](../adr/0020-reports-by-asking-the-agents.md)). Who is root or in the kernel of a \
         node can make its agent see anything.
+        - An agent's policy may let a vector through; that is not looked at here (`vectors` of its \
+        `/status`).
         - Locked memory that the agent sees may be the program's own. It is the least of the \
         wrapper's direct children.
         - That a Secret is not used by the container does not mean that the value is in none.

@@ -43,8 +43,10 @@ package enum SecretTier: Int, Sendable, CaseIterable, Comparable, CustomStringCo
         guard delivery == .splice, holds(.secretMemory), holds(.descriptorClosed) else {
             return .lockedMemory
         }
-        guard [.agentConnected, .enforceMode, .denyingPrograms, .lsmPrograms].allSatisfy(holds)
-        else { return .secretMemory }
+        let guarding: [ProtectionFact] = [
+            .agentConnected, .enforceMode, .denyingPrograms, .lsmPrograms, .selfTestPassed,
+        ]
+        guard guarding.allSatisfy(holds) else { return .secretMemory }
         return holds(.confidentialMachine) && holds(.attestationVerified) ? .attested : .guarded
     }
 }

@@ -64,7 +64,9 @@ extension WorkloadFacts {
     }
 
     private mutating func addAgent(_ stored: StoredContainer, _ answer: NodeAnswer?) {
-        let guarding: [ProtectionFact] = [.enforceMode, .denyingPrograms, .lsmPrograms]
+        let guarding: [ProtectionFact] = [
+            .enforceMode, .denyingPrograms, .lsmPrograms, .selfTestPassed,
+        ]
         // Who does not start by the wrapper has not registered, whatever an agent says.
         guard stored.startsByWrapper else { return fail(guarding, by: .storedObject) }
         switch answer {
@@ -82,6 +84,9 @@ extension WorkloadFacts {
             self[.enforceMode] = denies && node.mode != .detect ? .holds(.agent) : .fails(.agent)
             self[.denyingPrograms] = denies ? .holds(.agent) : .fails(.agent)
             self[.lsmPrograms] = node.tier == .lsm ? .holds(.agent) : .fails(.agent)
+            if let isReady = node.isReady {
+                self[.selfTestPassed] = isReady ? .holds(.agent) : .fails(.agent)
+            }
         }
     }
 
