@@ -14,7 +14,7 @@ package struct AuditScores: Sendable {
         package fileprivate(set) var count: Int
     }
 
-    package private(set) var rows: [Row] = []
+    package let rows: [Row]
     package let summary: ProtectionSummary
 
     /// - Parameter answers: of agents, by node; a node that is missing was not asked.
@@ -24,6 +24,7 @@ package struct AuditScores: Sendable {
         let cluster = ClusterFacts(
             wrapperImages: inventory.wrapperImages,
             webhookFailsClosed: inventory.webhookFailsClosed)
+        var rows: [Row] = []
         var places: [String: [Int]] = [:]
         for one in inventory.auditedContainers(excluding: excluded) {
             // By its owner: pods of one Deployment differ in their names only.
@@ -43,6 +44,7 @@ package struct AuditScores: Sendable {
                         assessment: ProtectionAssessment(facts), count: 1))
             }
         }
+        self.rows = rows
         summary = ProtectionSummary(rows.map(\.assessment))
     }
 
@@ -71,7 +73,7 @@ package struct AuditScores: Sendable {
                     + "counts as lost in the lower bound and as there in the upper.",
             ],
             table: .init(
-                ["workload", "container", "times", "tier", "score"] + readers.map(\.title),
+                ["workload", "container", "times", "tier", "score"] + readers.map(Self.short),
                 rows.map { row in
                     let one = row.assessment
                     let tier =
@@ -86,6 +88,20 @@ package struct AuditScores: Sendable {
                         }
                 }))
         return [ladder, why, lost].compactMap { $0 }
+    }
+
+    /// A column's head.
+    private static func short(_ reader: SecretReader) -> String {
+        switch reader {
+        case .otherContainer: "container"
+        case .sameUser: "same uid"
+        case .rootWithAgent: "root, agent on"
+        case .rootWithoutAgent: "root, agent off"
+        case .clusterAdministrator: "admin"
+        case .kernelModule: "module"
+        case .hypervisor: "hypervisor"
+        case .physical: "physical"
+        }
     }
 
     /// Each reason once, with the test that shows it.
