@@ -711,7 +711,9 @@ let testTargets: [Target] = [
         ]),
     tests("NodeAgentHTTPTests", ["NodeAgentHTTP", "NodePorts", "Protection", "ScriptedServer"]),
     tests("ProtectionTests", ["Protection", "KubernetesFormat"]),
-    tests("ReportingTests", ["Inventory", "KubernetesFormat", "Protection", "Reporting"]),
+    tests(
+        "ReportingTests",
+        ["Inventory", "KubernetesFormat", "Protection", "ProtectionScore", "Reporting"]),
     tests(
         "InspectorTests",
         [

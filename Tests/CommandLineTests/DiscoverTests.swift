@@ -80,4 +80,56 @@ import Testing
         let run = try ProgramRun("cloudtaser", words, environment: [:])
         #expect(run.status == 0, "\(run)")
     }
+
+    @Test func `audit keeps a signed series, and a report that is taken away is missed`() throws {
+        let folder = FileManager.default.temporaryDirectory
+            .appending(path: "s-\(UUID().uuidString)").path(percentEncoded: false)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        func tool(_ words: String...) throws -> ProgramRun {
+            try ProgramRun("cloudtaser", words, environment: [:])
+        }
+        #expect(try tool("evidence", "keygen", "--out", "\(folder)/keys").status == 0)
+        let (key, known) = (
+            "\(folder)/keys/evidence-key.pem", "\(folder)/keys/evidence-key.pub.pem"
+        )
+        let series = "\(folder)/series"
+        for _ in 0..<3 {
+            let run = try run(
+                "audit", "FILE", "--series", series, "--signing-key", key, "--metrics-file",
+                "\(folder)/m.prom")
+            #expect(run.status == 0, "\(run)")
+            // Reports are named by the second.
+            Thread.sleep(forTimeInterval: 1.1)
+        }
+        let metrics = try String(contentsOfFile: "\(folder)/m.prom", encoding: .utf8)
+        #expect(metrics.contains("cloudtaser_audit_containers{standing=\"unprotected\"} 1\n"))
+        let whole = try tool("evidence", "series", series, "--public-key", known)
+        #expect(whole.status == 0 && whole.output.contains("3 reports"), "\(whole)")
+        let reports = try FileManager.default.contentsOfDirectory(atPath: series)
+            .filter { $0.hasSuffix(".json") }.sorted()
+        try FileManager.default.removeItem(atPath: "\(series)/\(reports[1])")
+        let broken = try tool("evidence", "series", series, "--public-key", known)
+        #expect(broken.status == 3 && broken.errors.contains("which is missing"), "\(broken)")
+    }
+
+    @Test func `what is worse than the baseline ends with 3`() throws {
+        let folder = FileManager.default.temporaryDirectory
+            .appending(path: "b-\(UUID().uuidString)").path(percentEncoded: false)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let baseline = "\(folder)/baseline.json"
+        #expect(try run("audit", "FILE", "-o", "json", "--out", baseline).status == 0)
+        #expect(try run("audit", "FILE", "--baseline", baseline).status == 0)
+        let other = Self.manifest.replacing("name: web", with: "name: other")
+        let run = try run("audit", "FILE", "--baseline", baseline, manifest: other)
+        #expect(run.status == 3 && run.errors.contains("new: CT1006 Pod shop/other"), "\(run)")
+        let none = try self.run("audit", "FILE", "--baseline", "/no/such")
+        #expect(none.status == 1, "\(none)")
+    }
+
+    @Test func `a finding is explained, and an unknown one is wrong usage`() throws {
+        let run = try ProgramRun("cloudtaser", ["explain", "ct1001"], environment: [:])
+        #expect(run.status == 0 && run.output.contains("Fix:"), "\(run)")
+        let none = try ProgramRun("cloudtaser", ["explain", "CT0000"], environment: [:])
+        #expect(none.status == 2, "\(none)")
+    }
 }

@@ -2,6 +2,7 @@
 import Inventory
 import KubernetesFormat
 import Protection
+import ProtectionScore
 import Reporting
 import Testing
 

@@ -23,6 +23,8 @@ struct CurlRequest: Sendable {
     var isWithoutTLS = false
     /// Whether the peer's certificates are told, too.
     var wantsCertificates = false
+    /// Sent by PUT; nil: GET.
+    var putText: String?
 }
 
 /// What came, whatever its status.

@@ -78,6 +78,11 @@ struct CurlTransfer {
             lists.append(Self.list(request.headers))
             try check(curl_set_list(handle, CURLOPT_HTTPHEADER, lists.last ?? nil))
         }
+        if let text = request.putText {
+            try check(curl_set_text(handle, CURLOPT_CUSTOMREQUEST, "PUT"))
+            try check(curl_set_number(handle, CURLOPT_POSTFIELDSIZE, text.utf8.count))
+            try check(curl_set_text(handle, CURLOPT_COPYPOSTFIELDS, text))
+        }
         if let connectTo = request.connectTo {
             lists.append(Self.list([connectTo]))
             try check(curl_set_list(handle, CURLOPT_CONNECT_TO, lists.last ?? nil))

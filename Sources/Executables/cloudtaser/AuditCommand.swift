@@ -19,6 +19,7 @@ struct AuditCommand: ParsableCommand {
               cloudtaser audit -o html --out audit.html --declarations declarations.yaml
               cloudtaser audit -o json > baseline.json
               cloudtaser audit --baseline baseline.json --fail-on high
+              cloudtaser audit --in-cluster --series /series --signing-key key.pem
               kubectl get pods,secrets,configmaps,serviceaccounts,ingresses,nodes -A -o json \\
                 | cloudtaser audit -
 
@@ -55,8 +56,7 @@ struct AuditCommand: ParsableCommand {
             pods' network is reached from here, as in a pod.
             """)
     var askAgents = false
-    @Option(help: "Write the counts for Prometheus to this file, too.")
-    var metricsFile: String?
+    @OptionGroup var series: SeriesOptions
 
     func run() throws {
         // Before the cluster is read: what is wrong with a file is told at once.
@@ -84,10 +84,9 @@ struct AuditCommand: ParsableCommand {
                     suppressed: result.accepted.map { ($0.finding, $0.acceptance.reason) },
                     unread: result.audit.unread, version: Version.current)
             })
-        if let metricsFile {
-            let text = AuditMetrics.text(result, regressions: regressions?.count ?? 0, at: now)
-            try Folder.write(text, to: metricsFile)
-        }
+        try series.write(result.json(regressions: regressions), at: result.run.time)
+        try series.publish(
+            AuditMetrics.text(result, regressions: regressions?.count ?? 0, at: now))
         if let regressions, !regressions.isEmpty {
             throw Findings(
                 description: "worse than the baseline:\n" + regressions.joined(separator: "\n"))

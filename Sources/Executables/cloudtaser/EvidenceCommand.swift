@@ -8,7 +8,7 @@ struct Evidence: ParsableCommand {
         abstract: "Make and check the compliance pages, print a run's records, package them.",
         subcommands: [
             EvidenceBuild.self, EvidenceCheck.self, EvidenceReporting.self,
-            EvidencePackaging.self, EvidenceVerify.self, EvidenceKeygen.self,
+            EvidencePackaging.self, EvidenceVerify.self, EvidenceKeygen.self, EvidenceSeries.self,
         ])
 }
 
