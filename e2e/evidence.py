@@ -35,14 +35,15 @@ def write():
         return
     os.makedirs(folder, exist_ok=True)
     release = os.uname().release
+    commit, dirty = results.checkout()
     for identifier, cases in _cases.items():
         def verdict(key):
             return "pass" if all(case[key] for case in cases) else "fail"
         results.write_json(os.path.join(folder, f"{identifier}@{release}.json"), {
-            "id": identifier, "kernel": release, "commit": results.git("rev-parse", "HEAD") or "unknown",
-            "dirty": bool(results.git("status", "--porcelain")), "result": verdict("passed"),
+            "id": identifier, "kernel": release, "commit": commit, "dirty": dirty,
+            "result": verdict("passed"),
             "started": min(case["started"] for case in cases),
-            "observation": "; ".join(case["observation"] for case in cases),
+            "observation": "; ".join(dict.fromkeys(case["observation"] for case in cases)),
             "positiveControl": {
                 "description": "; ".join(dict.fromkeys(case["control"] for case in cases)),
                 "result": verdict("shown")}})

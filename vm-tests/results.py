@@ -15,6 +15,14 @@ def git(*words):
     return result.stdout.strip() if result.returncode == 0 else ""
 
 
+def checkout(*without):
+    """(commit, whether files differ from it); without git nothing is known, and that is no clean tree."""
+    commit = git("rev-parse", "HEAD")
+    if not commit:
+        return "unknown", True
+    return commit, bool(git("status", "--porcelain", "--", ".", *(f":!{path}" for path in without)))
+
+
 def write_json(path, value):
     with open(path, "w", encoding="utf-8") as file:
         json.dump(value, file, indent=2, sort_keys=True)
@@ -24,9 +32,8 @@ def write_json(path, value):
 def write_evidence(runs, folder):
     """One record per test id and kernel release: the shape of Sources/Core/Compliance."""
     os.makedirs(folder, exist_ok=True)
-    commit = git("rev-parse", "HEAD") or "unknown"
     # Profiles are this run's own output: rewriting one must not mark the code as changed.
-    dirty = bool(git("status", "--porcelain", "--", ":!Fixtures/kernel-profiles"))
+    commit, dirty = checkout("Fixtures/kernel-profiles")
     # A limit that the catalogue does not name is tested and printed, and gets no record.
     with open(os.path.join(ROOT, "Fixtures", "compliance", "tests.json"),
               encoding="utf-8") as file:

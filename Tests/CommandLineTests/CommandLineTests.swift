@@ -168,7 +168,7 @@ struct CommandLineTests {
             try write(#", "started": "2026-11-26T00:00:00Z""#)
             #expect(try line("--max-age-days", "1")?.contains("| pass |") == true)
             let old = try line("--max-age-days", "1", "--now", "2026-11-27T00:00:01Z")
-            #expect(old?.contains("6.1 is older than 1 days") == true)
+            #expect(old?.contains("6.1 is older than 1 day") == true)
         }
     }
 

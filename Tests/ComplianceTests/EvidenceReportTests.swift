@@ -78,7 +78,7 @@ struct EvidenceReportTests {
         let day = try Self.freshness(1, now: "2026-11-28T12:00:00Z")
         #expect(Self.report([Self.record()], freshness: day).isComplete, "positive control")
         let late = Self.report([Self.record(started: "2026-11-27T11:59:59Z")], freshness: day)
-        #expect(late.rows.first?.findings == ["6.12 is older than 1 days"])
+        #expect(late.rows.first?.findings == ["6.12 is older than 1 day"])
         let future = Self.report([Self.record(started: "2026-11-28T12:00:01Z")], freshness: day)
         #expect(future.rows.first?.findings == ["6.12 started later than now"])
         #expect(Self.report([Self.record(started: "2020-01-01T00:00:00Z")]).isComplete)
@@ -90,7 +90,7 @@ struct EvidenceReportTests {
         let old = Self.record(kernel: "6.1", started: "2026-11-20T00:00:00Z")
         #expect(Self.report([old], freshness: day).isComplete, "it is the newest itself")
         let both = Self.report([old, Self.record()], freshness: day)
-        #expect(both.rows.first?.findings == ["6.1 is older than 1 days"])
+        #expect(both.rows.first?.findings == ["6.1 is older than 1 day"])
     }
 
     @Test("a record that does not say when backs nothing once an age is asked for")

@@ -109,7 +109,7 @@ package struct Freshness: Sendable, Equatable {
         if started > now { return "\(record.kernel) started later than now" }
         let age = now.seconds - started.seconds
         guard age > Int64(maxAgeDays) * Self.secondsOfDay else { return nil }
-        return "\(record.kernel) is older than \(maxAgeDays) days"
+        return "\(record.kernel) is older than \(maxAgeDays) \(maxAgeDays == 1 ? "day" : "days")"
     }
 
     private static let secondsOfDay: Int64 = 86_400
