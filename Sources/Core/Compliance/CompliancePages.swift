@@ -95,7 +95,7 @@ package struct CompliancePages {
 
     private func row(_ requirement: Requirement) -> String {
         cells([
-            link(to: requirement.id), "\(requirement.reference) \(requirement.title)",
+            link(to: requirement.id), "\(requirement.reference): \(requirement.title)",
             requirement.status.rawValue,
         ])
     }

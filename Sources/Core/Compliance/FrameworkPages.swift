@@ -22,7 +22,7 @@ extension CompliancePages {
 
     private func entry(_ row: Requirement) -> String {
         cells([
-            "[\(row.id)](#\(Self.anchor(of: row.id)))", "\(row.reference) \(row.title)",
+            "[\(row.id)](#\(Self.anchor(of: row.id)))", "\(row.reference): \(row.title)",
             row.status.rawValue,
         ])
     }
