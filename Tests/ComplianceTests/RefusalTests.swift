@@ -139,7 +139,9 @@ struct RefusalTests {
             small.catalogue.refusals() == [.openPartIsTested(claim: "C-1", test: "T-1")])
     }
 
-    @Test("no text promises what no test shows", arguments: Wording.bannedPhrases)
+    @Test(
+        "no text promises what no test shows",
+        arguments: Wording.bannedPhrases + Wording.bannedInCatalogue)
     func phrases(phrase: String) {
         var small = SmallCatalogue()
         small.claim = SmallCatalogue.claim(text: "It \(phrase.uppercased()) it.")

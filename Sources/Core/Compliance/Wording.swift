@@ -10,14 +10,23 @@ package enum Wording {
         "physically unable", "guarantee", "eliminates", "eliminate the risk",
         "cannot be read by", "military grade", "military-grade", "fully compliant",
         "is compliant", "are compliant", "unhackable", "unbreakable", "100% secure",
-        "near-zero", "near zero", "certified", "100%", "100 %", "cannot access", "compliant with",
-        "-compliant", "never be read", "regardless of any legal compulsion", "sole control of",
+        "near-zero", "near zero", "cannot access", "compliant with", "-compliant", "never be read",
+        "regardless of any legal compulsion", "sole control of",
     ]
 
-    /// The first banned phrase in `text`, in any case.
+    /// Refused in the catalogue only: elsewhere these are widths, remainders and denials.
+    package static let bannedInCatalogue = ["certified", "100%", "100 %"]
+
+    /// The first phrase in `text`, in any case, that no page may say.
     package static func bannedPhrase(in text: String) -> String? {
         let lowered = text.lowercased()
         return bannedPhrases.first { lowered.contains($0) }
+    }
+
+    /// The first phrase in `text`, in any case, that no text of the catalogue may say.
+    package static func promise(in text: String) -> String? {
+        let lowered = text.lowercased()
+        return (bannedPhrases + bannedInCatalogue).first { lowered.contains($0) }
     }
 
     /// Begins the line of a page that says what older text said wrong.

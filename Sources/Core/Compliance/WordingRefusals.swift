@@ -17,7 +17,7 @@ extension Catalogue {
                 refusals.append(.textEmpty(id: entry.id, key: entry.key))
             }
             let text = entry.isCorrection ? Wording.withoutQuotes(entry.text) : entry.text
-            if let phrase = Wording.bannedPhrase(in: text) {
+            if let phrase = Wording.promise(in: text) {
                 refusals.append(.phraseBanned(id: entry.id, phrase: phrase))
             }
             if let count = Wording.writtenCount(in: text) {
