@@ -46,8 +46,11 @@ def help_of(*words):
     if run.returncode != 0 or not usage or usage.group(1).split()[:len(words)] != list(words):
         return None
     # A flag begins a line of the options; sentences may name others.
-    return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", " ".join(
-        line.split("   ")[0] for line in run.stdout.split("OPTIONS:")[-1].splitlines() if re.match(r" {2}-", line))))
+    options = [line.split("   ")[0] for line in run.stdout.split("OPTIONS:")[-1].splitlines() if re.match(r" {2}-", line)]
+    flags = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", " ".join(options)))
+    # What is run where none of its parts is named.
+    usual = re.search(r"(?m)^  ([a-z-]+) \(default\)", run.stdout)
+    return flags | ((help_of(*words, usual.group(1)) or set()) if usual else set())
 
 
 def complaints(words):
