@@ -276,6 +276,34 @@ class Rules(unittest.TestCase):
         self.assertIn("cloudtaser_audit_regressions", told)
         self.assertLessEqual(told, emitted())
 
+    def test_whom_they_name_is_what_the_chart_renders(self):
+        found = support.objects(EVERYTHING)
+        monitor = support.named(found, "ServiceMonitor", "cloudtaser")["spec"]
+        port, = {endpoint["port"] for endpoint in monitor["endpoints"]}
+        components = monitor["selector"]["matchExpressions"][0]["values"]
+        # A job is named after the Service that is scraped.
+        there = {"namespace": {support.NAMESPACE}, "job": {
+            one["metadata"]["name"] for one in support.of_kind(found, "Service")
+            if one["metadata"]["labels"]["app.kubernetes.io/component"] in components
+            and port in [given["name"] for given in one["spec"]["ports"]]}}
+        for label, kind in ("daemonset", "DaemonSet"), ("cronjob", "CronJob"):
+            there[label] = {one["metadata"]["name"] for one in support.of_kind(found, kind)}
+        named = [match for rule in rules() for match in re.findall(r'\b(job|daemonset|cronjob|namespace)="([^"]*)"', rule["expr"])]
+        self.assertEqual({label for label, _ in named}, set(there))
+        for label, name in named:
+            self.assertIn(name, there[label])
+        # By node, since that is what a monitor is told to say.
+        self.assertIn("node", [one["targetLabel"] for endpoint in monitor["endpoints"] for one in endpoint["relabelings"]])
+
+    def test_webhooks_are_those_that_the_operator_keeps(self):
+        source = support.read("Sources", "Core", "AdmissionTrust", "WebhookConfiguration.swift")
+        names = re.findall(r'"(\w+\.cloudtaser\.io)"', source)
+        rule, = [rule for rule in rules() if rule["alert"] == "CloudTaserWebhookFailing"]
+        pattern, = set(re.findall(r'name=~"([^"]*)"', rule["expr"]))
+        self.assertGreater(len(names), 1)
+        for name in names:
+            self.assertRegex(name, f"^(?:{pattern})$")
+
     def test_exit_codes_are_the_wrappers(self):
         page = support.read("docs", "reference", "exit-codes.md")
         for code, words in [(83, "nothing answers there"), (84, "did not answer"), (89, "redirects"), (90, "sealed"),
