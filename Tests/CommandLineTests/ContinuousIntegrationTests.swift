@@ -73,7 +73,8 @@ struct ContinuousIntegrationTests {
         let ran = run.output.split(separator: "\n").filter { $0.hasPrefix("=== ") }
         #expect(
             ran.dropLast() == [
-                "=== check", "=== test", "=== test-ct1", "=== test-manifests", "=== simulation",
+                "=== check", "=== test", "=== test-ct1", "=== test-manifests",
+                "=== test-release", "=== evidence", "=== simulation",
                 "=== simulation-of-commit", "=== demo", "=== e2e-kubernetes", "=== e2e-s3",
                 "=== vm-test", "=== evidence-report",
             ])

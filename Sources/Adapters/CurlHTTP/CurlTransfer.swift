@@ -147,6 +147,7 @@ struct CurlTransfer {
             .tls(Self.text(code))
         case CURLE_SSL_CERTPROBLEM: .invalid(Self.text(code))
         case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: .invalid(Self.text(code))
+        case CURLE_COULDNT_CONNECT: .unreachable("cannot connect")
         default: .unreachable(Self.text(code))
         }
     }

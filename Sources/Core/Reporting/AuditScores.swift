@@ -69,8 +69,8 @@ package struct AuditScores: Sendable {
             "Who can read each container's secrets",
             text: [
                 summary.line + ".",
-                "Tiers and scores: docs/reference/score.md. What nobody has observed is unknown; it "
-                    + "counts as lost in the lower bound and as there in the upper.",
+                "Tiers and scores: docs/reference/score.md. What nobody has observed is unknown: "
+                    + "it counts as lost in the lower bound and as there in the upper.",
             ],
             table: .init(
                 ["workload", "container", "times", "tier", "score"] + readers.map(Self.short),

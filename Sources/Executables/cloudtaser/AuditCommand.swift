@@ -52,8 +52,8 @@ struct AuditCommand: ParsableCommand {
     var baseline: String?
     @Flag(
         help: """
-            Ask the agent of each node (its pod's address, port 9464, HTTP) what it sees: where the \
-            pods' network is reached from here, as in a pod.
+            Ask the agent of each node (its pod's address, port 9464, HTTP) what it sees: where \
+            the pods' network is reached from here, as in a pod.
             """)
     var askAgents = false
     @OptionGroup var series: SeriesOptions
