@@ -213,6 +213,33 @@ import Testing
         #expect(again.left.allSatisfy { $0.contains("has cloudtaser.io/secret-paths already") })
     }
 
+    @Test func `what is the cluster's own, CloudTaser's own or declines stays`() throws {
+        func left(
+            namespace: String = "shop", labels: JSONTree = [:], annotations: JSONTree = [:]
+        ) throws -> [String] {
+            let container = Self.container("app", env: [Self.secretEntry("A", "db", "k")])
+            let object = try Objects.make([
+                "apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": ["name": "web", "namespace": .string(namespace)],
+                "spec": [
+                    "template": [
+                        "metadata": ["labels": labels, "annotations": annotations],
+                        "spec": ["containers": [container]],
+                    ]
+                ],
+            ])
+            let manifests = try convert([object])
+            #expect(manifests.converted.isEmpty != manifests.left.isEmpty)
+            return manifests.left
+        }
+        #expect(try left().isEmpty)
+        #expect(try left(namespace: "kube-system").first?.contains("cluster's own") == true)
+        let product: JSONTree = ["app.kubernetes.io/name": "cloudtaser"]
+        #expect(try left(labels: product).first?.contains("CloudTaser's own") == true)
+        let declines: JSONTree = ["cloudtaser.io/inject": "false"]
+        #expect(try left(annotations: declines).first?.contains("inject: false") == true)
+    }
+
     @Test func `a name that an entry sets again is not taken from an imported Secret`() throws {
         let spec: JSONTree = [
             "containers": [

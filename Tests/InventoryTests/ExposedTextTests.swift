@@ -33,6 +33,7 @@ import Testing
             (["app", "--password-file=/run/VALUE", "--password", "--verbose"], []),
             (["app", "--colour=VALUE", "VALUE"], []),
             (["sh", "-c", "app --password=${PASSWORD}"], []),
+            (["app", "--password-stdin", "VALUE", "--password-env=VALUE"], []),
         ] as [([String], [String])])
     func `finds credentials in commands, and tells no value`(
         _ words: [String], _ expected: [String]

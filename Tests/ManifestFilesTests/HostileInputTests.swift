@@ -176,6 +176,18 @@ import Testing
         }
     }
 
+    @Test func `more objects than are looked at are refused, readable or not`() throws {
+        let count = Inventory.objectsMax
+        func list(_ count: Int) -> [UInt8] {
+            let items = String(repeating: "1,", count: count - 1) + "1"
+            return Array(#"{"apiVersion":"v1","kind":"List","items":[\#(items)]}"#.utf8)
+        }
+        #expect(try read(list(count)).unread.count == count)
+        #expect(throws: Manifests.Failure.tooMany) { try read(list(count + 1)) }
+        let documents = String(repeating: "---\na\n", count: count + 1)
+        #expect(throws: Manifests.Failure.tooMany) { try read(documents) }
+    }
+
     @Test func `keys that are bombs are not compared`() throws {
         var lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
         for level in 1...9 {

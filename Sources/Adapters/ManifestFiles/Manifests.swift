@@ -90,6 +90,7 @@ package struct Manifests {
             }
         }
         let documents = YAMLDocuments(bytes)
+        guard documents.partCount <= Inventory.objectsMax else { throw .tooMany }
         var number = 0
         for part in 0..<documents.partCount {
             for document in documents.documents(of: part) {
@@ -102,6 +103,7 @@ package struct Manifests {
                     unread.append(
                         UnreadObject(
                             source: "\(place), line \(document.line)", reason: failure.reason))
+                    try checkCount()
                 }
             }
         }
@@ -122,6 +124,7 @@ package struct Manifests {
                 case .success(let tree): try add(tree, place, line: nil, depth: 2)
                 case .failure:
                     unread.append(UnreadObject(source: place, reason: "has a name twice"))
+                    try checkCount()
                 }
                 return true
             } catch {
@@ -145,7 +148,9 @@ package struct Manifests {
     ) throws(Failure) {
         valuesLeft -= document.valueCount
         guard valuesLeft >= 0 else { throw .tooManyValues(path: source) }
-        for result in ClusterObject.all(in: document, source: source, depth: depth) {
+        let max = Inventory.objectsMax
+        let found = ClusterObject.all(in: document, source: source, depth: depth, max: max)
+        for result in found {
             switch result {
             case .success(let object): objects.append(object)
             case .failure(let object):
@@ -153,7 +158,12 @@ package struct Manifests {
                 unread.append(UnreadObject(source: place, reason: object.reason))
             }
         }
-        guard objects.count <= Inventory.objectsMax else { throw .tooMany }
+        try checkCount()
+    }
+
+    /// What could not be read counts too: it is told one by one.
+    private func checkCount() throws(Failure) {
+        guard objects.count + unread.count <= Inventory.objectsMax else { throw .tooMany }
     }
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Inventory
 internal import KubernetesFormat
 internal import Yams
 
@@ -35,7 +36,7 @@ struct YAMLDocuments {
     /// - Parameter bytes: in UTF-8.
     init(_ bytes: [UInt8]) {
         self.bytes = bytes
-        parts = YAMLParts.all(in: bytes)
+        parts = YAMLParts.all(in: bytes, max: Inventory.objectsMax)
     }
 
     var partCount: Int { parts.count }

@@ -11,12 +11,13 @@ struct YAMLPart {
 /// Finds documents by the marks between them, which count at the start of a line wherever they
 /// stand (https://yaml.org/spec/1.2.2/#rule-c-forbidden).
 enum YAMLParts {
-    static func all(in bytes: [UInt8]) -> [YAMLPart] {
+    /// - Parameter max: documents; behind one more than these nothing is looked for.
+    static func all(in bytes: [UInt8], max: Int = .max) -> [YAMLPart] {
         var found: [YAMLPart] = []
         var part = Draft(start: 0, line: 1)
         var line = 0
         var index = 0
-        while index < bytes.count {
+        while index < bytes.count, found.count <= max {
             line += 1
             let end = bytes[index...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
             let next = min(end + 1, bytes.count)

@@ -96,28 +96,40 @@ package struct ClusterObject: Sendable {
     /// The objects that a document holds: itself, or the items of a `List` or of a list of one kind
     /// (`PodList`), which leave their kind out when a server answers. Lists of lists are opened.
     ///
+    /// - Parameters:
+    ///   - depth: of the document in other lists, from 1.
+    ///   - max: results; behind one more than these nothing is looked for.
     /// - Returns: in their order; a failure stands for what is no object.
-    ///
-    /// - Parameter depth: of the document in other lists, from 1.
     package static func all(
-        in document: JSONTree, source: String, depth: Int = 1
+        in document: JSONTree, source: String, depth: Int = 1, max: Int = .max
     ) -> [Result<ClusterObject, UnreadObject>] {
+        var found: [Result<ClusterObject, UnreadObject>] = []
+        collect(document, source, depth: depth, max: max, into: &found)
+        return found
+    }
+
+    private static func collect(
+        _ document: JSONTree, _ source: String, depth: Int, max: Int,
+        into found: inout [Result<ClusterObject, UnreadObject>]
+    ) {
         let kind = document["kind"]?.text ?? ""
         guard kind.hasSuffix("List"), let items = document["items"]?.elements else {
-            return [one(document, source)]
+            return found.append(one(document, source))
         }
         guard depth <= listDepthMax else {
             let reason = "is a list inside more than \(listDepthMax) others"
-            return [.failure(UnreadObject(source: source, reason: reason))]
+            return found.append(.failure(UnreadObject(source: source, reason: reason)))
         }
         let itemKind = String(kind.dropLast("List".count))
-        return items.enumerated().flatMap { index, item in
+        for (index, item) in items.enumerated() {
+            guard found.count <= max else { return }
             var item = item
             if item.members != nil, item["kind"] == nil, !itemKind.isEmpty {
                 item["kind"] = .string(itemKind)
                 item["apiVersion"] = document["apiVersion"]
             }
-            return all(in: item, source: "\(source), item \(index + 1)", depth: depth + 1)
+            collect(
+                item, "\(source), item \(index + 1)", depth: depth + 1, max: max, into: &found)
         }
     }
 

@@ -93,10 +93,37 @@ struct ConversionPlan {
     /// Containers that get values which they did not have.
     private(set) var others: [String] = []
 
+    private struct Place: Hashable {
+        let container: Int
+        let list: String
+        let index: Int
+    }
+
     private let workload: Workload
+    /// Entries by their path.
+    private let places: [String: Place]
+    /// Entries of `env` by the name that they set.
+    private let setters: [String: [Place]]
+    /// Names that stand in `$(NAME)`, of each container.
+    private let references: [Set<String>]
 
     init(_ workload: Workload, _ settings: ConversionSettings) {
         self.workload = workload
+        var places: [String: Place] = [:]
+        var setters: [String: [Place]] = [:]
+        for (number, container) in workload.containers.enumerated() {
+            for list in ["env", "envFrom"] {
+                for (index, entry) in (container.tree[list]?.elements ?? []).enumerated() {
+                    let place = Place(container: number, list: list, index: index)
+                    places["\(container.path).\(list)[\(index)]"] = place
+                    guard list == "env", container.kind != .ephemeral else { continue }
+                    setters[entry["name"]?.text ?? "", default: []].append(place)
+                }
+            }
+        }
+        self.places = places
+        self.setters = setters
+        references = workload.containers.map(\.references)
         if let reason = Self.obstacle(of: workload) {
             left = workload.uses.map { ($0.path, reason) }
             return
@@ -137,6 +164,10 @@ struct ConversionPlan {
 
     /// Of the whole workload.
     private static func obstacle(of workload: Workload) -> String? {
+        if Inventory.excludedNamespaces.contains(workload.object.namespace) {
+            return "it is in a namespace of the cluster's own"
+        }
+        if workload.label(Coverage.partOf) == Coverage.product { return "it is CloudTaser's own" }
         if workload.asks == false { return "it says \(PodAnnotation.inject.rawValue): false" }
         for annotation in [PodAnnotation.secretPaths, .environmentMap]
         where workload.annotation(annotation.rawValue) != nil {
@@ -155,7 +186,7 @@ struct ConversionPlan {
         guard use.finding != .vaultReference else {
             return leave("it is a reference already, which the webhook takes")
         }
-        guard let place = place(of: use.path) else {
+        guard let place = places[use.path] else {
             return leave(use.conversion.reason ?? "no Secret's key is named: put the value there")
         }
         let container = workload.containers[place.container]
@@ -190,25 +221,12 @@ struct ConversionPlan {
             values: values)
     }
 
-    private func place(of path: String) -> (container: Int, list: String, index: Int)? {
-        for (index, container) in workload.containers.enumerated() {
-            for list in ["env", "envFrom"] {
-                let start = "\(container.path).\(list)["
-                guard path.hasPrefix(start), path.hasSuffix("]"),
-                    let entry = Int(path.dropFirst(start.count).dropLast())
-                else { continue }
-                return (index, list, entry)
-            }
-        }
-        return nil
-    }
-
     /// Names that win over those of an entry of `envFrom`: of later ones whose keys are known, and
     /// of `env`.
     private func namesBehind(_ index: Int, in container: Workload.Container) -> Set<String> {
         var names = Set(container.environment.map(\.name))
         for use in workload.uses where use.container == container.name {
-            guard let place = place(of: use.path), place.list == "envFrom", place.index > index
+            guard let place = places[use.path], place.list == "envFrom", place.index > index
             else { continue }
             let entry = container.tree["envFrom"]?.elements?[place.index] ?? .null
             names.formUnion(use.keys.map { (entry["prefix"]?.text ?? "") + $0 })
@@ -220,8 +238,10 @@ struct ConversionPlan {
     private mutating func settle() {
         var sources: [String: ConvertibleUse.Value] = [:]
         var kept: [ConvertibleUse] = []
+        let goes = Set(
+            converting.map { Place(container: $0.container, list: $0.list, index: $0.index) })
         for use in converting {
-            if let reason = conflict(of: use, sources) {
+            if let reason = conflict(of: use, sources, goes) {
                 left.append((use.path, reason))
             } else {
                 for value in use.values { sources[value.name] = value }
@@ -232,32 +252,20 @@ struct ConversionPlan {
     }
 
     private func conflict(
-        of use: ConvertibleUse, _ sources: [String: ConvertibleUse.Value]
+        of use: ConvertibleUse, _ sources: [String: ConvertibleUse.Value], _ goes: Set<Place>
     ) -> String? {
         for value in use.values {
             if let other = sources[value.name], other != value {
                 return "\(value.name) is \(other.secret)/\(other.key) elsewhere in the pod"
             }
-            for (index, container) in workload.containers.enumerated()
-            where container.kind != .ephemeral {
-                if let set = otherwise(value.name, index) { return set }
-                if index == use.container, container.refers(to: value.name) {
-                    return "$(\(value.name)) is used in container \(container.name): the kubelet "
-                        + "would not know it"
-                }
+            if let place = (setters[value.name] ?? []).first(where: { !goes.contains($0) }) {
+                let name = workload.containers[place.container].name
+                return "\(value.name) is set otherwise in container \(name)"
             }
-        }
-        return nil
-    }
-
-    /// Whether an entry that stays sets the name.
-    private func otherwise(_ name: String, _ index: Int) -> String? {
-        let container = workload.containers[index]
-        for (entry, value) in container.environment.enumerated() where value.name == name {
-            let converts = converting.contains {
-                $0.container == index && $0.list == "env" && $0.index == entry
+            if references[use.container].contains(value.name) {
+                return "$(\(value.name)) is used in container "
+                    + "\(workload.containers[use.container].name): the kubelet would not know it"
             }
-            if !converts { return "\(name) is set otherwise in container \(container.name)" }
         }
         return nil
     }
@@ -270,10 +278,10 @@ extension Workload.Container {
         (tree["env"]?.elements ?? []).map { ($0["name"]?.text ?? "", $0["value"]?.text ?? "") }
     }
 
-    /// Whether `$(NAME)` stands where the kubelet fills it in.
-    fileprivate func refers(to name: String) -> Bool {
+    /// Names in `$(NAME)` where the kubelet fills it in.
+    fileprivate var references: Set<String> {
         var texts = environment.map(\.value)
         texts += ["command", "args"].flatMap { tree[$0]?.elements?.compactMap(\.text) ?? [] }
-        return texts.contains { KubeletExpansion.references(in: $0).contains(name) }
+        return Set(texts.flatMap { KubeletExpansion.references(in: $0) })
     }
 }
