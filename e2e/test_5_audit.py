@@ -69,3 +69,38 @@ class Audit(unittest.TestCase):
         use, = [one for one in found["uses"] if one["object"] == "Pod shop/exposed"]
         self.assertEqual((use["id"], use["subject"], use["keys"], use["converts"]),
                          ("CT1001", "db", ["password"], "yes"))
+
+    def test_converts_a_deployment_that_the_server_takes_and_whose_pod_is_injected(self):
+        entry = {"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}}
+        made = {
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "old", "namespace": "shop"},
+            "spec": {
+                "selector": {"matchLabels": {"app": "old"}},
+                "template": {"metadata": {"labels": {"app": "old"}}, "spec": {
+                    "serviceAccountName": "app",
+                    "containers": [{
+                        "name": "web", "image": stage.APPLICATION_IMAGE, "command": stage.COMMAND[:1],
+                        "env": [entry]}]}}}}
+        self.stage.kubectl("apply", "--validate=false", "-f", "-", text=json.dumps(made))
+        self.addCleanup(self.stage.kubectl, "delete", "deployment", "old", "-n", "shop")
+        stored = self.stage.kubectl("get", "deployment", "old", "-n", "shop", "-o", "json")
+        # The control: as it is stored its pod is not injected.
+        self.assertFalse(stage.is_wrapped(self.pod_of(json.loads(stored), "unconverted")))
+        done = subprocess.run(
+            [self.stage.programs["tool"], "discover", "--patch", "--vault-role", "shop", "-"],
+            input=stored, capture_output=True, text=True, check=True)
+        self.stage.kubectl("apply", "--validate=false", "-f", "-", text=done.stdout)
+        after = json.loads(self.stage.kubectl("get", "deployment", "old", "-n", "shop", "-o", "json"))
+        container, = after["spec"]["template"]["spec"]["containers"]
+        self.assertNotIn("env", container)
+        self.assertEqual(
+            after["spec"]["template"]["metadata"]["annotations"]["cloudtaser.io/secret-paths"], "secret/shop/db")
+        self.assertTrue(stage.is_wrapped(self.pod_of(after, "converted")))
+
+    def pod_of(self, deployment, name):
+        """As a controller makes it, of which there is none here; stored by nobody."""
+        template = deployment["spec"]["template"]
+        metadata = {one: template["metadata"].get(one, {}) for one in ("labels", "annotations")}
+        return self.stage.api.create_pod("shop", {
+            "apiVersion": "v1", "kind": "Pod", "spec": template["spec"],
+            "metadata": metadata | {"name": name, "namespace": "shop"}}, dry_run=True)

@@ -57,6 +57,8 @@ import Testing
                     cloudtaser.io/vault-role: web
                     cloudtaser.io/secret-paths: secret/shop/db
                     cloudtaser.io/env-map: password=DB_PASSWORD
+                  labels:
+                    cloudtaser.io/inject: "true"
 
             """
         #expect(run.output == expected)

@@ -59,6 +59,8 @@ import Testing
         let api = try Objects.secret("api", ["TOKEN": "x", "URL": "y"])
         let manifests = try convert(spec, beside: [api])
         #expect(manifests.left.isEmpty && manifests.converted.count == 1)
+        let metadata = manifests.converted.first?.tree.value(at: "spec", "template", "metadata")
+        #expect(metadata?["labels"] == ["cloudtaser.io/inject": "true"])
         #expect(
             annotations(manifests) == [
                 "cloudtaser.io/inject": "true", "cloudtaser.io/vault-role": "web",
@@ -294,7 +296,8 @@ import Testing
             ])
         #expect(tree["spec"]?.members?.map(\.name) == ["backoffLimit", "template"])
         let template = tree.value(at: "spec", "template", "metadata")
-        #expect(template?["labels"] == ["app": "j"] && template?["creationTimestamp"] == nil)
+        #expect(template?["labels"] == ["app": "j", "cloudtaser.io/inject": "true"])
+        #expect(template?["creationTimestamp"] == nil)
     }
 
     @Test func `no value of a Secret is in what is written`() throws {

@@ -87,9 +87,12 @@ import Testing
         var tree = tree
         var template = tree.value(at: "spec", "template") ?? [:]
         var metadata = template["metadata"] ?? [:]
-        metadata["annotations"] = .object(
-            (metadata["annotations"]?.members ?? []).filter { !$0.name.hasPrefix("cloudtaser.io/") }
-        )
+        for member in ["annotations", "labels"] {
+            metadata[member] = .object(
+                (metadata[member]?.members ?? []).filter {
+                    !$0.name.hasPrefix("cloudtaser.io/")
+                })
+        }
         template["metadata"] = metadata
         var spec = template["spec"] ?? [:]
         for kind in ["initContainers", "containers"] {

@@ -112,6 +112,10 @@ struct ConvertedManifest {
             template.change(["metadata", "annotations"]) { found in
                 for (annotation, text) in annotations { found[annotation.rawValue] = .string(text) }
             }
+            // Servers that know no match conditions ask the webhook by the label alone.
+            template.change(["metadata", "labels"]) { found in
+                found[PodAnnotation.inject.rawValue] = "true"
+            }
             template.change(["spec"]) { Self.remove(uses, of: workload, from: &$0) }
         }
         tree = object
