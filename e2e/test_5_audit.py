@@ -97,6 +97,26 @@ class Audit(unittest.TestCase):
             after["spec"]["template"]["metadata"]["annotations"]["cloudtaser.io/secret-paths"], "secret/shop/db")
         self.assertTrue(stage.is_wrapped(self.pod_of(after, "converted")))
 
+    def test_writes_a_network_policy_that_the_server_takes(self):
+        done = subprocess.run(
+            [self.stage.programs["tool"], "netpol", "-", "--vault-address", self.stage.vault.address,
+             "--vault-cidr", "127.0.0.0/8"],
+            input=json.dumps({"apiVersion": "v1", "kind": "List", "items": [
+                stage.pod("asking") | {"metadata": stage.pod("asking")["metadata"] | {
+                    "labels": {"cloudtaser.io/inject": "true", "app": "asking"}}}]}),
+            capture_output=True, text=True, check=True)
+        self.stage.kubectl("apply", "--validate=false", "-f", "-", text=done.stdout)
+        self.addCleanup(self.stage.kubectl, "delete", "networkpolicy", "--all", "-n", "shop")
+        found = json.loads(self.stage.kubectl("get", "networkpolicies", "-n", "shop", "-o", "json"))
+        policy, = found["items"]
+        self.assertEqual(policy["spec"]["podSelector"]["matchLabels"]["app"], "asking")
+        self.assertEqual(policy["spec"]["policyTypes"], ["Egress"])
+        # What the server made of it is evaluated as what was written.
+        checked = subprocess.run(
+            [self.stage.programs["tool"], "netpol", "check", "-", "-o", "json"],
+            input=json.dumps(found), capture_output=True, text=True, check=True)
+        self.assertEqual(json.loads(checked.stdout)["unread"], [])
+
     def pod_of(self, deployment, name):
         """As a controller makes it, of which there is none here; stored by nobody."""
         template = deployment["spec"]["template"]

@@ -75,7 +75,7 @@ import Testing
 
     @Test(arguments: [
         ["--vault-role", "web"], ["--vault-commands"], ["--patch", "--path-prefix", "/x"],
-        ["--patch", "--vault-role", ""],
+        ["--patch", "--vault-role", ""], ["--patch", "--fail-on", "low"],
     ])
     func `is wrong usage without --patch, and with what is no path or role`(
         _ words: [String]

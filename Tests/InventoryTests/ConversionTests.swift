@@ -215,6 +215,24 @@ import Testing
         #expect(again.left.allSatisfy { $0.contains("has cloudtaser.io/secret-paths already") })
     }
 
+    @Test func `where the policy reads entrypoints, no container needs a command`() throws {
+        let spec: JSONTree = [
+            "containers": [
+                Self.container("app", env: [Self.secretEntry("A", "db", "k")], command: nil),
+                Self.container("side", command: nil),
+            ]
+        ]
+        let object = try Objects.deployment("web", spec)
+        #expect(try convert([object]).converted.isEmpty)
+        let reading = try ConversionSettings(role: "web", readsEntrypoints: true)
+        #expect(try convert([object], reading).converted.count == 1)
+        // hostPID still stands in the way.
+        var shared = spec
+        shared["hostPID"] = true
+        let left = try convert([try Objects.deployment("web", shared)], reading).left
+        #expect(left.count == 1 && left.first?.contains("hostPID") == true)
+    }
+
     @Test func `what is the cluster's own, CloudTaser's own or declines stays`() throws {
         func left(
             namespace: String = "shop", labels: JSONTree = [:], annotations: JSONTree = [:]

@@ -203,6 +203,28 @@ import Testing
         #expect(plain.objects.count == 1)
     }
 
+    @Test func `no change of some bytes stops the reader or loses a document silently`() throws {
+        var random = SeededGenerator(seed: 5)
+        let data = "data: {a: 'b', c: [1, *d], e: &d |\n  f\n}\n"
+        let text = Array(
+            "%YAML 1.1\n---\n\(Self.map)\(data)---\n{\"a\": [1, {\"b\": null}]}\n...\n".utf8)
+        let marks = Array("-:?&*!|>'\"%@`#,[]{}<\n\t \r\0\u{FF}".utf8)
+        for _ in 0..<3_000 {
+            var bytes = text
+            for _ in 0...Int.random(in: 0..<4, using: &random) {
+                let index = Int.random(in: 0..<bytes.count, using: &random)
+                switch Int.random(in: 0..<3, using: &random) {
+                case 0: bytes[index] = marks.randomElement(using: &random) ?? 0
+                case 1: bytes.remove(at: index)
+                default: bytes.insert(UInt8.random(in: 0...255, using: &random), at: index)
+                }
+            }
+            let manifests = try read(bytes)
+            // The second document is no object, or what was made of the first is not.
+            #expect(!manifests.unread.isEmpty || !manifests.objects.isEmpty)
+        }
+    }
+
     // MARK: - Numbers
 
     @Test(arguments: [

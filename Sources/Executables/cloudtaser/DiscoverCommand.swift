@@ -34,6 +34,12 @@ struct Discover: ParsableCommand {
     @OptionGroup var output: ReportOutput
     @OptionGroup var conversion: PatchOptions
 
+    func validate() throws {
+        guard !conversion.patch || input.failOn == nil else {
+            throw ValidationError("--fail-on is about findings, which --patch does not print")
+        }
+    }
+
     func run() throws {
         let inventory = try input.inventory()
         if conversion.patch {
