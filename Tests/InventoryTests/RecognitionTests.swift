@@ -209,6 +209,19 @@ import Testing
         #expect(try orphans(["name": "db", "key": "k", "namespace": "other"]) == 1)
     }
 
+    @Test(
+        arguments: [
+            ["creationPolicy": "None"], ["manifest": ["apiVersion": "v1", "kind": "ConfigMap"]],
+        ] as [JSONTree])
+    func `an ExternalSecret that makes no Secret fills none`(_ target: JSONTree) throws {
+        let object = try Self.object(
+            "external-secrets.io/v1", "ExternalSecret", "db", ["target": target, "data": []])
+        #expect(Discovery(Inventory([object])).findings.isEmpty)
+        let filling = try Self.object(
+            "external-secrets.io/v1", "ExternalSecret", "db", ["data": []])
+        #expect(Discovery(Inventory([filling])).findings.count == 1)
+    }
+
     // MARK: - Bank-Vaults
 
     @Test func `references of Bank-Vaults are told where nobody of ours takes them`() throws {

@@ -65,6 +65,15 @@ import Testing
         #expect(run.status == 0 && run.output.contains("\"objects\":1"), "\(run)")
     }
 
+    @Test func `a pipe that nobody writes to is given up`() throws {
+        try inFolder { folder in
+            let pipe = folder + "/pipe"
+            #expect(mkfifo(pipe, 0o600) == 0)
+            let run = try ProgramRun("cloudtaser", ["discover", pipe], environment: [:])
+            #expect(run.status == 1 && run.errors.contains("nobody writes to"), "\(run)")
+        }
+    }
+
     // MARK: - Memory
 
     /// Runs a program and prints its largest resident memory, in KiB, after what it wrote itself.

@@ -43,6 +43,16 @@ import Testing
         #expect(manifests.objects.map(\.name) == ["one", "behind"])
     }
 
+    @Test func `a workload without a pod is told with the line of its document`() throws {
+        let text = "\(Self.map)---\n\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n"
+        let manifests = try read(text)
+        #expect(manifests.objects.map(\.line) == [1, 4])
+        let inventory = Inventory(manifests.objects, unread: manifests.unread)
+        #expect(
+            inventory.unread
+                == [UnreadObject(source: "x, document 2, line 4", reason: "has no pod spec")])
+    }
+
     @Test func `keys that stand twice in JSON are refused with their line`() throws {
         let text = "{\"apiVersion\": \"v1\", \"kind\": \"Pod\",\n\"metadata\": {\"name\": \"a\","
         let twice = try read(text + "\n\"name\": \"b\"}}")

@@ -148,14 +148,12 @@ package struct Manifests {
     ) throws(Failure) {
         valuesLeft -= document.valueCount
         guard valuesLeft >= 0 else { throw .tooManyValues(path: source) }
-        let max = Inventory.objectsMax
-        let found = ClusterObject.all(in: document, source: source, depth: depth, max: max)
+        let found = ClusterObject.all(
+            in: document, source: source, line: line, depth: depth, max: Inventory.objectsMax)
         for result in found {
             switch result {
             case .success(let object): objects.append(object)
-            case .failure(let object):
-                let place = line.map { "\(object.source), line \($0)" } ?? object.source
-                unread.append(UnreadObject(source: place, reason: object.reason))
+            case .failure(let object): unread.append(object)
             }
         }
         try checkCount()

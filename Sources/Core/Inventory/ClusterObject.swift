@@ -12,6 +12,8 @@ package struct ClusterObject: Sendable {
     package let tree: JSONTree
     /// Where it was read, for a reader: `web.yaml, document 2`.
     package let source: String
+    /// Where its document begins in there, from 1; nil: not known.
+    package let line: Int?
 
     /// Why something is no object that can be looked at.
     package enum Failure: Error, Sendable, Equatable {
@@ -32,7 +34,7 @@ package struct ClusterObject: Sendable {
         "ClusterIssuer",
     ]
 
-    package init(_ tree: JSONTree, source: String) throws(Failure) {
+    package init(_ tree: JSONTree, source: String, line: Int? = nil) throws(Failure) {
         guard tree.members != nil else { throw .noObject }
         guard let version = tree["apiVersion"]?.text, let kind = tree["kind"]?.text,
             !version.isEmpty, !kind.isEmpty
@@ -49,6 +51,14 @@ package struct ClusterObject: Sendable {
             Self.clusterKinds.contains(kind) ? "" : namespace.isEmpty ? "default" : namespace
         self.tree = Self.reduced(tree, kind)
         self.source = source
+        self.line = line
+    }
+
+    /// `source` with the line, for what is refused.
+    package var place: String { Self.place(source, line) }
+
+    private static func place(_ source: String, _ line: Int?) -> String {
+        line.map { "\(source), line \($0)" } ?? source
     }
 
     /// Kinds whose status is not looked at, and is the larger half of them in a cluster.
@@ -97,28 +107,30 @@ package struct ClusterObject: Sendable {
     /// (`PodList`), which leave their kind out when a server answers. Lists of lists are opened.
     ///
     /// - Parameters:
+    ///   - line: where the document begins; nil: not known.
     ///   - depth: of the document in other lists, from 1.
     ///   - max: results; behind one more than these nothing is looked for.
     /// - Returns: in their order; a failure stands for what is no object.
     package static func all(
-        in document: JSONTree, source: String, depth: Int = 1, max: Int = .max
+        in document: JSONTree, source: String, line: Int? = nil, depth: Int = 1, max: Int = .max
     ) -> [Result<ClusterObject, UnreadObject>] {
         var found: [Result<ClusterObject, UnreadObject>] = []
-        collect(document, source, depth: depth, max: max, into: &found)
+        collect(document, source, line, depth: depth, max: max, into: &found)
         return found
     }
 
     private static func collect(
-        _ document: JSONTree, _ source: String, depth: Int, max: Int,
+        _ document: JSONTree, _ source: String, _ line: Int?, depth: Int, max: Int,
         into found: inout [Result<ClusterObject, UnreadObject>]
     ) {
         let kind = document["kind"]?.text ?? ""
         guard kind.hasSuffix("List"), let items = document["items"]?.elements else {
-            return found.append(one(document, source))
+            return found.append(one(document, source, line))
         }
         guard depth <= listDepthMax else {
             let reason = "is a list inside more than \(listDepthMax) others"
-            return found.append(.failure(UnreadObject(source: source, reason: reason)))
+            let place = place(source, line)
+            return found.append(.failure(UnreadObject(source: place, reason: reason)))
         }
         let itemKind = String(kind.dropLast("List".count))
         for (index, item) in items.enumerated() {
@@ -129,17 +141,18 @@ package struct ClusterObject: Sendable {
                 item["apiVersion"] = document["apiVersion"]
             }
             collect(
-                item, "\(source), item \(index + 1)", depth: depth + 1, max: max, into: &found)
+                item, "\(source), item \(index + 1)", line, depth: depth + 1, max: max,
+                into: &found)
         }
     }
 
     private static func one(
-        _ tree: JSONTree, _ source: String
+        _ tree: JSONTree, _ source: String, _ line: Int?
     ) -> Result<ClusterObject, UnreadObject> {
         do throws(Failure) {
-            return .success(try ClusterObject(tree, source: source))
+            return .success(try ClusterObject(tree, source: source, line: line))
         } catch {
-            return .failure(UnreadObject(source: source, reason: error.reason))
+            return .failure(UnreadObject(source: place(source, line), reason: error.reason))
         }
     }
 

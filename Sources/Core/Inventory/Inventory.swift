@@ -51,7 +51,7 @@ package struct Inventory: Sendable {
                 }
                 workloads.append(workload)
             } else if Workload.runsContainers(object) {
-                broken.append(UnreadObject(source: object.source, reason: "has no pod spec"))
+                broken.append(UnreadObject(source: object.place, reason: "has no pod spec"))
             }
         }
         self.workloads = workloads

@@ -98,6 +98,7 @@ struct SecretSources: Sendable {
         _ spec: JSONTree, _ object: ClusterObject, name: String, _ namespaces: [String?]
     ) -> [SecretTarget] {
         let target = spec["target"] ?? .null
+        if target["creationPolicy"]?.text == "None" { return [] }
         // Another kind than a Secret may be filled: then no Secret is.
         if let kind = target.value(at: "manifest", "kind")?.text, kind != "Secret" { return [] }
         let isOpen = spec["dataFrom"] != nil || target["template"] != nil

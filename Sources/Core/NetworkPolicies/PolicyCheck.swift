@@ -28,12 +28,12 @@ package struct PolicyCheck: Sendable {
         var unread = inventory.unread
         unread += objects.filter(Self.isOther).map { object in
             UnreadObject(
-                source: object.source,
+                source: object.place,
                 reason: "\(object.reference) is a policy of another kind, which is not evaluated")
         }
         for object in objects where NetworkPolicy.isOne(object) {
             do throws(NetworkPolicy.Failure) { policies.append(try NetworkPolicy(object)) } catch {
-                unread.append(UnreadObject(source: object.source, reason: error.reason))
+                unread.append(UnreadObject(source: object.place, reason: error.reason))
             }
         }
         let evaluator = PolicyEvaluator(policies)
