@@ -301,11 +301,11 @@ generated-check:
 	@python3 vm-tests/cost_report.py page --check
 
 .PHONY: evidence
-evidence: setup ## Evidence packages, read and refused by tools that others wrote
+evidence: setup $(OPENBAO) ## Evidence packages, read and refused by tools that others wrote
 	@.ci/fetch-evidence-tools $(EVIDENCE_TOOLS)
 	swift build --product cloudtaser
 	@$(EVIDENCE_TOOLS)/bin/python3 -B Tests/evidence/run.py \
-		--program "$$(swift build --show-bin-path)/cloudtaser"
+		--program "$$(swift build --show-bin-path)/cloudtaser" --openbao $(OPENBAO)
 
 .PHONY: evidence-report
 evidence-report: ## Print the evidence records of the last runs; fails on a missing one

@@ -352,6 +352,7 @@ let executables: [Target] = [
             "KubernetesFormat", "KubernetesPorts", "ManifestFiles", "NetworkPolicies",
             "Protection", "ProtectionScore", "Reporting",
             "SimulationMatrix", "AttackCatalogue", "EnforcementEvents", "EventIntegrity",
+            "Delivery", "Ports", "VaultSecretStore",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
 ]

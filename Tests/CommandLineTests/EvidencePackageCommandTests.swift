@@ -96,7 +96,10 @@ struct EvidencePackageCommandTests {
         arguments: [
             (["--sign"], "--sign needs --key FILE"),
             (["--key", "k.pem"], "add --sign"),
-            (["--sign", "--sign-with", "true"], "--sign-with and --public-key go together"),
+            (["--sign", "--sign-with", "true"], "--public-key goes together with --sign-with"),
+            (["--sign", "--vault-transit-key", "a"], "--public-key goes together with"),
+            (["--sign", "--public-key", "k.pem"], "--public-key goes together with"),
+            (["--sign", "--key", "k.pem", "--sign-with", "true"], "exclude each other"),
             (["--scenario", "SC-3"], "--scenario and --declared-by go together"),
             (["--scenario", "SC-9", "--declared-by", "me"], "SC-9"),
             (["--scenario", "SC-3", "--declared-by", " "], "--declared-by is empty"),

@@ -14,6 +14,7 @@ USES = {"ropa": "GDPR", "nis2": "NIS2", "dora": "DORA", "soa": "ISO27001", "soc2
 COMMIT = "89ff3cb1c0ffee1c0ffee1c0ffee1c0ffee1c0ff"
 PERIOD = ["--from", "2026-11-01", "--to", "2026-11-30"]
 PROGRAM = ""
+OPENBAO = ""
 
 
 def run(*words, **options):

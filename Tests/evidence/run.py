@@ -3,7 +3,7 @@
 """Evidence packages, made by the program and read by tools that others wrote. The last line is
 `N passed, N failed`.
 
-Usage: run.py --program PATH [MODULE...]   with the interpreter of .ci/fetch-evidence-tools
+Usage: run.py --program PATH --openbao PATH [MODULE...]   with the interpreter of .ci/fetch-evidence-tools
 """
 import argparse
 import os
@@ -16,12 +16,14 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", required=True, help="the cloudtaser program")
+    parser.add_argument("--openbao", required=True, help="the bao program")
     parser.add_argument("modules", nargs="*")
     options = parser.parse_args()
     sys.path.insert(0, FOLDER)
     import packages
 
     packages.PROGRAM = os.path.abspath(options.program)
+    packages.OPENBAO = os.path.abspath(options.openbao)
     names = options.modules or sorted(
         name[:-3] for name in os.listdir(FOLDER)
         if name.startswith("test_") and name.endswith(".py"))

@@ -16,7 +16,7 @@ struct EvidenceSigner {
 
 /// Which key signs a package.
 struct EvidenceKeyOptions: ParsableArguments {
-    @Flag(help: "Sign the package; needs --key, or --sign-with and --public-key.")
+    @Flag(help: "Sign the package; needs --key, --sign-with or --vault-transit-key.")
     var sign = false
     @Option(help: "PEM file of an Ed25519 or P-256 private key, readable by its owner alone.")
     var key: String?
@@ -26,20 +26,29 @@ struct EvidenceKeyOptions: ParsableArguments {
             signature: for keys in a vault or an HSM.
             """)
     var signWith: String?
-    @Option(help: "PEM file of the public key that --sign-with signs for.")
+    @Option(
+        help: """
+            Ed25519 key of a vault's transit engine, NAME or MOUNT/NAME; the vault by VAULT_ADDR, \
+            VAULT_TOKEN_FILE and the other variables of docs/reference/vault.md.
+            """)
+    var vaultTransitKey: String?
+    @Option(help: "PEM file of the public key that a command or a vault signs for.")
     var publicKey: String?
 
     func validate() throws {
-        guard key == nil || signWith == nil else {
-            throw ValidationError("--key and --sign-with exclude each other")
+        let ways = [key, signWith, vaultTransitKey].compactMap(\.self).count
+        guard ways <= 1 else {
+            throw ValidationError("--key, --sign-with and --vault-transit-key exclude each other")
         }
-        guard (signWith == nil) == (publicKey == nil) else {
-            throw ValidationError("--sign-with and --public-key go together")
+        guard (signWith ?? vaultTransitKey == nil) == (publicKey == nil) else {
+            throw ValidationError(
+                "--public-key goes together with --sign-with or --vault-transit-key")
         }
-        guard sign == (key != nil || signWith != nil) else {
+        guard sign == (ways == 1) else {
             throw ValidationError(
                 sign
-                    ? "--sign needs --key FILE, or --sign-with COMMAND and --public-key FILE"
+                    ? "--sign needs --key FILE, or --public-key FILE and --sign-with COMMAND or "
+                        + "--vault-transit-key NAME"
                     : "a key is given and not used; add --sign")
         }
     }
@@ -47,9 +56,16 @@ struct EvidenceKeyOptions: ParsableArguments {
     func signer() throws -> EvidenceSigner? {
         do {
             if let key { return EvidenceSigner(try FileSigner(path: key)) }
-            guard let signWith, let publicKey else { return nil }
-            return EvidenceSigner(
-                CommandSigner(command: signWith, verifier: try PublicKeyVerifier(path: publicKey)))
+            guard let publicKey else { return nil }
+            let verifier = try PublicKeyVerifier(path: publicKey)
+            if let signWith {
+                return EvidenceSigner(CommandSigner(command: signWith, verifier: verifier))
+            }
+            return try vaultTransitKey.map {
+                EvidenceSigner(try EvidenceVaultSigner(key: $0, verifier: verifier))
+            }
+        } catch let error as OperationalError {
+            throw error
         } catch {
             throw OperationalError(description: "\(error)")
         }
