@@ -44,6 +44,7 @@ struct EvidenceSheetTests {
                 request, catalogue: SmallEvidence.catalogue(framework: frameworks[use]!))
             #expect(own.rows.map(\.requirement.id) == ["R-1", "R-2"], "\(use)")
             #expect(SheetPage(own).markdown.hasPrefix("# \(use.title)\n"))
+            #expect(SheetPage(own).markdown.contains("\nA report is input.\n"))
             let other = try SmallEvidence.sheet(
                 request, catalogue: SmallEvidence.catalogue(framework: "OTHER"))
             #expect(other.rows.isEmpty)
@@ -61,6 +62,8 @@ struct EvidenceSheetTests {
         let declared = try SmallEvidence.sheet(SmallEvidence.request(scenario: declaration))
         #expect(declared.json.at(["scenario", "declaredBy"])?.text == "Office")
         #expect(SheetPage(declared).markdown.contains("declared by Office"))
+        #expect(SheetPage(declared).markdown.contains("| Usually no transfer. |"))
+        #expect(!SheetPage(undeclared).markdown.contains("Usually no transfer."))
         #expect(!declared.openPoints.contains("the deployment scenario is undeclared"))
     }
 

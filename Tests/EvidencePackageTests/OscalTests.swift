@@ -116,6 +116,39 @@ struct OscalTests {
         #expect(gap?.text == "R-2")
     }
 
+    @Test("a claim leads to its tests and limitations; its open parts are parts of it")
+    func claims() throws {
+        let documents = try SmallEvidence.documents()
+        let catalog = try #require(documents.first { $0.fileName == "claims-catalog.json" })
+        let claim = try #require(catalog.content.at(["groups", "0", "controls", "0"]))
+        let links = claim["links"]?.elements?.compactMap { $0["href"]?.text }
+        #expect(links == ["#T-1", "#T-2", "#L-1"])
+        let parts = claim["parts"]?.elements?.compactMap { $0["id"]?.text }
+        #expect(parts == ["C-1_smt", "C-1_T-9"])
+        let test = catalog.content.at(["groups", "1", "controls", "0", "parts", "0", "prose"])
+        #expect(test?.text?.contains("Positive control: it succeeds without the product") == true)
+    }
+
+    @Test("a requirement is implemented by each part that it names, or by the whole")
+    func components() throws {
+        let whole = try Self.document("component-definition")
+        #expect(whole["components"]?.elements?.compactMap { $0["title"]?.text } == ["CloudTaser"])
+        let small = SmallEvidence.catalogue()
+        let requirement = Requirement(
+            id: "R-1", framework: "SOC2", reference: "a", title: "b", text: "c",
+            status: .partial, claims: ["C-1"], components: [.wrapper, .cli, .customer])
+        let catalogue = Catalogue(
+            frameworks: small.frameworks, requirements: [requirement], claims: small.claims,
+            tests: small.tests, limitations: small.limitations)
+        let sheet = try SmallEvidence.sheet(catalogue: catalogue)
+        let parts = try Self.document("component-definition", sheet)["components"]?.elements ?? []
+        #expect(
+            parts.compactMap { $0["title"]?.text } == [
+                "CloudTaser", "CloudTaser, wrapper", "CloudTaser, cli",
+            ])
+        #expect(parts.map { $0["control-implementations"] != nil } == [false, true, true])
+    }
+
     @Test("ids that a token cannot hold are changed, and two that become one are found")
     func tokens() throws {
         var catalogue = SmallEvidence.catalogue(framework: "8 Laws (EU)")

@@ -49,7 +49,17 @@ enum SmallEvidence {
                     expected: "it fails", positiveControl: "it succeeds without the product",
                     command: "make vm-test")
             },
-            limitations: [Limitation(id: "L-1", text: "Not the rest.", shownBy: ["T-2"])])
+            limitations: [Limitation(id: "L-1", text: "Not the rest.", shownBy: ["T-2"])],
+            uses: [
+                ReportUse(
+                    id: "USE-1", title: "File", framework: framework, reading: "A report is input.",
+                    requirements: ["R-1"], limitations: ["L-1"], correction: nil)
+            ],
+            scenarios: [
+                DeploymentScenario(
+                    id: "SC-3", title: "Region", basis: "Usually no transfer.",
+                    role: "A measure.", requirements: ["R-1"])
+            ])
     }
 
     static func record(

@@ -26,7 +26,9 @@ class Faults(unittest.TestCase):
         names = packages.files(folder)
         self.assertGreater(len(names), 40)
         for name, data in names.items():
-            for index in {0, len(data) // 2, len(data) - 1}:
+            # Everywhere in what holds the rest together, somewhere in each other file.
+            own = name in ("manifest.json", "statement.json", "statement.dsse.json")
+            for index in {0, len(data) // 2, len(data) - 1} if own else {len(name) * 7919 % len(data)}:
                 changed = bytearray(data)
                 changed[index] ^= 1
                 self.put(folder, name, bytes(changed))

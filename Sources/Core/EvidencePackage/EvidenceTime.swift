@@ -64,9 +64,10 @@ package struct EvidenceTime: Sendable, Hashable, Comparable {
         let digits = fields.count == 3 || fields.count == 1 ? fields.joined() : ""
         guard digits.utf8.count == 6, digits.utf8.allSatisfy(Self.isDigit),
             fields.count == 1 || fields.allSatisfy({ $0.utf8.count == 2 }),
-            let value = Int(digits), value / 10_000 < 24, value / 100 % 100 < 60, value % 100 < 60
+            let value = Int(digits), value / 10_000 < 24, value % 10_000 / 100 < 60,
+            value % 100 < 60
         else { return nil }
-        let ofDay = value / 10_000 * 3600 + value / 100 % 100 * 60 + value % 100
+        let ofDay = value / 10_000 * 3600 + value % 10_000 / 100 * 60 + value % 100
         seconds = Int64(day.number) * 86_400 + Int64(ofDay)
     }
 

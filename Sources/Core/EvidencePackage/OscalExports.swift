@@ -67,15 +67,7 @@ package struct OscalExports {
     }
 
     private var claims: OscalDocument {
-        let controls = catalogue.claims.map { claim -> JSONTree in
-            [
-                "id": .string(OscalText.token(claim.id)), "title": .string(claim.id),
-                "parts": .array(parts(of: claim)),
-            ]
-        }
-        var group: JSONTree = ["id": "claims", "title": "What the product says about itself"]
-        group["controls"] = .filled(controls)
-        return OscalDocument(
+        OscalDocument(
             fileName: OscalWriter.claimsFile, model: "catalog",
             content: [
                 "uuid": .string(writer.uuids.uuid("document", OscalWriter.claimsFile)),
@@ -83,33 +75,65 @@ package struct OscalExports {
                     title: "Claims of CloudTaser, with their tests and limitations",
                     remarks: "A claim is read with its limitations; each test has a positive "
                         + "control."),
-                "groups": [group],
+                "groups": [
+                    Self.group(
+                        "claims", "What the product says about itself",
+                        catalogue.claims.map(control)),
+                    Self.group(
+                        "tests", "Experiments that back claims or show limitations",
+                        catalogue.tests.map(control)),
+                    Self.group(
+                        "limitations", "What is not protected",
+                        catalogue.limitations.map { control($0.id, $0.text) }),
+                ],
             ])
     }
 
-    private func parts(of claim: Claim) -> [JSONTree] {
-        let id = OscalText.token(claim.id)
-        func part(_ name: String, _ suffix: String, _ prose: String) -> JSONTree {
+    private static func group(_ id: String, _ title: String, _ controls: [JSONTree]) -> JSONTree {
+        var group: JSONTree = ["id": .string(id), "title": .string(title)]
+        group["controls"] = .filled(controls)
+        return group
+    }
+
+    private func control(_ id: String, _ text: String) -> JSONTree {
+        [
+            "id": .string(OscalText.token(id)), "title": .string(OscalText.line(id)),
+            "parts": [
+                [
+                    "id": .string(OscalWriter.statementID(id)), "name": "statement",
+                    "prose": .string(text),
+                ]
+            ],
+        ]
+    }
+
+    private func control(_ claim: Claim) -> JSONTree {
+        var control = control(claim.id, claim.text)
+        control["links"] = .filled(
+            claim.tests.map { Self.link(to: $0, "test") }
+                + claim.limitations.map { Self.link(to: $0, "limitation") })
+        let open = claim.notYetProven.map { open -> JSONTree in
             [
-                "id": .string("\(id)_\(OscalText.token(suffix))"), "name": .string(name),
-                "ns": .string(OscalDocument.namespace), "title": .string(suffix),
-                "prose": .string(prose),
+                "id": .string(OscalText.token("\(claim.id)_\(open.test)")),
+                "name": "not-yet-proven", "ns": .string(OscalDocument.namespace),
+                "title": .string(open.test), "prose": .string(open.text),
             ]
         }
-        let statement: JSONTree = [
-            "id": .string(OscalWriter.statementID(claim.id)), "name": "statement",
-            "prose": .string(claim.text),
-        ]
-        let tests = catalogue.tests(of: claim).map { test in
-            part(
-                "test", test.id,
-                "\(test.experiment). To be observed: \(test.expected). Positive control: "
-                    + "\(test.positiveControl). Run by: \(test.command)")
-        }
-        let limits = catalogue.limitations.filter { claim.limitations.contains($0.id) }
-            .map { part("limitation", $0.id, $0.text) }
-        let open = claim.notYetProven.map { part("not-yet-proven", $0.test, $0.text) }
-        return [statement] + tests + limits + open
+        control["parts"] = .array((control["parts"]?.elements ?? []) + open)
+        return control
+    }
+
+    private func control(_ test: EvidenceTest) -> JSONTree {
+        var control = control(
+            test.id,
+            "\(test.experiment). To be observed: \(test.expected). Positive control: "
+                + "\(test.positiveControl). Run by: \(test.command)")
+        control["props"] = [OscalWriter.property("kind", test.kind.rawValue)]
+        return control
+    }
+
+    private static func link(to id: String, _ relation: String, in file: String = "") -> JSONTree {
+        ["href": .string("\(file)#\(OscalText.token(id))"), "rel": .string(relation)]
     }
 
     private var components: OscalDocument {
@@ -168,32 +192,30 @@ package struct OscalExports {
 
     private func implemented(_ requirement: Requirement, by name: String) -> JSONTree {
         let claims = catalogue.claims(of: requirement)
-        let limits = catalogue.limitations(of: [requirement]).map { "\($0.id): \($0.text)" }
+        let limits = catalogue.limitations(of: [requirement])
         let state = requirement.status == .direct ? "implemented" : "partial"
+        let permitted = requirement.permittedClaim
+        var statement: JSONTree = [
+            "statement-id": .string(OscalWriter.statementID(requirement.id)),
+            "uuid": .string(writer.uuids.uuid("statement", name, requirement.id)),
+            "description": .string(
+                "Limitations that are part of it: "
+                    + limits.map(\.id).joined(separator: ", ")),
+        ]
+        statement["links"] = .filled(
+            limits.map { Self.link(to: $0.id, "limitation", in: OscalWriter.claimsFile) })
         return [
             "uuid": .string(writer.uuids.uuid("implemented-requirement", name, requirement.id)),
             "control-id": .string(OscalText.token(requirement.id)),
-            "description": .string(claims.map(\.text).joined(separator: "\n\n")),
+            "description": .string(
+                permitted.isEmpty ? claims.map(\.text).joined(separator: "\n\n") : permitted),
             "props": [
                 ["name": "implementation-status", "value": .string(state)],
                 OscalWriter.property("claimed-status", requirement.status.rawValue),
             ],
             "links": .array(
-                claims.map { claim in
-                    [
-                        "href": .string(
-                            "\(OscalWriter.claimsFile)#\(OscalText.token(claim.id))"),
-                        "rel": "reference",
-                    ]
-                }),
-            "statements": [
-                [
-                    "statement-id": .string(OscalWriter.statementID(requirement.id)),
-                    "uuid": .string(writer.uuids.uuid("statement", name, requirement.id)),
-                    "description": .string(
-                        "Not protected, or not shown: " + limits.joined(separator: " ")),
-                ]
-            ],
+                claims.map { Self.link(to: $0.id, "claim", in: OscalWriter.claimsFile) }),
+            "statements": [statement],
         ]
     }
 
@@ -239,7 +261,7 @@ package struct OscalExports {
                     "status": "not-complete",
                     "mapping-description": .string(
                         "Each claim was set against the provision by hand; tests back the claim, "
-                            + "nobody certified the relation."),
+                            + "the relation is the authors' reading."),
                 ],
                 "mappings": [mapping],
             ])

@@ -55,7 +55,7 @@ enum PageText {
         <title>\(html(title))</title>
         <style>
         body { font: 15px/1.5 sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em; }
-        table { border-collapse: collapse; width: 100%; }
+        table { border-collapse: collapse; }
         th, td { border: 1px solid #999; padding: .3em .5em; text-align: left; \
         vertical-align: top; }
         @media print { body { font-size: 10px; margin: 0; } }

@@ -18,8 +18,7 @@ package struct SheetPage {
         let request = sheet.request
         let commits = sheet.book.commits.map { String($0.prefix(12)) }
         let counts = sheet.counts.map { "\($0.state.rawValue) \($0.count)" }
-        return [
-            .heading(1, request.use.title), .paragraph(request.use.purpose),
+        return [.heading(1, request.use.title), .paragraph(request.use.purpose)] + reading + [
             .paragraph(
                 "This sheet says what tests of the product showed. Whether the organisation meets "
                     + "a provision is a judgement about the organisation, made by people."),
@@ -28,6 +27,7 @@ package struct SheetPage {
                 rows: [
                     ["period", "\(request.from) to \(request.to) (UTC)"],
                     ["scenario", request.scenario?.text ?? "undeclared"],
+                ] + scenario + [
                     ["records count for", "\(request.ageDaysMax) days"],
                     [
                         "commits asked for",
@@ -47,6 +47,20 @@ package struct SheetPage {
             .heading(2, "Open points"),
             sheet.openPoints.isEmpty ? .paragraph("None.") : .list(sheet.openPoints),
         ]
+    }
+
+    /// What the provision asks for, in the catalogue's words.
+    private var reading: [PageBlock] {
+        sheet.catalogue.uses.filter { sheet.request.use.frameworks.contains($0.framework) }
+            .map { .paragraph($0.reading) }
+    }
+
+    /// How the catalogue reads the declared scenario.
+    private var scenario: [[String]] {
+        let id = sheet.request.scenario?.scenario.rawValue
+        return sheet.catalogue.scenarios.filter { $0.id == id }.flatMap {
+            [["legal basis to be recorded", $0.basis], ["role of the product", $0.role]]
+        }
     }
 
     private var rows: [PageBlock] {
