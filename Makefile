@@ -302,6 +302,7 @@ generated-check:
 
 .PHONY: evidence
 evidence: setup $(OPENBAO) ## Evidence packages, read and refused by tools that others wrote
+	@.ci/setup evidence
 	@.ci/fetch-evidence-tools $(EVIDENCE_TOOLS)
 	swift build --product cloudtaser
 	@$(EVIDENCE_TOOLS)/bin/python3 -B Tests/evidence/run.py \
