@@ -35,7 +35,7 @@ struct Discover: ParsableCommand {
     @OptionGroup var conversion: PatchOptions
 
     func validate() throws {
-        guard !conversion.patch || input.failOn == nil else {
+        guard !conversion.patch || output.failOn == nil else {
             throw ValidationError("--fail-on is about findings, which --patch does not print")
         }
     }
