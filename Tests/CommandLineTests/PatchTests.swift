@@ -76,6 +76,7 @@ import Testing
     @Test(arguments: [
         ["--vault-role", "web"], ["--vault-commands"], ["--patch", "--path-prefix", "/x"],
         ["--patch", "--vault-role", ""], ["--patch", "--fail-on", "low"],
+        ["--patch", "-o", "sarif"], ["--patch", "--out", "x.yaml"],
     ])
     func `is wrong usage without --patch, and with what is no path or role`(
         _ words: [String]

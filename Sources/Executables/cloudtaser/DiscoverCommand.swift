@@ -35,8 +35,13 @@ struct Discover: ParsableCommand {
     @OptionGroup var conversion: PatchOptions
 
     func validate() throws {
-        guard !conversion.patch || output.failOn == nil else {
-            throw ValidationError("--fail-on is about findings, which --patch does not print")
+        guard conversion.patch else { return }
+        guard output.failOn == nil, output.out == nil,
+            output.format == .text || output.format == .json
+        else {
+            throw ValidationError(
+                "--patch prints manifests, as YAML or with -o json: leave out --fail-on, --out and "
+                    + "other formats")
         }
     }
 
