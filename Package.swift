@@ -586,7 +586,9 @@ let testTargets: [Target] = [
     tests(
         "EnforcementEventsTests",
         ["Enforcement", "EnforcementEvents", "EventIntegrity", "TestKit"]),
-    tests("InventoryTests", ["Injection", "Inventory", "KubernetesFormat", "TestKit"]),
+    tests(
+        "InventoryTests",
+        ["Injection", "Inventory", "KubernetesFormat", "Reporting", "TestKit"]),
     tests(
         "ManifestFilesTests",
         ["cloudtaser", "Inventory", "KubernetesFormat", "ManifestFiles", "TestKit"]),

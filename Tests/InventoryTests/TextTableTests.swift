@@ -34,7 +34,7 @@ import Testing
             #expect(text.contains("\\u{1B}]0;owned\\u{7}\\u{202E}"))
             let active = text.unicodeScalars.filter { $0.value < 0x20 || $0.value == 0x202E }
             #expect(Set(active) == ["\n"])
-            #expect(text.contains("not read: x\\u{1B}c.yaml: is\\u{9B}2J no YAML"))
+            #expect(text.contains("x\\u{1B}c.yaml  is\\u{9B}2J no YAML"))
         }
     }
 }

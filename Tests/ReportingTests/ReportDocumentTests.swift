@@ -25,7 +25,7 @@ import Testing
             $0.value < 0x20 && $0 != "\n" || (0x7F...0x9F).contains($0.value) || $0 == "\u{202E}"
         }
         #expect(active.isEmpty)
-        #expect(text.contains(#"a\u{1b}[2J\u{7}\u{9b}31m\u{202e}txt.exe\u{7f}\u{d}\u{a}b"#))
+        #expect(text.contains(#"a\u{1B}[2J\u{7}\u{9B}31m\u{202E}txt.exe\u{7F}\u{D}\u{A}b"#))
         // The control: what is ours may be coloured.
         #expect(report("x").text(isColored: true).contains("\u{1B}[31mhigh\u{1B}[0m"))
         #expect(!report("x").text().contains("\u{1B}"))

@@ -2,49 +2,6 @@
 package import KubernetesFormat
 
 extension Audit {
-    private var coverage: String {
-        guard !nodes.isEmpty else { return "nodes with an agent: not known, no Node was read" }
-        let count = nodes.count { $0.hasAgent }
-        return "nodes with an agent that is ready: \(count) of \(nodes.count)"
-    }
-
-    private var population: String {
-        let parts = Standing.allCases.map { "\(count($0)) \($0.rawValue)" }
-        return "\(parts.joined(separator: " + ")) = \(total) containers"
-    }
-
-    package var table: String {
-        var lines: [String] = []
-        let told = rows.filter { $0.standing != .excluded }
-        if !told.isEmpty {
-            lines += TextTable.lines(
-                ["WORKLOAD", "CONTAINER", "STANDING", "USES", "NOTE"],
-                told.map {
-                    [$0.object, $0.container, $0.standing.rawValue, "\($0.useCount)", $0.note]
-                })
-            lines.append("")
-        }
-        if !findings.isEmpty {
-            lines += TextTable.lines(
-                ["ID", "SEVERITY", "OBJECT", "CONTAINER", "FINDING"],
-                findings.map {
-                    [
-                        $0.id.rawValue, $0.id.severity.rawValue, $0.object, $0.container ?? "-",
-                        $0.message,
-                    ]
-                })
-            lines.append("")
-        }
-        lines += unread.map { "not read: \($0.source): \($0.reason)" }
-        lines.append(population)
-        lines.append(coverage)
-        lines.append(proxy.line)
-        lines.append(
-            "\(findings.count) findings in \(objectCount) objects, as they are stored: what runs "
-                + "is for the agent to say, and etcd was not read")
-        return TextTable.text(lines)
-    }
-
     package var json: JSONTree {
         var population: JSONTree = [:]
         for standing in Standing.allCases {

@@ -73,43 +73,6 @@ package struct Discovery: Sendable {
 }
 
 extension Discovery {
-    package var table: String {
-        var lines: [String] = []
-        let rows =
-            entries.map { entry in
-                [
-                    entry.use.finding.rawValue, entry.use.finding.severity.rawValue,
-                    entry.workload.object.reference, entry.use.container ?? "-",
-                    entry.finding.message, entry.use.conversion.word,
-                ]
-            }
-            + findings.map { finding in
-                [
-                    finding.id.rawValue, finding.id.severity.rawValue, finding.object, "-",
-                    finding.message, "-",
-                ]
-            }
-        if !rows.isEmpty {
-            lines += TextTable.lines(
-                ["ID", "SEVERITY", "WORKLOAD", "CONTAINER", "FINDING", "CONVERTS"], rows)
-            lines.append("")
-        }
-        var told: Set<String> = []
-        for entry in entries {
-            if let reason = entry.use.conversion.reason, told.insert(reason).inserted {
-                lines.append("\(entry.use.conversion.word): \(reason)")
-            }
-        }
-        if !told.isEmpty { lines.append("") }
-        lines += unread.map { "not read: \($0.source): \($0.reason)" }
-        let converting = entries.count { $0.use.conversion == .converts }
-        lines.append(
-            "\(entries.count) uses in \(workloadCount) workloads of \(objectCount) objects; "
-                + "\(converting) convert as they are; \(findings.count) findings beside; "
-                + "\(unread.count) not read")
-        return TextTable.text(lines)
-    }
-
     package var json: JSONTree {
         [
             "apiVersion": "cloudtaser.io/v1alpha1", "kind": "Discovery",

@@ -23,7 +23,8 @@ package enum TextTable {
     }
 
     /// With what would move the cursor, change colours or turn the direction of text written as
-    /// `\\u{1B}`: C0 and C1 controls, DEL, line separators, and the marks of UAX #9.
+    /// `\\u{1B}`: C0 and C1 controls, DEL, line separators, the marks
+    /// of UAX #9, and characters that no eye sees.
     package static func neutral(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: isActive) else { return text }
         return text.unicodeScalars.reduce(into: "") { found, scalar in
@@ -37,7 +38,8 @@ package enum TextTable {
 
     private static func isActive(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
-        case 0..<0x20, 0x7F..<0xA0, 0x061C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069:
+        case 0..<0x20, 0x7F..<0xA0, 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x2069,
+            0xFEFF, 0xE0000...0xE007F:
             true
         default: false
         }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Inventory
 
 extension ReportDocument {
     /// One page that needs nothing else: no script, no font, no picture, no request. Ends in one
@@ -90,7 +91,7 @@ extension ReportDocument {
     }
 
     static func escaped(_ text: String) -> String {
-        ForeignText.plain(text).reduce(into: "") { result, character in
+        TextTable.neutral(text).reduce(into: "") { result, character in
             switch character {
             case "&": result += "&amp;"
             case "<": result += "&lt;"

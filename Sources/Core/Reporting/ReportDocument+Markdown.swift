@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Inventory
 
 extension ReportDocument {
     /// GitHub-flavoured Markdown (https://github.github.com/gfm/), ending in one newline.
@@ -30,7 +31,7 @@ extension ReportDocument {
 
     /// Punctuation that Markdown and the HTML in it read is taken for itself.
     private static func inline(_ text: String) -> String {
-        ForeignText.plain(text).reduce(into: "") { result, character in
+        TextTable.neutral(text).reduce(into: "") { result, character in
             switch character {
             case "&": result += "&amp;"
             case "<": result += "&lt;"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Inventory
 
 extension ReportDocument {
     /// For a terminal.
@@ -6,16 +7,16 @@ extension ReportDocument {
     /// - Parameter isColored: with SGR sequences (ECMA-48), for a terminal that shows them.
     package func text(isColored: Bool = false) -> String {
         let style = Style(isColored: isColored)
-        var blocks = [style.bold(ForeignText.plain(title))]
+        var blocks = [style.bold(TextTable.neutral(title))]
         if !header.isEmpty {
             let width = header.map(\.name.count).max() ?? 0
             blocks.append(
                 header.map { entry in
                     let blanks = String(repeating: " ", count: width - entry.name.count + 2)
-                    return entry.name + blanks + ForeignText.plain(entry.value)
+                    return entry.name + blanks + TextTable.neutral(entry.value)
                 }.joined(separator: "\n"))
         }
-        blocks.append(style.bold(ForeignText.plain(verdict)))
+        blocks.append(style.bold(TextTable.neutral(verdict)))
         if !figures.isEmpty {
             blocks.append(
                 figures.map { style.tone($0.tone, "\($0.value) \($0.label)") }
@@ -23,7 +24,7 @@ extension ReportDocument {
         }
         for section in sections {
             var lines = [style.bold(section.title.uppercased())]
-            lines += section.text.map { ForeignText.plain($0) }
+            lines += section.text.map { TextTable.neutral($0) }
             if let table = section.table { lines += Self.lines(table, style) }
             blocks.append(lines.joined(separator: "\n"))
         }
@@ -32,7 +33,7 @@ extension ReportDocument {
 
     /// Columns as wide as their widest cell, two blanks between.
     private static func lines(_ table: Table, _ style: Style) -> [String] {
-        let rows = ([table.head] + table.rows).map { $0.map(ForeignText.plain) }
+        let rows = ([table.head] + table.rows).map { $0.map(TextTable.neutral) }
         let widths = table.head.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.enumerated().map { index, row in
             var line = ""

@@ -67,28 +67,3 @@ package struct ReportDocument: Sendable, Equatable {
             && left.figures == right.figures && left.sections == right.sections
     }
 }
-
-/// Text of others in a document of ours.
-package enum ForeignText {
-    /// Control characters (C0, DEL, C1), line and paragraph separators, and characters that turn
-    /// the direction of writing, as `\u{…}`: a name drives no terminal and hides nothing.
-    package static func plain(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: isActive) else { return text }
-        return text.unicodeScalars.reduce(into: "") { result, scalar in
-            if isActive(scalar) {
-                result += "\\u{\(String(scalar.value, radix: 16))}"
-            } else {
-                result.unicodeScalars.append(scalar)
-            }
-        }
-    }
-
-    private static func isActive(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0...0x1F, 0x7F...0x9F, 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x2069,
-            0xFEFF, 0xE0000...0xE007F:
-            true
-        default: false
-        }
-    }
-}
