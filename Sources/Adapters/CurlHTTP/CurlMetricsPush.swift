@@ -11,19 +11,13 @@ package struct CurlMetricsPush: MetricsPush {
     package func push(
         _ text: String, to address: String, job: String
     ) async throws(MetricsPushFailure) {
-        let isPlain = address.utf8.allSatisfy {
-            $0 > 0x20 && $0 < 0x7F && !"?#@\\".utf8.contains($0)
-        }
-        let isWithoutTLS = address.hasPrefix("http://")
-        guard isWithoutTLS || address.hasPrefix("https://"), isPlain else {
+        guard let base = BaseAddress.text(of: address, schemes: ["http", "https"]) else {
             throw .addressInvalid
         }
-        var base = address[...]
-        while base.last == "/" { base = base.dropLast() }
         let request = CurlRequest(
             url: "\(base)/metrics/job/\(job)", headers: ["Content-Type: text/plain; version=0.0.4"],
             time: Self.time, connectTime: Self.time, bytesMax: Self.answerBytesMax,
-            isWithoutTLS: isWithoutTLS, putText: text)
+            isWithoutTLS: base.hasPrefix("http://"), putText: text)
         let answer: CurlAnswer
         do throws(CurlFailure) {
             answer = try await CurlSession().perform(request)

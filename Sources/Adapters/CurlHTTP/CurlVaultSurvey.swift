@@ -14,14 +14,9 @@ package struct CurlVaultSurvey: VaultSurvey {
     package func observe(
         _ address: String, authorities: [UInt8]?
     ) async throws(VaultSurveyFailure) -> VaultObservation {
-        let isPlain = address.utf8.allSatisfy {
-            $0 > 0x20 && $0 < 0x7F && !"?#@\\".utf8.contains($0)
-        }
-        guard address.hasPrefix("https://"), isPlain else {
+        guard let base = BaseAddress.text(of: address, schemes: ["https"]) else {
             throw .addressInvalid(detail: "it is not of the form https://host:port")
         }
-        var base = address[...]
-        while base.last == "/" { base = base.dropLast() }
         let request = CurlRequest(
             url: base + "/v1/sys/health", authorities: authorities, time: time,
             connectTime: time, bytesMax: Self.bodyBytesMax, wantsCertificates: true)
