@@ -41,7 +41,7 @@ package struct CloudTaserPolicy: Sendable, Equatable {
         package let roles: [Pattern]
         package let paths: [Pattern]
 
-        func isFor(_ namespace: NamespaceFacts) -> Bool {
+        package func isFor(_ namespace: NamespaceFacts) -> Bool {
             (namespaces.isEmpty || namespaces.contains("*") || namespaces.contains(namespace.name))
                 && namespaceLabels.allSatisfy { namespace.labels[$0.key] == $0.value }
         }

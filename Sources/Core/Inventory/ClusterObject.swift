@@ -74,7 +74,7 @@ package struct ClusterObject: Sendable {
         if tree["metadata"]?["managedFields"] != nil { tree["metadata"]?["managedFields"] = nil }
         guard let status = tree["status"] else { return tree }
         if statusIsLeftOut.contains(kind) {
-            tree["status"] = nil
+            tree["status"] = status["readyReplicas"].map { ["readyReplicas": $0] }
         } else if kind == "Pod" {
             let members = (status.members ?? []).filter {
                 ["phase", "conditions", "podIP", "hostIP"].contains($0.name)

@@ -2,14 +2,14 @@
 internal import KubernetesFormat
 
 /// Which nodes have an agent that is ready.
-struct Coverage {
+package struct Coverage {
     let nodes: [Audit.Node]
     let findings: [Finding]
 
-    static let label = "app.kubernetes.io/component"
+    package static let label = "app.kubernetes.io/component"
     private static let agent = "agent"
-    static let partOf = "app.kubernetes.io/name"
-    static let product = "cloudtaser"
+    package static let partOf = "app.kubernetes.io/name"
+    package static let product = "cloudtaser"
 
     init(_ inventory: Inventory) {
         let agents = Self.agents(inventory)

@@ -40,6 +40,25 @@ package enum FindingID: String, Sendable, CaseIterable {
     case webhookFailsOpen = "CT2011"
     case webhookMissing = "CT2012"
     case brokenReference = "CT2013"
+    // What only `validate` finds; its words are in FindingID+Validation.swift.
+    case podRefused = "CT3001"
+    case annotationMisplaced = "CT3002"
+    case annotationIdle = "CT3003"
+    case selectorNeedsLabel = "CT3004"
+    case namespaceLeftOut = "CT3005"
+    case namespaceAnnotatedOnly = "CT3006"
+    case injectionWarning = "CT3007"
+    case policyMissing = "CT3008"
+    case policyUnreadable = "CT3009"
+    case policiesSeveral = "CT3010"
+    case grantWithoutNamespace = "CT3011"
+    case authoritiesMissing = "CT3012"
+    case webhookIncomplete = "CT3013"
+    case certificateEnding = "CT3014"
+    case certificateOver = "CT3015"
+    case operatorNotReady = "CT3016"
+    case kernelWithoutSecretMemory = "CT3017"
+    case kernelUnknown = "CT3018"
 
     package var severity: FindingSeverity {
         switch self {
@@ -56,6 +75,7 @@ package enum FindingID: String, Sendable, CaseIterable {
             .medium
         case .registrySecret: .low
         case .secretStoreDriver, .vaultReference: .info
+        default: ofValidation.severity
         }
     }
 
@@ -91,6 +111,7 @@ package enum FindingID: String, Sendable, CaseIterable {
         case .webhookFailsOpen: "the webhook lets pods through when it gives no answer"
         case .webhookMissing: "pods ask, and no webhook of the operator is there"
         case .brokenReference: "a reference to a Secret that is not there"
+        default: ofValidation.title
         }
     }
 
@@ -171,6 +192,7 @@ package enum FindingID: String, Sendable, CaseIterable {
             "Content and keys are in the memory of the provider's machines while they pass through "
                 + "the proxy (limitation L-PROXY): whoever reads that memory reads them. What the "
                 + "store gets is ciphertext all the same."
+        default: ofValidation.meaning
         }
     }
 
@@ -226,6 +248,7 @@ package enum FindingID: String, Sendable, CaseIterable {
         case .proxyInCluster:
             "Run the proxy outside the provider's reach, next to the vault, where content must not "
                 + "be in the clear on the provider's machines; otherwise accept it in writing."
+        default: ofValidation.fix
         }
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Injection
+package import Injection
 internal import KubernetesFormat
 
 /// What was read of a cluster or of manifests, sorted by what it is.
@@ -23,8 +23,8 @@ package struct Inventory: Sendable {
 
     /// Whether these are all objects of a cluster, so that what is not among them is not there.
     package let isWholeCluster: Bool
-    let webhooks: [ClusterObject]
-    let policies: [ClusterObject]
+    package let webhooks: [ClusterObject]
+    package let policies: [ClusterObject]
     private let secretNames: Set<String>
 
     /// - Parameter isWholeCluster: read from the API of a cluster, in all namespaces. A dump with
@@ -99,7 +99,7 @@ package struct Inventory: Sendable {
     }
 
     /// What Namespaces say of their pods; of one that was not read nothing is known.
-    private static func namespaces(in objects: [ClusterObject]) -> [String: NamespaceFacts] {
+    package static func namespaces(in objects: [ClusterObject]) -> [String: NamespaceFacts] {
         var found: [String: NamespaceFacts] = [:]
         for object in objects where object.kind == "Namespace" && object.group.isEmpty {
             let metadata = object.tree["metadata"] ?? .null

@@ -43,7 +43,7 @@ package struct VaultRecord: Sendable, Equatable {
         self.failure = failure
     }
 
-    var isServing: Bool { state == "active" || state == "standby" }
+    package var isServing: Bool { state == "active" || state == "standby" }
 }
 
 /// Who ran it, when and how: what an auditor asks of every list.

@@ -26,23 +26,31 @@ package enum FindingPages {
 
         \(id.fix)
 
-        ## Accept it
-
-        Where it stays on purpose, say so until a day, in the file that
-        `cloudtaser audit --declarations` reads ([reference](../audit.md#declarations)):
-
-        ```yaml
-        acceptances:
-        - id: \(id.rawValue)
-          object: …        # as the report names it; leave it out for all
-          reason: …
-          owner: …
-          expires: "2027-01-31"
-        ```
-
-        [All findings](README.md)
+        \(acceptance(id))[All findings](README.md)
 
         """
+    }
+
+    /// Of what an audit finds; `validate` knows no acceptances.
+    private static func acceptance(_ id: FindingID) -> String {
+        guard !id.rawValue.hasPrefix("CT3") else { return "" }
+        return """
+            ## Accept it
+
+            Where it stays on purpose, say so until a day, in the file that
+            `cloudtaser audit --declarations` reads ([reference](../audit.md#declarations)):
+
+            ```yaml
+            acceptances:
+            - id: \(id.rawValue)
+              object: …        # as the report names it; leave it out for all
+              reason: …
+              owner: …
+              expires: "2027-01-31"
+            ```
+
+
+            """
     }
 
     /// For a terminal: what `cloudtaser explain` prints.
@@ -66,7 +74,7 @@ package enum FindingPages {
             \(notice)
             # Findings
 
-            What `cloudtaser discover` and `cloudtaser audit` find. Numbers stay what they are, and
+            What `cloudtaser discover`, `audit` and `validate` find. Numbers stay what they are, and
             one that is given up is not used again. `--fail-on SEVERITY` ends with 3 when a finding
             weighs as much; severities are \(severities). `cloudtaser explain ID` prints a page.
 
@@ -78,6 +86,15 @@ package enum FindingPages {
     }
 
     private static func finders(_ id: FindingID) -> String {
-        id.rawValue.hasPrefix("CT1") ? "`discover` and `audit`" : "`audit`"
+        switch id {
+        case .webhookFailsOpen, .webhookMissing, .nodeWithoutAgent, .vaultAway, .unwrapped:
+            "`audit` and `validate`"
+        default:
+            switch id.rawValue.prefix(3) {
+            case "CT1": "`discover` and `audit`"
+            case "CT2": "`audit`"
+            default: "`validate`"
+            }
+        }
     }
 }
