@@ -103,6 +103,9 @@ let core: [Target] = [
         "Reporting", in: "Sources/Core",
         ["Inventory", "KubernetesFormat", "Protection", "ProtectionScore"]),
     library(
+        "Validation", in: "Sources/Core",
+        ["AdmissionTrust", "Injection", "Inventory", "KubernetesFormat", "Reporting"]),
+    library(
         "NetworkPolicies", in: "Sources/Core", ["Destinations", "Inventory", "KubernetesFormat"]),
     library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
     library("SealedObject", in: "Sources/Core", ["SecretMemory"]),
@@ -350,7 +353,7 @@ let executables: [Target] = [
             "SimulationEngine", "SimulationScenarios",
             "CurlHTTP", "InspectionPorts", "Inspector", "Inventory", "Kubeconfig",
             "KubernetesFormat", "KubernetesPorts", "ManifestFiles", "NetworkPolicies",
-            "Protection", "ProtectionScore", "Reporting",
+            "Protection", "ProtectionScore", "Reporting", "SecretMemory", "Validation",
             "SimulationMatrix", "AttackCatalogue", "EnforcementEvents", "EventIntegrity",
             "Delivery", "Ports", "VaultSecretStore",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -568,6 +571,7 @@ let testTargets: [Target] = [
         [
             "cloudtaser", "SimulationEngine", "SimulationScenarios", "TestKit",
             "EnforcementEvents", "EventIntegrity", "EventPorts", "EventSinks",
+            "LoopbackPKI", "ScriptedServer",
         ]),
     tests(
         "LimitTests",
@@ -717,6 +721,8 @@ let testTargets: [Target] = [
     tests(
         "ReportingTests",
         ["Inventory", "KubernetesFormat", "Protection", "ProtectionScore", "Reporting"]),
+    tests(
+        "ValidationTests", ["Inventory", "KubernetesFormat", "Reporting", "Validation"]),
     tests(
         "InspectorTests",
         [

@@ -6,6 +6,7 @@ import Inventory
 import KubernetesFormat
 import KubernetesPorts
 import ManifestFiles
+import Validation
 
 /// What is looked at: files, or a cluster.
 struct ManifestInput: ParsableArguments {
@@ -46,6 +47,12 @@ struct ManifestInput: ParsableArguments {
                 "name a FILE, a folder, - for what `kubectl get -o json` prints, or a cluster by "
                     + "--kubeconfig, KUBECONFIG or --in-cluster")
         }
+    }
+
+    /// What it means that something is not among what was read.
+    var scope: ValidationInput.Scope {
+        guard files.isEmpty else { return .files }
+        return namespace == nil ? .cluster : .namespace
     }
 
     typealias Scanned = (objects: [ClusterObject], inventory: Inventory, source: String)

@@ -51,8 +51,12 @@ struct ReportOutput: ParsableArguments {
     }
 
     /// Ends with what was found, or that not everything was read.
-    func conclude(isReached: (FindingSeverity) -> Bool, unreadCount: Int) throws {
-        if let failOn, isReached(failOn) {
+    ///
+    /// - Parameter usual: what ends with 3 where `--fail-on` says nothing.
+    func conclude(
+        isReached: (FindingSeverity) -> Bool, unreadCount: Int, usual: FindingSeverity? = nil
+    ) throws {
+        if let failOn = failOn ?? usual, isReached(failOn) {
             throw Findings(description: "findings of severity \(failOn.rawValue) or more")
         }
         guard unreadCount == 0 else {

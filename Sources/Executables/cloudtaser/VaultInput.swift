@@ -14,9 +14,14 @@ struct VaultInput: ParsableArguments {
 
     /// Those that are named here, and those that are declared.
     func records(_ declared: AuditDeclarations) throws -> [VaultRecord] {
+        try records(of: declared.vaults.map(\.address))
+    }
+
+    /// Those that are named here, and these, each once.
+    func records(of others: [String]) throws -> [VaultRecord] {
         let authorities = try vaultCacert.map { [UInt8](try Folder.data(at: $0)) }
         var known: Set<String> = []
-        let all = vaultAddress + declared.vaults.map(\.address)
+        let all = vaultAddress + others
         let addresses = all.filter { known.insert($0).inserted }
         return try Blocking.run {
             var records: [VaultRecord] = []

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Foundation
+import Inventory
+import Reporting
+import Validation
+
+struct ValidateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "validate",
+        abstract: "Say before or after deployment what would be refused or does not work.",
+        discussion: """
+            Examples:
+              helm template ./chart | cloudtaser validate - policy.yaml
+              cloudtaser validate manifests/ policy.yaml --fail-on medium
+              cloudtaser validate --context prod-eu-1 --look-at-vaults
+              cloudtaser validate -o sarif --out validate.sarif manifests/
+              cloudtaser validate --certificate webhook.crt --vault-cacert ca.crt \\
+                --vault-address https://vault.example.eu:8200
+
+            Looks at pod templates (by the webhook's own decision, without asking it),
+            CloudTaserPolicies, the webhook's configuration, the operator, agents and
+            kernels of nodes, namespaces, certificates and vaults. What is not read is
+            not checked, and is told. No private key is read, and no token is sent:
+            what a vault's role is bound to is not checked.
+
+            Ends with 3 on findings of severity high or more; --fail-on says otherwise.
+
+            \(ManifestInput.help)
+
+            \(Exit.help)
+            """)
+
+    @OptionGroup var input: ManifestInput
+    @OptionGroup var output: ReportOutput
+    @OptionGroup var vaults: VaultInput
+    @Flag(help: "Look at the vaults that the policies name, too.")
+    var lookAtVaults = false
+    @Option(help: "PEM file of a certificate to look at, like the webhook's; repeated for several.")
+    var certificate: [String] = []
+    @Option(help: "Not used yet: it is not sent, and role bindings stay unchecked.")
+    var vaultTokenFile: String?
+
+    func run() throws {
+        let certificates = try certificate.map {
+            ValidationInput.Certificate(name: $0, pem: [UInt8](try Folder.data(at: $0)))
+        }
+        if vaultTokenFile != nil {
+            Terminal.error("--vault-token-file: not sent in this version; roles are not checked")
+        }
+        let (objects, inventory, _) = try input.scanned()
+        let named = lookAtVaults ? ValidationInput.vaultAddresses(in: inventory) : []
+        let validation = Validation(
+            ValidationInput(
+                objects, inventory, scope: input.scope, vaults: try vaults.records(of: named),
+                certificates: certificates, now: Int64(Date().timeIntervalSince1970)))
+        try output.write(
+            report: { ValidationDocument(validation).report }, json: { validation.json },
+            sarif: {
+                SarifLog.document(
+                    validation.findings, unread: validation.unread, version: Version.current)
+            })
+        try output.conclude(
+            isReached: validation.reaches, unreadCount: validation.unread.count, usual: .high)
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import TestKit
+import Testing
+
+@Suite("cloudtaser validate, run as a program") struct ValidateTests {
+    private static let manifest = """
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: web, namespace: shop}
+        spec:
+          template:
+            metadata:
+              annotations:
+                cloudtaser.io/inject: "true"
+                cloudtaser.io/vault-role: shop
+                cloudtaser.io/secret-paths: secret/shop/db
+                cloudtaser.io/env-map: password=DB_PASSWORD
+            spec:
+              containers: [{name: app, image: app, command: [/app]}]
+        """
+
+    private static let policy = """
+        apiVersion: cloudtaser.io/v1alpha1
+        kind: CloudTaserPolicy
+        metadata: {name: cluster}
+        spec:
+          vaults: [{name: main, address: "https://127.0.0.1:1", audience: vault}]
+          grants: [{namespaces: [shop], vault: main, roles: [shop], paths: [secret/shop/*]}]
+          wrapper: {image: registry.test/wrapper}
+        """
+
+    private let folder: ScratchFolder
+
+    init() throws { folder = try ScratchFolder() }
+
+    private func run(_ words: [String], _ manifests: String...) throws -> ProgramRun {
+        let file = try folder.write("m.yaml", manifests.joined(separator: "\n---\n"))
+        return try ProgramRun("cloudtaser", ["validate", file] + words, environment: [:])
+    }
+
+    @Test func `what would be injected is told, and ends with 0`() throws {
+        let run = try run([], Self.manifest, Self.policy)
+        #expect(run.status == 0, "\(run)")
+        #expect(run.output.contains("Deployment shop/web  would be injected"))
+        #expect(run.output.contains("not checked  role binding"))
+        #expect(run.output.contains("not checked  webhook"))
+    }
+
+    @Test func `what would be refused ends with 3, unless somebody says otherwise`() throws {
+        let wrong = Self.manifest.replacing("secret-paths", with: "secret-path")
+        let refused = try run([], wrong, Self.policy)
+        #expect(refused.status == 3, "\(refused)")
+        #expect(refused.output.contains("CT3001  high"))
+        #expect(refused.output.contains("is no annotation of CloudTaser"))
+        #expect(refused.errors.contains("severity high or more"))
+        #expect(try run(["--fail-on", "critical"], wrong, Self.policy).status == 0)
+        // A grant for nobody weighs little: by default it ends with 0.
+        let shop = "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}"
+        let idle = Self.policy.replacing(
+            "grants: [", with: "grants: [{namespaces: [x], vault: main, roles: [a], paths: [a]}, ")
+        #expect(try run([], Self.manifest, idle, shop).status == 0)
+        #expect(try run(["--fail-on", "low"], Self.manifest, idle, shop).status == 3)
+    }
+
+    @Test(arguments: ["json", "markdown", "html", "sarif"])
+    func `every format has the finding`(_ format: String) throws {
+        let wrong = Self.manifest.replacing("shop/db", with: "other/db")
+        let run = try run(["-o", format], wrong, Self.policy)
+        #expect(run.status == 3 && run.output.contains("CT3001"), "\(run)")
+        guard format == "json" else { return }
+        let tree = try #require(
+            try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+        let findings = try #require(tree["findings"] as? [[String: String]])
+        #expect(findings.map { $0["id"] } == ["CT3001"])
+        #expect(
+            findings[0]["path"]
+                == "spec.template.metadata.annotations[cloudtaser.io/secret-paths]")
+    }
+
+    @Test func `a vault that is not reached is found when it is looked at`() throws {
+        let looked = try run(["--look-at-vaults"], Self.manifest, Self.policy)
+        #expect(looked.status == 3 && looked.output.contains("CT2007"), "\(looked)")
+        #expect(try run([], Self.manifest, Self.policy).status == 0)
+    }
+
+    @Test func `a token is not read, and that is said`() throws {
+        let run = try run(["--vault-token-file", "/no/such/file"], Self.manifest, Self.policy)
+        #expect(run.status == 0 && run.errors.contains("not sent in this version"), "\(run)")
+    }
+
+    @Test func `what is not read ends with 4, and wrong usage with 2`() throws {
+        let run = try run([], Self.manifest, "just: text")
+        #expect(run.status == 4, "\(run)")
+        #expect(try self.run(["--fail-on", "sever"], Self.manifest).status == 2)
+        let missing = try self.run(["--certificate", "/no/such/file"], Self.manifest)
+        #expect(missing.status == 1 && missing.errors.contains("/no/such/file"), "\(missing)")
+    }
+
+    @Test func `status of what kubectl prints`() throws {
+        let file = try folder.write("m.yaml", Self.policy)
+        func status(_ words: String...) throws -> ProgramRun {
+            try ProgramRun("cloudtaser", ["status", file] + words, environment: [:])
+        }
+        let unknown = try status("--without-vaults")
+        #expect(unknown.status == 4, "\(unknown)")
+        #expect(unknown.output.contains("ok       policy    cluster: 1 vaults, 1 grants"))
+        let down = try status()
+        #expect(down.status == 3 && down.output.contains("docs/runbooks/vault-unreachable.md"))
+        let json = try status("-o", "json")
+        let tree = try #require(
+            try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+        #expect(tree["state"] as? String == "down")
+    }
+}
