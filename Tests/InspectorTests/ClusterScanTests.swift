@@ -150,3 +150,34 @@ private func named(_ name: String) -> String {
         #expect(outcome.unread.count == 2 && outcome.objects.isEmpty)
     }
 }
+
+@Suite("What may be read of a cluster") struct ReadingRightsTests {
+    @Test func `one object of each kind is asked for, and refusals are told`() async throws {
+        let reader = Planned { collection, _ in
+            switch (collection.resource, collection.version) {
+            case ("secrets", _): .failure(.forbidden(message: ""))
+            case ("sealedsecrets", _): .failure(.notFound(path: ""))
+            case ("cronjobs", "v1"): .failure(.notFound(path: ""))
+            default: .success([named("a"), "more"])
+            }
+        }
+        let answers = try await ReadingRights(reader, namespace: "shop").answers()
+        let failed = answers.filter { $0.failure != nil }
+        #expect(failed.map(\.name) == ["secrets"])
+        // A custom kind that is not there is no right that is missing.
+        #expect(!answers.contains { $0.name == "sealedsecrets.bitnami.com" })
+        #expect(answers.contains { $0.name == "cronjobs.batch" })
+        #expect(answers.count == ScannedKind.all.count - 1)
+        let pods = reader.asked.filter { $0.resource == "pods" }
+        #expect(pods.map(\.namespace) == ["shop"])
+        #expect(reader.asked.filter { $0.resource == "nodes" }.map(\.namespace) == [nil])
+    }
+
+    @Test func `what concerns everything ends it`() async {
+        let reader = Planned { _, _ in .failure(.unauthorized) }
+        await #expect(throws: KubernetesFailure.unauthorized) {
+            try await ReadingRights(reader).answers()
+        }
+        #expect(reader.asked.count == 1)
+    }
+}

@@ -73,12 +73,12 @@ package struct ClusterScan: Sendable {
         return outcome
     }
 
-    private static func isUnknownKind(_ failure: KubernetesFailure) -> Bool {
+    static func isUnknownKind(_ failure: KubernetesFailure?) -> Bool {
         if case .notFound = failure { return true }
         return false
     }
 
-    private static func concernsEverything(_ failure: KubernetesFailure) -> Bool {
+    static func concernsEverything(_ failure: KubernetesFailure) -> Bool {
         switch failure {
         case .unreachable, .timedOut, .tlsFailed, .credentialUnavailable, .configurationInvalid,
             .cancelled, .unauthorized:

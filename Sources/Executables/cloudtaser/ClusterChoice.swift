@@ -11,20 +11,26 @@ enum ClusterChoice {
 
     /// nil: none is named, and there is none to be found.
     init?(_ input: ManifestInput) {
+        self.init(
+            kubeconfig: input.kubeconfig, context: input.context, inCluster: input.inCluster)
+    }
+
+    /// nil: none is named, and there is none to be found.
+    init?(kubeconfig: String?, context: String?, inCluster: Bool) {
         let environment = ProcessInfo.processInfo.environment
-        if input.inCluster {
+        if inCluster {
             self = .pod
-        } else if let path = input.kubeconfig {
-            self = .file(path: path, context: input.context)
+        } else if let path = kubeconfig {
+            self = .file(path: path, context: context)
         } else if let path = environment["KUBECONFIG"], !path.isEmpty {
             // A list of files is merged by kubectl; the first that is there counts here.
             let paths = path.split(separator: ":").map(String.init)
             let found = paths.first { FileManager.default.fileExists(atPath: $0) }
-            self = .file(path: found ?? path, context: input.context)
+            self = .file(path: found ?? path, context: context)
         } else if let home = environment["HOME"],
             FileManager.default.fileExists(atPath: "\(home)/.kube/config")
         {
-            self = .file(path: "\(home)/.kube/config", context: input.context)
+            self = .file(path: "\(home)/.kube/config", context: context)
         } else if environment["KUBERNETES_SERVICE_HOST"] != nil {
             self = .pod
         } else {
