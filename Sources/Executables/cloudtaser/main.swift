@@ -12,6 +12,8 @@ do {
 } catch let rest as Incomplete {
     Terminal.error(rest.description)
     exit(Exit.incomplete.rawValue)
+} catch let failure as OuterFailure {
+    exit(failure.status)
 } catch {
     let code = CloudTaser.exitCode(for: error)
     let message = CloudTaser.fullMessage(for: error)
