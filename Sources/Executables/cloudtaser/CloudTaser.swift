@@ -26,6 +26,11 @@ struct Incomplete: Error, CustomStringConvertible {
     let description: String
 }
 
+/// Another program failed, has said why, and gives its exit code to this one.
+struct OuterFailure: Error {
+    let status: Int32
+}
+
 /// An operational error: what happened, to what, and what to do.
 struct OperationalError: Error, CustomStringConvertible {
     let description: String
@@ -40,25 +45,28 @@ enum Terminal {
 struct CloudTaser: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cloudtaser",
-        abstract: "What is exposed, evidence, event logs and simulation of CloudTaser.",
+        abstract: "Find what is exposed, install, validate, watch over and prove protection.",
         discussion: """
             Examples:
+              cloudtaser doctor
               helm template ./chart | cloudtaser discover -
+              cloudtaser install --apply
+              cloudtaser validate manifests/ policy.yaml
+              cloudtaser status
               kubectl get pods,secrets,nodes -A -o json | cloudtaser audit -
               cloudtaser netpol manifests/ --vault-address https://10.0.0.5:8200
-              cloudtaser evidence build
-              cloudtaser evidence check
               cloudtaser evidence report --records build/evidence
               cloudtaser events verify /var/log/cloudtaser/events.jsonl
-              cloudtaser reference exit-codes --out docs/reference/exit-codes.md
+              cloudtaser explain CT3001
               cloudtaser simulate --seeds 1000
 
             \(Exit.help)
             """,
         subcommands: [
-            AuditCommand.self, Discover.self, Evidence.self, Events.self, Explain.self,
-            Netpol.self, Reference.self, S3Command.self, Simulate.self, SimulateWorker.self,
-            Version.self,
+            AuditCommand.self, CompletionCommand.self, Discover.self, DoctorCommand.self,
+            Evidence.self, Events.self, Explain.self, InstallCommand.self, Netpol.self,
+            Reference.self, S3Command.self, Simulate.self, SimulateWorker.self,
+            StatusCommand.self, ValidateCommand.self, Version.self,
         ])
 }
 

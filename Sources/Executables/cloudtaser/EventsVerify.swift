@@ -6,7 +6,9 @@ import Foundation
 
 struct Events: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Check the agent's event log.", subcommands: [EventsVerify.self])
+        abstract: "Check the agent's event log.",
+        discussion: "Example:\n  cloudtaser events verify /var/log/cloudtaser/events.jsonl",
+        subcommands: [EventsVerify.self])
 }
 
 struct EventsVerify: ParsableCommand {

@@ -6,6 +6,7 @@ import Foundation
 struct Evidence: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make and check the compliance pages, print a run's records, package them.",
+        discussion: "Example:\n  cloudtaser evidence report --records build/evidence",
         subcommands: [
             EvidenceBuild.self, EvidenceCheck.self, EvidenceReporting.self,
             EvidencePackaging.self, EvidenceVerify.self, EvidenceKeygen.self, EvidenceSeries.self,

@@ -6,6 +6,7 @@ import WrapperConfiguration
 struct Reference: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make reference pages from the sources' own tables.",
+        discussion: "Example:\n  cloudtaser reference findings --out docs/reference/findings",
         subcommands: [
             ReferenceExitCodes.self, ReferenceEvents.self, ReferenceFindings.self,
             ReferenceScore.self,
