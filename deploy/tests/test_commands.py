@@ -15,9 +15,7 @@ PROGRAM = os.path.abspath(os.environ.get(
     "CLOUDTASER_TOOL", os.path.join(support.ROOT, ".build", "debug", "cloudtaser")))
 FOLDERS = ["how-to", "runbooks", "tutorial"]
 # What is agreed on and still being written: a line goes when the program has it.
-AGREED = {
-    "doctor": set(), "install": {"--render"},
-    "status": set(), "validate": set()}
+AGREED = {}
 # `s3` hands its words on to the proxy's program, and has no flags of its own.
 PASSED_ON = {"s3"}
 
