@@ -60,6 +60,8 @@ class Audit(unittest.TestCase):
         self.assertEqual(code, 3)
         told = [(one["id"], one["object"]) for one in found["findings"]]
         self.assertIn(("CT1001", "Pod shop/exposed"), told)
+        # What the webhook tells the wrapper is no credential.
+        self.assertNotIn(("CT1006", "Pod shop/audited"), told)
         orphans = [name for identifier, name in told if identifier == "CT2002"]
         self.assertIn("Secret shop/forgotten", orphans)
         self.assertNotIn("Secret shop/db", orphans)

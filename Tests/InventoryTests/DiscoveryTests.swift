@@ -148,6 +148,8 @@ enum Objects {
         ("KEY", "-----BEGIN EC PRIVATE KEY-----\nabc", true),
         ("DB_PASSWORD_FILE", "/run/pw", false), ("TOKEN_URL", "https://idp/token", false),
         ("TOKEN_TTL_SECONDS", "60", false), ("PASSWORD", "", false),
+        // What the wrapper is told, in every injected container.
+        ("CLOUDTASER_SECRET_PATHS", "secret/shop/db", false), ("SECRET_PATH_KEY", "x", true),
         ("DB_PASSWORD", "$(OTHER)", false), ("DB_PASSWORD", "vault:secret/db#password", false),
         ("DATABASE_URL", "postgres://u@db/x", false), ("DATABASE", "postgres://u:$(P)@db/x", false),
         ("COMPASS", "north", false), ("SECRETARY", "Ann", false), ("USE_TOKEN", "true", false),

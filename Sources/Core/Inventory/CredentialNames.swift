@@ -18,7 +18,7 @@ package enum CredentialNames {
         "FILE", "PATH", "DIR", "NAME", "URL", "URI", "HOST", "ENABLED", "TTL", "SECONDS", "LENGTH",
         "TYPE", "ID", "ROLE", "ISSUER", "ENDPOINT", "VERSION", "POLICY", "HEADER", "ALGORITHM",
         "EXPIRY", "MINUTES", "HOURS", "DAYS", "SIZE", "COUNT", "REF",
-        "STDIN", "ENV",
+        "STDIN", "ENV", "PATHS", "FILES", "NAMES",
     ]
     /// Values that no credential is.
     private static let placeholders: Set = ["", "true", "false", "none", "null", "0", "1"]
