@@ -44,6 +44,21 @@ def fingerprint(value):
     return f"{result:x}"
 
 
+def application_below(pid):
+    """The demo-application that a process is, or has among its descendants; None: there is none."""
+    waiting = [pid]
+    while waiting:
+        pid = waiting.pop()
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+            if os.path.basename(file.read().split(b"\0")[0]) == b"demo-application":
+                return pid
+        # The wrapper's programs are children of the thread that traces them.
+        for path in glob.glob(f"/proc/{pid}/task/*/children"):
+            with contextlib.suppress(OSError), open(path) as file:
+                waiting += file.read().split()
+    return None
+
+
 class Application:
     """A started demo-application, by whatever command line leads to it."""
 
@@ -52,7 +67,12 @@ class Application:
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             start_new_session=True)
-        self._await_ready(value)
+        try:
+            self._await_ready(value)
+        except BaseException:
+            # In a session of its own: nobody else would end it.
+            self.stop()
+            raise
 
     def _await_ready(self, value):
         line = self.process.stdout.readline().split()
@@ -66,22 +86,10 @@ class Application:
 
     def application_pid(self):
         """The process that holds the value: the started one or a descendant of it."""
-        waiting = [self.process.pid]
-        while waiting:
-            pid = waiting.pop()
-            if self._is_application(pid):
-                return pid
-            # The wrapper's programs are children of the thread that traces them.
-            for path in glob.glob(f"/proc/{pid}/task/*/children"):
-                with contextlib.suppress(OSError), open(path) as file:
-                    waiting += file.read().split()
-        raise DemoError(f"{self.title}: the application is gone")
-
-    @staticmethod
-    def _is_application(pid):
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
-            return os.path.basename(file.read().split(b"\0")[0]) == b"demo-application"
-        return False
+        pid = application_below(self.process.pid)
+        if pid is None:
+            raise DemoError(f"{self.title}: the application is gone")
+        return pid
 
     def stop(self):
         with contextlib.suppress(ProcessLookupError):
@@ -118,6 +126,22 @@ def attack(tool, vector, application, needle_file):
         raise DemoError(f"attack {vector}: {done.stderr.strip()}")
     report = json.loads(done.stdout.splitlines()[-1])
     return report["outcome"], report.get("detail", "")
+
+
+@contextlib.contextmanager
+def kept_core_pattern():
+    """An attack that is interrupted does not put the machine's setting back itself."""
+    path = "/proc/sys/kernel/core_pattern"
+    with open(path) as file:
+        before = file.read()
+    try:
+        yield
+    finally:
+        with open(path) as file:
+            changed = file.read() != before
+        if changed:
+            with open(path, "w") as file:
+                file.write(before)
 
 
 def start_pair(arguments, vault, value, folder):
@@ -158,6 +182,11 @@ def run_attacks(arguments, vault, value, folder):
     needle_file = os.path.join(folder, "needle")
     with open(os.open(needle_file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
         file.write(value)
+    with kept_core_pattern():
+        return attack_all(arguments, vault, value, folder, expected, needle_file)
+
+
+def attack_all(arguments, vault, value, folder, expected, needle_file):
     rows = []
     pair = start_pair(arguments, vault, value, folder)
     try:
