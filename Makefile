@@ -114,7 +114,15 @@ release-tools:
 	@.ci/fetch-release-tools $(RELEASE_TOOLS)
 
 .PHONY: demo
-demo: setup $(OPENBAO) ## The main job: a secret from a real vault, then attacked as root
+demo: setup ## The whole story on one machine: found, converted, injected, attacked, audited
+	@.ci/setup demo
+	@.ci/fetch-s3 $(S3) rclone
+	@$(MAKE) --no-print-directory cluster-programs build/attack
+	@$(E2E) CLOUDTASER_ATTACK=build/attack CLOUDTASER_S3=$(S3) CLOUDTASER_KERNELS=$(KERNELS) \
+		$(MANIFEST_TOOLS)/bin/python3 -B e2e/story.py
+
+.PHONY: demo-attacks
+demo-attacks: setup $(OPENBAO) ## Its attacks alone: a secret from a real vault, attacked as root
 	@.ci/setup demo
 	@$(MAKE) --no-print-directory build/cloudtaser-wrapper build/attack build/demo-application
 	@python3 vm-tests/demo.py --wrapper build/cloudtaser-wrapper --attack build/attack \
@@ -200,8 +208,12 @@ E2E = CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_OPENBAO=$(OPENBAO) \
 	CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE))
 
 .PHONY: e2e-programs
-e2e-programs: $(OPENBAO)
+e2e-programs:
 	@.ci/setup e2e
+	@$(MAKE) --no-print-directory cluster-programs
+
+.PHONY: cluster-programs
+cluster-programs: $(OPENBAO)
 	@.ci/fetch-manifest-tools $(MANIFEST_TOOLS)
 	@.ci/fetch-kubernetes $(KUBERNETES)
 	@$(MAKE) --no-print-directory build/cloudtaser-wrapper build/demo-application
