@@ -5,19 +5,21 @@ import ScriptedServer
 import TestKit
 import Testing
 
-@Suite("cloudtaser doctor, run as a program") struct DoctorTests {
+@Suite("cloudtaser doctor, and what asks a cluster, run as programs") struct DoctorTests {
     private let folder: ScratchFolder
 
     init() throws { folder = try ScratchFolder() }
 
     /// Apart from the tasks' threads, which the server's answers may need.
-    private func run(_ words: [String], path: String = "") async throws -> ProgramRun {
+    private func run(
+        _ words: [String], path: String = "", command: String = "doctor"
+    ) async throws -> ProgramRun {
         try await withCheckedThrowingContinuation { continuation in
             DispatchQueue.global().async {
                 continuation.resume(
                     with: Result {
                         try ProgramRun(
-                            "cloudtaser", ["doctor"] + words, environment: ["PATH": path])
+                            "cloudtaser", [command] + words, environment: ["PATH": path])
                     })
             }
         }
@@ -81,5 +83,47 @@ import Testing
                 == ["kernel", "memfd_secret", "BPF LSM", "BTF", "RLIMIT_MEMLOCK"])
         #expect([0, 3, 4].contains(run.status))
         #expect(try await self.run(["--node", "--context", "a"]).status == 2)
+    }
+
+    /// A policy of which the vault is not to be reached, a node, and nothing else.
+    private static func answer(_ target: String) -> ScriptedAnswer {
+        let items =
+            switch target.prefix(while: { $0 != "?" }) {
+            case "/api/v1/nodes":
+                #"{"metadata":{"name":"n"},"status":{"nodeInfo":{"kernelVersion":"5.10.0"}}}"#
+            case "/apis/cloudtaser.io/v1alpha1/cloudtaserpolicies":
+                #"{"metadata":{"name":"p"},"spec":{"wrapper":{"image":"w"},"grants":[],"#
+                    + #""vaults":[{"name":"v","address":"https://127.0.0.1:1","audience":"a"}]}}"#
+            default: ""
+            }
+        return ScriptedAnswer(200, #"{"metadata":{"resourceVersion":"1"},"items":["# + items + "]}")
+    }
+
+    @Test func `status and validate read a cluster, and only read`() async throws {
+        let server = try await ScriptedServer(pki: LoopbackPKI()) { request, _ in
+            Self.answer(request.target)
+        }
+        let cluster = ["--kubeconfig", try kubeconfig(server, trusting: server.pki)]
+        let status = try await run(cluster, command: "status")
+        #expect(status.status == 3, "\(status)")
+        let words = status.output.split(separator: "\n").map { line in
+            line.split(separator: " ").prefix(2).joined(separator: " ")
+        }
+        #expect(
+            words == [
+                "STATE WHAT", "down operator", "down webhook", "ok policy", "down agents",
+                "ok pods",
+                "ok reports", "ok s3", "down vaults",
+            ], "\(status.output)")
+        let validate = try await run(cluster, command: "validate")
+        #expect(validate.status == 3)
+        for id in ["CT2003", "CT3016", "CT3017"] {
+            #expect(validate.output.contains("\(id)  high"), "\(id) \(validate.output)")
+        }
+        // The vault is looked at by status, and by validate when it is told to.
+        #expect(!validate.output.contains("CT2007"))
+        let looked = try await run(cluster + ["--look-at-vaults"], command: "validate")
+        #expect(looked.output.contains("CT2007"))
+        #expect(server.requests.allSatisfy { $0.method == "GET" && $0.body.isEmpty })
     }
 }
