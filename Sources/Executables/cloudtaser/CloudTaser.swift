@@ -63,9 +63,9 @@ struct CloudTaser: ParsableCommand {
             \(Exit.help)
             """,
         subcommands: [
-            AuditCommand.self, CompletionCommand.self, Discover.self, DoctorCommand.self,
-            Evidence.self, Events.self, Explain.self, InstallCommand.self, Netpol.self,
-            Reference.self, S3Command.self, Simulate.self, SimulateWorker.self,
+            AuditCommand.self, CompletionCommand.self, Demo.self, Discover.self,
+            DoctorCommand.self, Evidence.self, Events.self, Explain.self, InstallCommand.self,
+            Netpol.self, Reference.self, S3Command.self, Simulate.self, SimulateWorker.self,
             StatusCommand.self, ValidateCommand.self, Version.self,
         ])
 }
