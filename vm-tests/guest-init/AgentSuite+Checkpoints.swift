@@ -33,7 +33,8 @@ extension AgentSuite {
         let failures = AgentCounts().total(of: Self.unsigned)
         vault.setSealed(false)
         let isBack = waited { LogCounts(path).checkpoints > during.checkpoints }
-        let (signed, own) = EventLog(path).lastCheckpoint ?? (0, 0)
+        // On a busy machine another one may follow before this is read.
+        let (signed, own) = EventLog(path).checkpoint(after: during.checkpoints) ?? (0, 0)
         report(
             "VM-EBPF-10", "the vault that signs checkpoints is sealed",
             "\(failures) not signed, told \(during.failures) times; meanwhile "
@@ -180,9 +181,11 @@ struct EventLog {
         return EventLog(lines: Array(lines[...last]))
     }
 
-    /// Indexes of the line that the last checkpoint signs and of its own.
-    var lastCheckpoint: (signed: UInt64, own: UInt64)? {
-        guard let line = lines.last(where: Self.isCheckpoint),
+    /// Indexes of the line that a checkpoint signs and of its own.
+    ///
+    /// - Parameter count: of checkpoints before it.
+    func checkpoint(after count: Int) -> (signed: UInt64, own: UInt64)? {
+        guard let line = lines.filter(Self.isCheckpoint).dropFirst(count).first,
             let own = EventLink(ofLine: line)?.index,
             let signed = Self.checkpoint(String(decoding: line, as: UTF8.self))
         else { return nil }
