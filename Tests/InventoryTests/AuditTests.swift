@@ -84,6 +84,39 @@ import Testing
             Audit(Inventory([deployment, set, old])).rows.map(\.object) == ["Deployment shop/web"])
     }
 
+    @Test func `a Job that is over counts as ended, and once`() throws {
+        func job(_ condition: String?) throws -> ClusterObject {
+            let spec: JSONTree = ["containers": [container("app", Objects.command)]]
+            let conditions: JSONTree =
+                condition.map {
+                    [["type": .string($0), "status": "True"]]
+                } ?? []
+            return try Objects.make([
+                "apiVersion": "batch/v1", "kind": "Job",
+                "metadata": ["name": "load", "namespace": "shop"],
+                "spec": ["template": ["spec": spec]], "status": ["conditions": conditions],
+            ])
+        }
+        let spec: JSONTree = ["containers": [container("app", Objects.command)]]
+        let ended = try Objects.pod("load-1", spec, owner: "Job/load", phase: "Succeeded")
+        for word in ["Complete", "Failed"] {
+            #expect(counts(Audit(Inventory([try job(word), ended]))) == [0, 0, 1, 0, 1])
+            #expect(counts(Audit(Inventory([try job(word)]))) == [0, 0, 1, 0, 1])
+        }
+        // Controls: one that goes on makes another pod.
+        #expect(counts(Audit(Inventory([try job(nil), ended]))) == [0, 1, 1, 0, 2])
+        #expect(counts(Audit(Inventory([try job("Suspended")]))) == [0, 1, 0, 0, 1])
+    }
+
+    @Test func `a pod of the kubelet's own is nobody's`() throws {
+        let spec: JSONTree = ["containers": [container("app", Objects.command)]]
+        let pods = try ["proxy-a", "dns-a"].map { try Objects.pod($0, spec, owner: "Node/a") }
+        #expect(Audit(Inventory(pods)).rows.map(\.owner) == ["Pod shop/proxy-a", "Pod shop/dns-a"])
+        // Control: of another kind that was not read.
+        let other = try Objects.pod("web-1", spec, owner: "Rollout/web")
+        #expect(Audit(Inventory([other])).rows.map(\.owner) == ["Rollout shop/web"])
+    }
+
     /// Of two experiments of one test of the catalogue.
     private static let drift = EvidenceTrait.evidence(
         "SIM-CLI-06",

@@ -63,8 +63,7 @@ package struct ClusterObject: Sendable {
 
     /// Kinds whose status is not looked at, and is the larger half of them in a cluster.
     private static let statusIsLeftOut: Set = [
-        "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job",
-        "CronJob",
+        "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "CronJob",
     ]
 
     /// Without who wrote which field, and with what is looked at of a status: of 10,000 pods that
@@ -75,6 +74,8 @@ package struct ClusterObject: Sendable {
         guard let status = tree["status"] else { return tree }
         if statusIsLeftOut.contains(kind) {
             tree["status"] = status["readyReplicas"].map { ["readyReplicas": $0] }
+        } else if kind == "Job" {
+            tree["status"] = status["conditions"].map { ["conditions": $0] }
         } else if kind == "Pod" {
             let members = (status.members ?? []).filter {
                 ["phase", "conditions", "podIP", "hostIP"].contains($0.name)

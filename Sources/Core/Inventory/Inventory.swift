@@ -183,7 +183,8 @@ package struct Inventory: Sendable {
     }
 
     /// Pods, and templates of which no pod was read that may still run: what has ended says nothing
-    /// of what a Job's or CronJob's next pod is.
+    /// of what a Job's or CronJob's next pod is. A Job that is over has no next one: its template
+    /// is there only where none of its pods is.
     package var running: [Workload] {
         var owners = Set(
             workloads.filter { $0.isPod && !$0.isOver }.compactMap(\.controllerPlace))
@@ -196,8 +197,10 @@ package struct Inventory: Sendable {
             grows = owners.count > before
         }
         let read = Set(workloads.map(\.place))
+        let ended = Set(workloads.filter { $0.isPod && $0.isOver }.compactMap(\.controllerPlace))
         return workloads.filter { workload in
             if workload.isPod { return true }
+            if workload.isOver, ended.contains(workload.place) { return false }
             return !owners.contains(workload.place)
                 && workload.controllerPlace.map(read.contains) != true
         }

@@ -92,8 +92,15 @@ package struct Workload: Sendable {
 
     package var isPod: Bool { object.kind == "Pod" }
 
-    /// A pod that has come to its end.
+    /// A pod that has come to its end, or a Job that makes no more of them
+    /// (https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions).
     package var isOver: Bool {
+        if object.kind == "Job" {
+            let conditions = object.tree.value(at: "status", "conditions")?.elements ?? []
+            return conditions.contains {
+                ["Complete", "Failed"].contains($0["type"]?.text) && $0["status"]?.text == "True"
+            }
+        }
         guard isPod, let phase = object.tree.value(at: "status", "phase")?.text else {
             return false
         }
@@ -103,11 +110,12 @@ package struct Workload: Sendable {
     /// Namespace, kind and name.
     var place: String { "\(object.namespace)/\(object.kind)/\(object.name)" }
 
-    /// The place of the controller that made it; nil when none did.
+    /// The place of the controller that made it; nil when none did, and for what a node's kubelet
+    /// read from a file: the Node that such a pod names made no other.
     var controllerPlace: String? {
         let owners = object.tree.value(at: "metadata", "ownerReferences")?.elements ?? []
         for owner in owners where owner["controller"] == .bool(true) {
-            if let kind = owner["kind"]?.text, let name = owner["name"]?.text {
+            if let kind = owner["kind"]?.text, kind != "Node", let name = owner["name"]?.text {
                 return "\(object.namespace)/\(kind)/\(name)"
             }
         }
