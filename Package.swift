@@ -570,8 +570,8 @@ let testTargets: [Target] = [
         "CommandLineTests",
         [
             "cloudtaser", "SimulationEngine", "SimulationScenarios", "TestKit",
-            "EnforcementEvents", "EventIntegrity", "EventPorts", "EventSinks",
-            "LoopbackPKI", "ScriptedServer",
+            "EnforcementEvents", "EventIntegrity", "EventPorts", "EventSinks", "KubernetesFormat",
+            "LoopbackPKI", "ManifestFiles", "ScriptedServer",
         ]),
     tests(
         "LimitTests",

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import KubernetesFormat
+import ManifestFiles
 import TestKit
 import Testing
 
@@ -46,6 +48,38 @@ import Testing
         let containers = try #require(object["containers"] as? [String: Int])
         #expect(containers["unprotected"] == 1 && containers["total"] == 1)
         #expect(ids == ["CT2001", "CT1006", "CT2008"])
+    }
+
+    @Test(arguments: ["audit", "discover"])
+    func `YAML reads back as what JSON says`(_ command: String) throws {
+        let (yaml, json) = (
+            try run(command, "-o", "yaml", "FILE"), try run(command, "-o", "json", "FILE")
+        )
+        #expect(yaml.status == 0 && yaml.output.contains("\nfindings:"), "\(yaml)")
+        let file = FileManager.default.temporaryDirectory
+            .appending(path: "y-\(UUID().uuidString).yaml")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data(yaml.output.utf8).write(to: file)
+        let read = try Manifests.document(at: file.path(percentEncoded: false))
+        // Of two runs only the time, the command and the file's name differ.
+        #expect(try plain(read) == plain(try JSONTree(Array(json.output.utf8))))
+        // Control: a document that is otherwise is not the same.
+        #expect(try plain(read) != plain([:]))
+    }
+
+    private func plain(_ tree: JSONTree) throws -> String {
+        var tree = tree
+        tree["run"] = nil
+        return String(decoding: tree.rendered(), as: UTF8.self)
+            .replacing(/d-[-0-9A-F]+\.yaml/, with: "FILE")
+    }
+
+    @Test func `discover has no OSCAL, and audit has`() throws {
+        let refused = try run("discover", "-o", "oscal", "FILE")
+        #expect(refused.status == 2 && refused.errors.contains("cloudtaser audit"), "\(refused)")
+        let audit = try run("audit", "-o", "oscal", "FILE")
+        #expect(audit.status == 0 && audit.output.contains("\"assessment-results\": {"))
+        #expect(!audit.output.contains("hunter2"))
     }
 
     @Test(arguments: [("low", 3), ("critical", 3)])

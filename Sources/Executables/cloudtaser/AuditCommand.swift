@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 import CurlHTTP
+import EvidencePackage
+import EvidenceSigning
 import Foundation
 import Inspector
 import Inventory
@@ -18,6 +20,7 @@ struct AuditCommand: ParsableCommand {
               cloudtaser audit --vault-address https://vault.example.eu:8200
               cloudtaser audit -o html --out audit.html --declarations declarations.yaml
               cloudtaser audit -o json > baseline.json
+              cloudtaser audit -o oscal --out assessment-results.json
               cloudtaser audit --baseline baseline.json --fail-on high
               cloudtaser audit --in-cluster --series /series --signing-key key.pem
               kubectl get pods,secrets,configmaps,serviceaccounts,ingresses,nodes -A -o json \\
@@ -83,7 +86,8 @@ struct AuditCommand: ParsableCommand {
                     result.findings,
                     suppressed: result.accepted.map { ($0.finding, $0.acceptance.reason) },
                     unread: result.audit.unread, version: Version.current)
-            })
+            },
+            oscal: { try Self.oscal(result.json(regressions: regressions)) })
         try series.write(result.json(regressions: regressions), at: result.run.time)
         try series.publish(
             AuditMetrics.text(result, regressions: regressions?.count ?? 0, at: now))
@@ -93,6 +97,17 @@ struct AuditCommand: ParsableCommand {
         }
         try output.conclude(
             isReached: result.reaches, unreadCount: result.audit.unread.count)
+    }
+
+    private static func oscal(_ audit: JSONTree) throws -> String {
+        let rules = FindingID.allCases.map { id in
+            (id.rawValue, OscalAudit.Rule(title: id.title, meaning: id.meaning, fix: id.fix))
+        }
+        do throws(PackageFailure) {
+            return try OscalAudit(
+                audit, rules: Dictionary(uniqueKeysWithValues: rules), digests: OpenSSLDigests()
+            ).document.text
+        } catch { throw OperationalError(description: error.description) }
     }
 
     private func answers(_ inventory: Inventory) throws -> [String: NodeAnswer] {

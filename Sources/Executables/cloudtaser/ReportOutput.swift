@@ -3,17 +3,18 @@ import ArgumentParser
 import Foundation
 import Inventory
 import KubernetesFormat
+import ManifestFiles
 import Reporting
 
 enum ReportFormat: String, CaseIterable, ExpressibleByArgument {
-    case text, table, json, markdown, html, sarif
+    case text, table, json, yaml, markdown, html, sarif, oscal
 }
 
 /// How a command answers, and how it ends.
 struct ReportOutput: ParsableArguments {
     @Option(
         name: [.customShort("o"), .customLong("output")],
-        help: "text (table is the same), json, markdown, html or sarif.")
+        help: "text (table is the same), json, yaml, markdown, html, sarif; oscal of an audit.")
     var format = ReportFormat.text
     @Option(help: "Write the answer to this file instead.")
     var out: String?
@@ -31,8 +32,11 @@ struct ReportOutput: ParsableArguments {
     }
 
     /// Prints or writes the answer.
+    ///
+    /// - Parameter oscal: nil: the command has refused that format before.
     func write(
-        report: () -> ReportDocument, json: () -> JSONTree, sarif: () -> JSONTree
+        report: () -> ReportDocument, json: () -> JSONTree, sarif: () -> JSONTree,
+        oscal: (() throws -> String)? = nil
     ) throws {
         let text =
             switch format {
@@ -40,6 +44,8 @@ struct ReportOutput: ParsableArguments {
             case .markdown: report().markdown
             case .html: report().html
             case .json: String(decoding: json().rendered(), as: UTF8.self) + "\n"
+            case .yaml: YAMLText.document(json())
+            case .oscal: try oscal?() ?? ""
             case .sarif: String(decoding: sarif().rendered(), as: UTF8.self) + "\n"
             }
         guard let out else {

@@ -32,7 +32,7 @@ struct SeriesOptions: ParsableArguments {
     /// Adds a report to the series.
     ///
     /// - Parameter time: RFC 3339 in UTC.
-    func write(_ report: JSONTree, at time: String) throws {
+    func write(_ report: @autoclosure () -> JSONTree, at time: String) throws {
         guard let series else { return }
         let digests = OpenSSLDigests()
         try Folder.make(series)
@@ -46,7 +46,7 @@ struct SeriesOptions: ParsableArguments {
         let last = try names.last.map {
             (name: $0, bytes: [UInt8](try Folder.data(at: "\(series)/\($0)")))
         }
-        var report = report
+        var report = report()
         report["series"] = ReportSeries.member(after: last, digests)
         let bytes = report.rendered()
         let envelope = try signingKey.map { path in
