@@ -22,8 +22,8 @@ import stage
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Where the pages are that stay, from ROOT.
 PAGES = "build/demo"
-DOCUMENT = "invoice-canary-7f3a9c: 1200 EUR to be paid by the ministry of silly walks\n" * 40
 DOCUMENT_MARK = "invoice-canary-7f3a9c"
+DOCUMENT = f"{DOCUMENT_MARK}: 1200 EUR, to be paid within 30 days\n" * 40
 
 
 def audit_of(path):
@@ -48,6 +48,8 @@ class Chapters:
         self.telling = telling
         self.shop = application
         self.stage = application.stage
+        self.limits = demo.host_limits()
+        self.can_attack = os.geteuid() == 0 and not self.limits
         self.who = "root" if os.geteuid() == 0 else f"uid {os.geteuid()}"
 
     def all(self):
@@ -78,10 +80,20 @@ class Chapters:
         environment = tell.run(f"tr '\\0' '\\n' < /proc/{pid}/environ | grep DB_PASSWORD").stdout
         tell.show(environment)
         tell.check("the value is in /proc/PID/environ", self.shop.old_value in environment)
+        self.search_memory(pid, "old.txt", "leaked", "the value is in its memory")
         files = tell.run("grep -rlaF -f old.txt etcd/", code=None).stdout
         tell.show(files)
         tell.check("the value is in the files of etcd", "member/" in files)
         self.shop.end_programs()
+
+    def search_memory(self, pid, needle, expected, text):
+        """Of the pod's own program; the fourth chapter has the other attacks."""
+        if not self.can_attack:
+            return
+        done = self.telling.run(f"attack mem {pid} --needle-file {needle}")
+        outcome = json.loads(done.stdout.splitlines()[-1])["outcome"]
+        self.telling.show(outcome)
+        self.telling.check(text, outcome == expected)
 
     # 2
 
@@ -98,7 +110,8 @@ class Chapters:
         command = tell.run("cloudtaser discover --patch --vault-commands --vault-role shop -n shop").stdout.strip()
         tell.show(command)
         # Printed by the program; only this form is run.
-        tell.check("the vault's command takes the value from a file", command == "bao kv put secret/shop/db password=@password")
+        tell.check("the vault's command takes the value from a file",
+                   command == "bao kv put secret/shop/db password=@password")
         tell.text("The old value stays in etcd's history: what moves to the vault is rotated.")
         tell.run("bao kv put secret/shop/db password=@password")
         stored = self.stage.vault.call("GET", "secret/data/shop/db")["data"]["data"]["password"]
@@ -119,6 +132,7 @@ class Chapters:
         tell.check("the operator's webhook stored it to start by the wrapper (its predecessor did not)",
                    stage.is_wrapped(pod))
         refused = self.stage.tried(stage.pod("thief", more={"cloudtaser.io/secret-paths": "secret/bank/db"}))
+        tell.show(refused or "")
         tell.check("a pod that asks for another's path is refused: the policy does not grant it",
                    refused is not None and "denied the request" in refused)
         tell.text("The stored command line, run here with the pod's projected token:")
@@ -129,6 +143,7 @@ class Chapters:
         environment = tell.run(f"tr '\\0' '\\n' < /proc/{pid}/environ | grep DB_PASSWORD").stdout
         tell.show(environment)
         tell.check("/proc/PID/environ has the name without a value", environment.strip() == "DB_PASSWORD=")
+        self.search_memory(pid, "password", "refused", "the kernel refuses the memory that has the value")
         tell.run("kubectl delete secret db -n shop")
         new = tell.run("grep -rlaF -f new.txt etcd/", code=None)
         tell.check("the new value is in no file of etcd", new.returncode == 1)
@@ -147,9 +162,8 @@ class Chapters:
     def attack(self):
         tell = self.telling
         tell.chapter(f"Attacked as {self.who}, next to the classic way")
-        reason = demo.host_limits()
-        if reason:
-            tell.text(f"This host cannot show the attacks ({reason}): a guest kernel in QEMU does, minutes longer.")
+        if self.limits:
+            tell.text(f"This host cannot show the attacks ({self.limits}); a guest in QEMU does, and takes longer.")
             tell.text("$ make vm-demo")
             done = subprocess.run(["make", "--no-print-directory", "vm-demo"], cwd=ROOT, stdin=subprocess.DEVNULL,
                                   capture_output=True, text=True, check=False)
@@ -183,7 +197,8 @@ class Chapters:
     def _encrypt(self, servers):
         tell = self.telling
         tell.chapter("Objects are encrypted before they leave")
-        store = bucket.Store(self.shop.folder, os.path.abspath(os.path.join(os.environ["CLOUDTASER_S3"], "rclone")))
+        store = bucket.Store(
+            self.shop.folder, os.path.abspath(os.path.join(os.environ["CLOUDTASER_S3"], "rclone")))
         servers.callback(store.kill)
         store.start()
         login = bucket.set_up_vault(self.stage.vault)

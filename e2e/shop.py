@@ -65,9 +65,9 @@ class Shop:
         self.write("shop.yaml", MANIFEST.format(
             image=stage.APPLICATION_IMAGE, command=stage.COMMAND[0], argument=stage.COMMAND[1],
             value=self.old_value))
-        # What the vault's command reads, and what grep looks for.
+        # What the vault's command reads, and what is looked for.
         self.write("password", self.new_value)
-        self.write("old.txt", self.old_value + "\n")
+        self.write("old.txt", self.old_value)
         self.write("new.txt", self.new_value + "\n" + base64.b64encode(self.new_value.encode()).decode() + "\n")
 
     def write(self, name, text):

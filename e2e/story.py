@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The whole story on one machine: an application that has its password from a Secret is found, converted, injected by the
-operator of a real cluster, given its secret by a real vault, attacked, audited; and objects are encrypted on their
-way to a store. The last line is `N passed, N failed`.
+"""The whole story on one machine: an application that has its password from a Secret is found, converted, injected
+by the operator of a real cluster, given its secret by a real vault, attacked, audited; and objects are encrypted
+on their way to a store. The last line is `N passed, N failed`.
 
 Usage: story.py   with the interpreter of .ci/fetch-manifest-tools; programs by environment variables (Makefile: DEMO)
 """
@@ -38,7 +38,7 @@ def programs(folder):
     os.mkdir(place)
     get = os.environ.__getitem__
     for name, path in {
-            "cloudtaser": get("CLOUDTASER_TOOL"), "bao": get("CLOUDTASER_OPENBAO"),
+            "cloudtaser": get("CLOUDTASER_TOOL"), "attack": get("CLOUDTASER_ATTACK"), "bao": get("CLOUDTASER_OPENBAO"),
             "kubectl": os.path.join(get("CLOUDTASER_KUBERNETES"), "kubectl"),
             "rclone": os.path.join(get("CLOUDTASER_S3"), "rclone")}.items():
         os.symlink(os.path.abspath(path), os.path.join(place, name))

@@ -7,7 +7,7 @@ import time
 
 COLUMNS = 112
 COMMAND_SECONDS_MAX = 120
-# Untrusted text may not steer a terminal.
+# Output may not steer a terminal.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
