@@ -331,7 +331,7 @@ runtimes: setup ## Measure which runtimes copy values; writes docs/reference/run
 
 .PHONY: bench
 bench: setup $(OPENBAO) build/cloudtaser-wrapper build/cloudtaser-operator build/cloudtaser-s3-proxy \
-		build/guest-init ## Ratios against named alternatives
+		build/guest-init build/cloudtaser ## Ratios against named alternatives
 	@.ci/setup vm
 	@.ci/fetch-s3 $(S3)
 	@python3 vm-tests/kernels.py --cache $(KERNELS)

@@ -15,6 +15,7 @@
 6. The operator's webhook at 500 reviews a second, and its memory, next to a small one in Python.
 7. The S3 proxy in front of a store that does nothing, next to OpenSSL's ciphers and to
    `rclone serve s3` over a crypt remote.
+8. `cloudtaser audit` of 10,000 pods: time and memory, next to Python and jq that read the same file.
 
 Rounds are interleaved (bare, none, attached, notified, bare, ...), so that a change of the
 machine's load falls on all of them; medians are compared.
@@ -34,6 +35,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "vm-tests"))
 import admission  # noqa: E402
+import audit  # noqa: E402
 import objects  # noqa: E402
 from cost_report import ratio  # noqa: E402
 from openbao import OpenBao  # noqa: E402
@@ -335,6 +337,8 @@ def show(report):
         admission.show(report["admission"])
     if "objects" in report:
         objects.show(report["objects"])
+    if "audit" in report:
+        audit.show(report["audit"])
 
 
 def linkage(path):
@@ -373,7 +377,8 @@ def main():
     parser.add_argument("--openbao", default=os.path.join(cache, "cloudtaser/openbao/bao"))
     parser.add_argument("--operator", default=os.path.join(ROOT, "build/cloudtaser-operator"))
     parser.add_argument("--s3-proxy", default=os.path.join(ROOT, "build/cloudtaser-s3-proxy"))
-    every = ["following", "startup", "calls", "scan", "admission", "objects"]
+    parser.add_argument("--cloudtaser", default=os.path.join(ROOT, "build/cloudtaser"))
+    every = ["following", "startup", "calls", "scan", "admission", "objects", "audit"]
     parser.add_argument("--only", choices=every)
     options = parser.parse_args()
     parts = [options.only] if options.only else every
@@ -413,6 +418,8 @@ def main():
         if "objects" in parts:
             report["objects"] = objects.measure(
                 options.s3_proxy, os.path.join(cache, "cloudtaser"), folder, options.quick, say)
+        if "audit" in parts:
+            report["audit"] = audit.measure(options.cloudtaser, folder, options.quick, say)
     report["machine"]["load_after"] = os.getloadavg()[0]
     text = json.dumps(report, indent=2)
     if options.json_file:
