@@ -366,4 +366,21 @@ import Testing
         let objects = try names.map { try Make.workload("DaemonSet", $0, namespace: "kube-system") }
         #expect(PolicyEnforcement(objects) == expected)
     }
+
+    @Test func `a pod that is over is nobody's business; a Job that is over may come again`() throws
+    {
+        let template: JSONTree = ["spec": ["containers": [["name": "app"]]]]
+        let job = try Make.object([
+            "apiVersion": "batch/v1", "kind": "Job",
+            "metadata": ["name": "load", "namespace": "shop"], "spec": ["template": template],
+            "status": ["conditions": [["type": "Complete", "status": "True"]]],
+        ])
+        let pod = try Make.object([
+            "apiVersion": "v1", "kind": "Pod", "metadata": ["name": "old", "namespace": "shop"],
+            "spec": ["containers": [["name": "app"]]], "status": ["phase": "Succeeded"],
+        ])
+        let inventory = Inventory([job, pod])
+        let subjects = NetworkSubject.all(of: inventory.originals, in: [job, pod])
+        #expect(subjects.map(\.workload.object.reference) == ["Job shop/load"])
+    }
 }

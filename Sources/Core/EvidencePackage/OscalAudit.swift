@@ -109,8 +109,8 @@ package struct OscalAudit {
             ],
             "reviewed-controls": [
                 "description": .string(
-                    "None: an audit counts what is stored. The selection is there because the "
-                        + "model needs one."),
+                    "None is assessed: an audit counts what is stored. The model needs a "
+                        + "selection, and there is no catalog here to select from."),
                 "control-selections": [["include-all": [:]]],
             ],
         ]

@@ -44,7 +44,8 @@ package struct NetworkSubject: Sendable {
         of workloads: [Workload], in objects: [ClusterObject]
     ) -> [NetworkSubject] {
         let labels = namespaceLabels(in: objects)
-        return workloads.filter { !$0.isOver }.map {
+        // A Job that is over may be made again, with the same template.
+        return workloads.filter { !($0.isPod && $0.isOver) }.map {
             NetworkSubject($0, namespaceLabels: labels[$0.object.namespace] ?? [:])
         }.sorted { left, right in
             (left.pod.namespace, left.workload.object.kind, left.workload.object.name)
