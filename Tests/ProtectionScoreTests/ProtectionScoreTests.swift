@@ -135,10 +135,12 @@ private func isNoLower(_ better: ProtectionScore, _ worse: ProtectionScore) -> B
     private func draw(_ generator: inout SeededGenerator) -> WorkloadFacts {
         let modes: [ValueDelivery?] = ValueDelivery.allCases + [nil]
         var facts = WorkloadFacts(
-            object: "Pod a/b", container: "c", delivery: modes.randomElement(using: &generator)!,
+            object: "Pod a/b", container: "c",
+            delivery: modes.randomElement(using: &generator) ?? nil,
             deliverySource: .storedObject)
         for name in ProtectionFact.allCases {
-            facts[name] = Fact(Fact.State.allCases.randomElement(using: &generator)!, by: .agent)
+            let state = Fact.State.allCases.randomElement(using: &generator) ?? .unknown
+            facts[name] = Fact(state, by: .agent)
         }
         return facts
     }
