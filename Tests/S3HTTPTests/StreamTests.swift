@@ -10,7 +10,7 @@ import Testing
 private let mebibyte = 1 << 20
 
 /// Long enough that what moves on a busy machine does not seem to stand still.
-private let silence = Duration.seconds(3)
+private let silence = Duration.seconds(8)
 
 /// Waits until something is so; a generous while later it counts as never.
 private func wait(until isSo: () -> Bool) async throws {
