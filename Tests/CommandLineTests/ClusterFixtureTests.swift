@@ -93,6 +93,11 @@ import Testing
         #expect(audited.nodes.withAgent == expected.nodesWithAgent.count)
     }
 
+    @Test func `status counts the same nodes as the audit`() throws {
+        let run = try ProgramRun("cloudtaser", ["status", cluster.path()], environment: [:])
+        #expect(run.output.contains("ready on 4 of 6 nodes"), "\(run)")
+    }
+
     @Test func `the four words add up, and the rows are what is counted`() throws {
         let audited = try audited(cluster.path())
         var rows = audited.workloads.reduce(into: [:]) { $0[$1.standing, default: 0] += 1 }

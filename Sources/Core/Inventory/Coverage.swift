@@ -61,12 +61,14 @@ package struct Coverage {
 }
 
 extension Inventory {
-    /// Of each node that was read the address of its agent, in digits; nil: none is ready there.
-    package var agentAddresses: [(name: String, address: String?)] {
+    /// Of each node that was read whether an agent is ready there, and its address in digits; nil:
+    /// there is none, or it says none.
+    package var agentAddresses: [(name: String, hasAgent: Bool, address: String?)] {
         let pods = Coverage.agents(self)
         return nodes.map { node in
             let pod = pods.first { $0.pod["nodeName"]?.text == node.name }
-            return (node.name, pod?.object.tree.value(at: "status", "podIP")?.text)
+            let address = pod?.object.tree.value(at: "status", "podIP")?.text
+            return (node.name, pod != nil, address)
         }
     }
 }

@@ -152,7 +152,7 @@ package struct ClusterStatus: Sendable {
         guard !there.nodes.isEmpty, input.scope == .cluster || hasPods else {
             return Line("agents", .unknown, "no Node and Pod was read", runbook: "agent-missing")
         }
-        let bare = there.nodes.filter { $0.address == nil }.map(\.name)
+        let bare = there.nodes.filter { !$0.hasAgent }.map(\.name)
         let text = "ready on \(there.covered) of \(there.nodes.count) nodes"
         guard !bare.isEmpty else { return Line("agents", .ok, text) }
         return Line(

@@ -18,7 +18,7 @@ struct Installation {
     let operators: [Part]
     let proxies: [Part]
     /// By name; the address is nil where no agent is ready.
-    let nodes: [(name: String, address: String?)]
+    let nodes: [(name: String, hasAgent: Bool, address: String?)]
 
     init(_ inventory: Inventory) {
         func parts(_ component: String) -> [Part] {
@@ -41,7 +41,7 @@ struct Installation {
         nodes = inventory.agentAddresses
     }
 
-    var covered: Int { nodes.count { $0.address != nil } }
+    var covered: Int { nodes.count { $0.hasAgent } }
 }
 
 /// What a kernel's release says about secret memory.

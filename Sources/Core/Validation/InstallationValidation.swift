@@ -143,7 +143,7 @@ struct InstallationValidation {
         guard input.scope == .cluster || input.inventory.workloads.contains(where: \.isPod) else {
             return (Check(name, .notChecked, "no Pod was read"), [])
         }
-        let bare = there.nodes.filter { $0.address == nil }.map {
+        let bare = there.nodes.filter { !$0.hasAgent }.map {
             finding(.nodeWithoutAgent, "Node \($0.name)", FindingID.nodeWithoutAgent.title)
         }
         return (Check(name, bare.isEmpty ? .ok : .fails, text), bare)
