@@ -247,16 +247,11 @@ private struct KeptValues<Value: Sendable>: Sendable {
 
     /// - Parameter value: nil: there is none any more.
     mutating func set(_ value: Value?, _ name: String, valuesMax: Int) {
-        if !marks.isEmpty { marks.remove(Self.mark(name)) }
+        if !marks.isEmpty { marks.remove(StableHash.value(name)) }
         guard value == nil || values[name] != nil || values.count < valuesMax else {
-            marks.insert(Self.mark(name))
+            marks.insert(StableHash.value(name))
             return
         }
         values[name] = value
-    }
-
-    /// FNV-1a, 64 bits.
-    private static func mark(_ name: String) -> UInt64 {
-        name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
 }

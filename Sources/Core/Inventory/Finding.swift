@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import KubernetesFormat
 
 /// How much a finding weighs. An unknown word is refused, never taken for a small one.
 package enum FindingSeverity: String, Sendable, CaseIterable, Comparable {
@@ -282,17 +283,5 @@ package struct Finding: Sendable, Equatable {
     /// of the same container, on another line.
     package var fingerprint: String {
         StableHash.text([id.rawValue, owner, container ?? "", message].joined(separator: "\n"))
-    }
-}
-
-/// FNV-1a, 64 bits, in 16 digits: the same on every machine. No digest: who wants to find two texts
-/// with one hash, finds them.
-package enum StableHash {
-    package static func text(_ text: String) -> String {
-        let value = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
-            ($0 ^ UInt64($1)) &* 0x100_0000_01b3
-        }
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }

@@ -55,7 +55,7 @@ package enum ProtectionReport {
         let whole = (workload.kind + "-" + workload.name).lowercased()
         guard isTaken || whole.utf8.count > nameBytesMax else { return whole }
         let key = workload.key
-        let tail = "-" + hash("\(key.group)/\(key.kind)/\(key.name)")
+        let tail = "-" + StableHash.text("\(key.group)/\(key.kind)/\(key.name)")
         var head = Substring(whole)
         while head.utf8.count + tail.utf8.count > nameBytesMax || head.last == "."
             || head.last == "-"
@@ -63,15 +63,6 @@ package enum ProtectionReport {
             head = head.dropLast()
         }
         return head + tail
-    }
-
-    /// FNV-1a, 64 bits, in 16 digits.
-    private static func hash(_ text: String) -> String {
-        let value = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
-            ($0 ^ UInt64($1)) &* 0x100_0000_01b3
-        }
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
     /// nil: it names no workload.

@@ -76,6 +76,8 @@ package struct AuditResult: Sendable {
     package let scores: AuditScores?
     /// That count.
     package let findings: [Finding]
+    /// Those that are the same but for the pod, the most severe first.
+    package let groups: [(finding: Finding, count: Int)]
     /// That somebody accepted, and until when.
     package let accepted: [(finding: Finding, acceptance: AuditDeclarations.Acceptance)]
 
@@ -105,6 +107,7 @@ package struct AuditResult: Sendable {
             current.first { $0.covers(finding) }.map { (finding, $0) }
         }
         findings = all.filter { finding in !current.contains { $0.covers(finding) } }
+        groups = Self.groups(of: findings)
     }
 
     package func reaches(_ threshold: FindingSeverity) -> Bool {
@@ -132,8 +135,9 @@ package struct AuditResult: Sendable {
             message: detail.isEmpty ? id.title : "\(id.title): \(detail)", source: "-")
     }
 
-    /// Findings that are the same but for the pod, the most severe first.
-    package var groups: [(finding: Finding, count: Int)] {
+    private static func groups(
+        of findings: [Finding]
+    ) -> [(finding: Finding, count: Int)] {
         var order: [String] = []
         var found: [String: (finding: Finding, count: Int)] = [:]
         for finding in findings {

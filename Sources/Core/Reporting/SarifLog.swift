@@ -109,20 +109,7 @@ package enum SarifLog {
 
     /// RFC 3986: a path relative to where the tool ran, its other characters percent-encoded.
     private static func uri(_ path: String) -> String {
-        let digits = Array("0123456789ABCDEF")
-        let text = path.utf8.reduce(into: path.hasPrefix("/") ? "file://" : "") { result, byte in
-            let isPlain =
-                (0x61...0x7A).contains(byte) || (0x41...0x5A).contains(byte)
-                || (0x30...0x39).contains(byte) || "-._~/".utf8.contains(byte)
-            if isPlain {
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                result.append("%")
-                result.append(digits[Int(byte >> 4)])
-                result.append(digits[Int(byte & 15)])
-            }
-        }
-        return text
+        (path.hasPrefix("/") ? "file://" : "") + PercentEncoding.text(path, keeping: "/")
     }
 
     private static func level(_ severity: FindingSeverity) -> String {

@@ -78,17 +78,18 @@ struct AuditCommand: ParsableCommand {
             scores: AuditScores(
                 inventory, excluding: excluded, answers: try answers(inventory)))
         let regressions = before?.regressions(in: result)
+        lazy var document = result.json(regressions: regressions)
         try output.write(
             report: { AuditDocument(result, regressions: regressions).report },
-            json: { result.json(regressions: regressions) },
+            json: { document },
             sarif: {
                 SarifLog.document(
                     result.findings,
                     suppressed: result.accepted.map { ($0.finding, $0.acceptance.reason) },
                     unread: result.audit.unread, version: Version.current)
             },
-            oscal: { try Self.oscal(result.json(regressions: regressions)) })
-        try series.write(result.json(regressions: regressions), at: result.run.time)
+            oscal: { try Self.oscal(document) })
+        try series.write(document, at: result.run.time)
         try series.publish(
             AuditMetrics.text(result, regressions: regressions?.count ?? 0, at: now))
         if let regressions, !regressions.isEmpty {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import KubernetesFormat
 
 extension ResourceCollection {
     /// - Throws: `configurationInvalid` for a part that could lead elsewhere: names come from
@@ -56,24 +57,8 @@ package enum RequestTarget {
     /// Path and query, percent-encoded.
     package static func text(_ path: String, _ query: [(String, String)]) -> String {
         guard !query.isEmpty else { return path }
-        return path + "?" + query.map { "\($0.0)=\(encoded($0.1))" }.joined(separator: "&")
-    }
-
-    /// RFC 3986: everything but unreserved characters.
-    private static func encoded(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF")
-        return text.utf8.reduce(into: "") { result, byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
-                UInt8(ascii: "_"), UInt8(ascii: "~"):
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                result.append("%")
-                result.append(digits[Int(byte >> 4)])
-                result.append(digits[Int(byte & 15)])
-            }
-        }
+        return path + "?"
+            + query.map { "\($0.0)=\(PercentEncoding.text($0.1))" }.joined(separator: "&")
     }
 }
 
