@@ -44,6 +44,8 @@ static int await_signals(int count) {
     while (count > 0) {
         struct timespec patience = {PATIENCE_SECONDS, 0};
         int number = sigtimedwait(&all, NULL, &patience);
+        // A stop and a continuation end the wait with EINTR (signal(7)).
+        if (number < 0 && errno == EINTR) continue;
         if (number < 0) return 91;
         if (number == SIGCHLD) continue;
         printf("got %d\n", number);
