@@ -44,18 +44,27 @@ def write_evidence(runs, folder):
         for case in run.cases:
             if case["id"] in known and backs_catalogue(run, case["id"]):
                 groups.setdefault((case["id"], release), []).append((run, case))
+    written = 0
     for (identifier, release), entries in sorted(groups.items()):
         cases = [case for _, case in entries]
+        controls = dict.fromkeys(case["control"] for case in cases if case["control"].strip())
+        # Nothing was compared here, as where a kernel cannot do it: that backs no test.
+        path = os.path.join(folder, f"{identifier}@{release}.json")
+        if not controls and all(case["passed"] for case in cases):
+            if os.path.exists(path):
+                os.remove(path)
+            continue
+        written += 1
         observation = "; ".join(
             f"{case['name']}: {case['observation']}" + boot_note(run) for run, case in entries)
-        write_json(os.path.join(folder, f"{identifier}@{release}.json"), {
+        write_json(path, {
             "id": identifier, "kernel": release, "commit": commit, "dirty": dirty,
             "result": "pass" if all(case["passed"] for case in cases) else "fail",
             "started": min(run.started for run, _ in entries), "observation": observation,
             "positiveControl": {
-                "description": "; ".join(dict.fromkeys(case["control"] for case in cases)),
+                "description": "; ".join(controls) or "none was made",
                 "result": "pass" if all(case["controlPassed"] for case in cases) else "fail"}})
-    return len(groups)
+    return written
 
 
 def backs_catalogue(run, identifier):

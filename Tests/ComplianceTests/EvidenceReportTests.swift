@@ -9,11 +9,12 @@ struct EvidenceReportTests {
     private static func record(
         _ id: String = "T-1", result: EvidenceRecord.Result = .pass,
         control: EvidenceRecord.Result = .pass, kernel: String = "6.12", commit: String = "abc",
-        dirty: Bool = false, started: String? = "2026-11-27T12:00:00Z"
+        dirty: Bool = false, started: String? = "2026-11-27T12:00:00Z",
+        controlled: String = "a control"
     ) -> EvidenceRecord {
         EvidenceRecord(
             id: id, result: result, kernel: kernel,
-            positiveControl: .init(description: "a control", result: control),
+            positiveControl: .init(description: controlled, result: control),
             observation: "seen", commit: commit, dirty: dirty, started: started)
     }
 
@@ -45,6 +46,8 @@ struct EvidenceReportTests {
         #expect(failed.rows.first?.findings == ["failed on 6.1"])
         let uncontrolled = Self.report([Self.record(control: .fail)])
         #expect(uncontrolled.rows.first?.findings == ["control failed on 6.12"])
+        let silent = Self.report([Self.record(controlled: " \t")])
+        #expect(silent.rows.first?.findings == ["no control on 6.12"])
         let unknown = Self.report([Self.record(), Self.record("T-2")])
         #expect(unknown.unknownIDs == ["T-2"] && !unknown.isComplete)
     }

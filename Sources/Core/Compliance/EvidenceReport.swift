@@ -47,6 +47,9 @@ package struct EvidenceReport {
             if record.positiveControl.result == .fail {
                 findings.append("control failed on \(record.kernel)")
             }
+            if record.positiveControl.description.allSatisfy(\.isWhitespace) {
+                findings.append("no control on \(record.kernel)")
+            }
             if let commit, record.commit != commit {
                 findings.append("\(record.kernel) is of commit \(record.commit.prefix(12))")
             }
