@@ -53,23 +53,26 @@ setup: ## Install what building and testing needs (Debian packages; needs root o
 .PHONY: build
 build: $(addprefix build/,$(PROGRAMS)) ## Build every release program into build/
 
+# Without the debugging data of Swift's run-time, a quarter to a third of each file, and with the symbols
+# that the trace of a crash needs.
+kept = mkdir -p build && strip --strip-debug -o $@.new \
+	"$$(swift build -c release --show-bin-path)/$(1)" && mv $@.new $@
+
 # As the operator: it runs in an image too.
 build/cloudtaser: $(call sources,cloudtaser)
 	swift build -c release --static-swift-stdlib --product cloudtaser
-	@mkdir -p build && cp "$$(swift build -c release --show-bin-path)/cloudtaser" $@.new && mv $@.new $@
+	@$(call kept,cloudtaser)
 
 # With Swift's run-time inside: its image needs the C library and nothing else.
 build/cloudtaser-operator: $(call sources,cloudtaser-operator)
 	swift build -c release --static-swift-stdlib --product cloudtaser-operator
-	@mkdir -p build && cp "$$(swift build -c release --show-bin-path)/cloudtaser-operator" $@.new && \
-		mv $@.new $@
+	@$(call kept,cloudtaser-operator)
 
 # As the operator, and with OpenSSL as a shared library: for what it says to the vault. Bound at its start: the
 # dynamic linker saves registers, with what is left of keys in them, at the first call of a function otherwise.
 build/cloudtaser-s3-proxy: $(call sources,cloudtaser-s3-proxy)
 	swift build -c release --static-swift-stdlib -Xlinker -z -Xlinker now --product cloudtaser-s3-proxy
-	@mkdir -p build && cp "$$(swift build -c release --show-bin-path)/cloudtaser-s3-proxy" $@.new && \
-		mv $@.new $@
+	@$(call kept,cloudtaser-s3-proxy)
 
 # Goes into every injected container: its size is a promise.
 WRAPPER_BYTES_MAX := 12000000
