@@ -37,4 +37,5 @@ struct Rule: Sendable, CustomTestStringConvertible {
 
     static let all =
         importRules + manifestRules + callRules + shapeRules + secretRules + documentRules
+        + versionRules
 }

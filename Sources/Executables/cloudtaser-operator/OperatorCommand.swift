@@ -35,7 +35,7 @@ struct OperatorCommand: AsyncParsableCommand {
 
             Exit codes: 0 ended by a signal · 1 cannot run · 64 wrong usage.
             """,
-        version: "0.1.0-dev")
+        version: "cloudtaser-operator 0.1.0")
 
     @Option(help: "Address of both ports.")
     var address = "0.0.0.0"

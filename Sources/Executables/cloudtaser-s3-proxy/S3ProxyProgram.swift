@@ -12,7 +12,7 @@ import VaultCustody
 
 /// The parts of the program, put together.
 struct S3ProxyProgram: Sendable {
-    static let version = "0.1.0-dev"
+    static let version = "0.1.0"
     /// How long requests that are under way may take after the last new connection.
     static let answerTime = Duration.seconds(60)
 

@@ -72,7 +72,7 @@ struct AuditCommand: ParsableCommand {
         let result = AuditResult(
             Audit(inventory, excluding: excluded),
             run: AuditRun(
-                time: WallClockText.seconds(now), tool: "cloudtaser \(Version.current)",
+                time: WallClockText.seconds(now), tool: "cloudtaser \(Version.version)",
                 command: CommandLine.arguments.joined(separator: " "), source: source),
             declarations: declared, vaults: try vaults.records(declared),
             scores: AuditScores(
@@ -86,7 +86,7 @@ struct AuditCommand: ParsableCommand {
                 SarifLog.document(
                     result.findings,
                     suppressed: result.accepted.map { ($0.finding, $0.acceptance.reason) },
-                    unread: result.audit.unread, version: Version.current)
+                    unread: result.audit.unread, version: Version.version)
             },
             oscal: { try Self.oscal(document) })
         try series.write(document, at: result.run.time)

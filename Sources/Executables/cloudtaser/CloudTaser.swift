@@ -62,6 +62,7 @@ struct CloudTaser: ParsableCommand {
 
             \(Exit.help)
             """,
+        version: Version.line,
         subcommands: [
             AuditCommand.self, CompletionCommand.self, Demo.self, Discover.self,
             DoctorCommand.self, Evidence.self, Events.self, Explain.self, InstallCommand.self,
@@ -75,9 +76,10 @@ struct Version: ParsableCommand {
         abstract: "Print the version.", discussion: "Example:\n  cloudtaser version")
 
     /// Raised with each release; nothing is released yet.
-    static let current = "0.1.0-dev"
+    static let version = "0.1.0"
+    static let line = "cloudtaser \(version)"
 
     func run() {
-        print("cloudtaser \(Self.current)")
+        print(Self.line)
     }
 }

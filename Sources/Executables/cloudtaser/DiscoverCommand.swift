@@ -59,7 +59,7 @@ struct Discover: ParsableCommand {
             sarif: {
                 SarifLog.document(
                     discovery.entries.map(\.finding) + discovery.findings,
-                    unread: discovery.unread, version: Version.current)
+                    unread: discovery.unread, version: Version.version)
             })
         try output.conclude(
             isReached: discovery.reaches, unreadCount: discovery.unread.count)

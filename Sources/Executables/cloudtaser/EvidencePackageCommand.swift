@@ -59,7 +59,7 @@ struct EvidencePackaging: ParsableCommand {
                 sources: .init(
                     catalogue: try source.files(), manual: sources.manualFile,
                     attachments: sources.attachments),
-                tool: "cloudtaser \(Version.current)", digests: OpenSSLDigests())
+                tool: "cloudtaser \(Version.version)", digests: OpenSSLDigests())
             files = folder.files
             if let signer {
                 let envelope = try signer.envelope(folder.statement)

@@ -58,7 +58,7 @@ struct ValidateCommand: ParsableCommand {
             report: { ValidationDocument(validation).report }, json: { validation.json },
             sarif: {
                 SarifLog.document(
-                    validation.findings, unread: validation.unread, version: Version.current)
+                    validation.findings, unread: validation.unread, version: Version.version)
             })
         try output.conclude(
             isReached: validation.reaches, unreadCount: validation.unread.count, usual: .high)
