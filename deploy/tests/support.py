@@ -13,7 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 CHART = os.path.join(ROOT, "deploy", "helm", "cloudtaser")
 OBJECTS = os.path.join(ROOT, "deploy", "tests", "objects")
 NAMESPACE = "cloudtaser-system"
-# Of whose schemas everything is held to (issue 5).
+# Of whose schemas everything is held to.
 VERSIONS = [f"1.{minor}" for minor in range(29, 37)]
 # Before rules in CEL: that of the API server which the tests start.
 OLD_VERSION = "1.20"
