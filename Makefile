@@ -196,6 +196,7 @@ test-manifests: setup ## The chart, its CRDs and every manifest of deploy/, with
 	@.ci/fetch-kubernetes $(KUBERNETES)
 	swift build --product cloudtaser-s3-proxy
 	swift build --product cloudtaser
+	swift build --product cloudtaser-agent
 	@CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_PROMTOOL=$(PROMTOOL) \
 		CLOUDTASER_S3_PROXY="$$(swift build --show-bin-path)/cloudtaser-s3-proxy" \
 		CLOUDTASER_TOOL="$$(swift build --show-bin-path)/cloudtaser" \
