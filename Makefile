@@ -13,6 +13,7 @@ REGISTRY := $(CACHE)/registry/docker-registry
 S3 := $(CACHE)/s3
 MANIFEST_TOOLS := $(CACHE)/manifest-tools
 PROMTOOL := $(CACHE)/promtool/promtool
+HELM := $(CACHE)/helm/helm
 EVIDENCE_TOOLS := $(CACHE)/evidence-tools
 RELEASE_TOOLS := $(CACHE)/release-tools
 KERNELS := $(CACHE)/kernels
@@ -203,7 +204,7 @@ test-manifests: setup ## The chart, its CRDs and every manifest of deploy/, with
 		$(MANIFEST_TOOLS)/bin/python3 deploy/tests/run.py
 
 # The operator and the proxy as `make test` has built them: a release build would take longer than the tests.
-E2E = CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_OPENBAO=$(OPENBAO) \
+E2E = CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_OPENBAO=$(OPENBAO) CLOUDTASER_HELM=$(HELM) \
 	CLOUDTASER_OPERATOR="$$(swift build --show-bin-path)/cloudtaser-operator" \
 	CLOUDTASER_TOOL="$$(swift build --show-bin-path)/cloudtaser" \
 	CLOUDTASER_S3_PROXY="$$(swift build --show-bin-path)/cloudtaser-s3-proxy" \
@@ -220,6 +221,7 @@ e2e-programs:
 cluster-programs: $(OPENBAO)
 	@.ci/fetch-manifest-tools $(MANIFEST_TOOLS)
 	@.ci/fetch-kubernetes $(KUBERNETES)
+	@.ci/fetch-helm $(HELM)
 	@$(MAKE) --no-print-directory build/cloudtaser-wrapper build/demo-application
 	swift build --product cloudtaser-operator
 	swift build --product cloudtaser-s3-proxy
