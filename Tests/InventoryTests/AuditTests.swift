@@ -248,6 +248,17 @@ import Testing
         let names = ["used", "mounted-by-nobody", "registry", "pulled", "tls", "orphan"]
         var objects = [pod, account, ingress] + (try names.map { try Objects.secret($0) })
         objects.append(try Objects.secret("sh.helm.release.v1.x", type: "helm.sh/release.v1"))
+        objects.append(
+            try Objects.make([
+                "apiVersion": "v1", "kind": "Secret",
+                "metadata": [
+                    "name": "cloudtaser-operator-tls", "namespace": "cloudtaser-system",
+                    "labels": [
+                        "app.kubernetes.io/name": "cloudtaser",
+                        "app.kubernetes.io/managed-by": "cloudtaser-operator",
+                    ],
+                ],
+            ]))
         let orphans = Audit(Inventory(objects)).findings.filter { $0.id == .orphanedSecret }
         #expect(orphans.map(\.object) == ["Secret shop/orphan"])
     }

@@ -141,12 +141,20 @@ package struct Audit: Sendable {
         "bootstrap.kubernetes.io/token",
     ]
 
+    /// The webhook's certificate and key: the operator reads it through the API.
+    private static func isOperators(_ secret: ClusterObject) -> Bool {
+        let labels = secret.tree.value(at: "metadata", "labels")
+        return labels?["app.kubernetes.io/managed-by"]?.text == "cloudtaser-operator"
+            && labels?[Coverage.partOf]?.text == Coverage.product
+    }
+
     private static func orphans(
         _ inventory: Inventory, _ excluded: Set<String>
     ) -> [Finding] {
         inventory.secrets.filter { secret in
             !excluded.contains(secret.namespace)
                 && !ownTypes.contains(secret.tree["type"]?.text ?? "")
+                && !isOperators(secret)
                 && !inventory.isUsed(secret: secret.name, secret.namespace)
                 // It would come back: what fills it is told itself.
                 && inventory.sources.target(of: secret.name, secret.namespace) == nil
