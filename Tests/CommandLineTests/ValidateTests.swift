@@ -84,9 +84,27 @@ import Testing
         #expect(try run([], Self.manifest, Self.policy).status == 0)
     }
 
-    @Test func `a token is not read, and that is said`() throws {
-        let run = try run(["--vault-token-file", "/no/such/file"], Self.manifest, Self.policy)
-        #expect(run.status == 0 && run.errors.contains("not sent in this version"), "\(run)")
+    @Test func `a token goes to vaults that are named, and to no other`() throws {
+        let token = try folder.write("token", "s.token\n")
+        let words = ["--vault-token-file", token]
+        let unnamed = try run(words, Self.manifest, Self.policy)
+        #expect(unnamed.status == 2 && unnamed.errors.contains("needs --vault-address"))
+        // The policy's is another one: it is not asked, and that is said.
+        let elsewhere = try run(
+            words + ["--vault-address", "https://127.0.0.1:2", "--fail-on", "critical"],
+            Self.manifest, Self.policy)
+        #expect(elsewhere.status == 0, "\(elsewhere)")
+        #expect(elsewhere.output.contains("role/shop of vault main: not asked for"))
+        // Control: asked, it does not answer.
+        let asked = try run(
+            words + ["--vault-address", "https://127.0.0.1:1/", "--fail-on", "critical"],
+            Self.manifest, Self.policy)
+        #expect(asked.status == 4, "\(asked)")
+        #expect(asked.output.contains("auth/kubernetes/role/shop of vault main  not reached"))
+        let missing = try run(
+            ["--vault-token-file", "/no/such/file", "--vault-address", "https://127.0.0.1:1"],
+            Self.manifest, Self.policy)
+        #expect(missing.status == 1 && missing.errors.contains("/no/such/file"), "\(missing)")
     }
 
     @Test func `what is not read ends with 4, and wrong usage with 2`() throws {

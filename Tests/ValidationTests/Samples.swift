@@ -71,9 +71,11 @@ enum Samples {
     static func policy(
         _ name: String = "cluster", address: String = "https://vault.test:8200",
         audience: JSONTree? = "vault", namespaces: JSONTree = ["shop"],
-        agent: JSONTree = "none"
+        agent: JSONTree = "none", method: String = "kubernetes"
     ) throws -> ClusterObject {
-        var vault: JSONTree = ["name": "main", "address": .string(address)]
+        var vault: JSONTree = [
+            "name": "main", "address": .string(address), "method": .string(method),
+        ]
         vault["audience"] = audience
         return try object([
             "apiVersion": "cloudtaser.io/v1alpha1", "kind": "CloudTaserPolicy",
@@ -93,7 +95,7 @@ enum Samples {
 
     static func webhook(
         failurePolicy: String = "Fail", bundle: String = certificate, onlyPods: Bool = false,
-        byLabel: Bool = false
+        byLabel: Bool = false, service: String = "cloudtaser-operator"
     ) throws -> ClusterObject {
         let names = ["pods.cloudtaser.io"] + (onlyPods ? [] : ["namespaces.cloudtaser.io"])
         return try object([
@@ -104,7 +106,10 @@ enum Samples {
                     [
                         "name": .string(name), "failurePolicy": .string(failurePolicy),
                         "clientConfig": [
-                            "caBundle": .string(Base64.encoded(Array(bundle.utf8)))
+                            "caBundle": .string(Base64.encoded(Array(bundle.utf8))),
+                            "service": [
+                                "name": .string(service), "namespace": "cloudtaser-system",
+                            ],
                         ],
                         "matchConditions": byLabel
                             ? []
@@ -220,11 +225,12 @@ enum Samples {
     static func input(
         _ objects: [ClusterObject], scope: ValidationInput.Scope = .cluster,
         unread: [UnreadObject] = [], vaults: [VaultRecord] = [],
-        certificates: [ValidationInput.Certificate] = [], now: Int64 = now
+        certificates: [ValidationInput.Certificate] = [], roles: [VaultLogin: VaultRole] = [:],
+        now: Int64 = now
     ) -> ValidationInput {
         ValidationInput(
             objects,
             Inventory(objects, unread: unread, isWholeCluster: scope == .cluster),
-            scope: scope, vaults: vaults, certificates: certificates, now: now)
+            scope: scope, vaults: vaults, certificates: certificates, roles: roles, now: now)
     }
 }

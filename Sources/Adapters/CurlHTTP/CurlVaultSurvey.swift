@@ -53,7 +53,7 @@ package struct CurlVaultSurvey: VaultSurvey {
             notAfter: text("Expire date"), serial: text("Serial Number"))
     }
 
-    private static func failure(_ failure: CurlFailure) -> VaultSurveyFailure {
+    static func failure(_ failure: CurlFailure) -> VaultSurveyFailure {
         switch failure {
         case .timedOut: .timedOut
         case .tls(let detail): .tlsFailed(detail: detail)

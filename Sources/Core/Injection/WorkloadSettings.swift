@@ -56,8 +56,7 @@ struct WorkloadSettings {
     private static func vault(
         _ annotations: AnnotationValues, in namespace: NamespaceFacts, policy: CloudTaserPolicy
     ) throws(Refusal) -> CloudTaserPolicy.Vault {
-        let granted = Set(policy.grants.filter { $0.isFor(namespace) }.map(\.vault))
-        let vaults = policy.vaults.filter { granted.contains($0.name) }
+        let vaults = policy.vaults(for: namespace)
         let path = PodAnnotation.vaultAddress.path
         guard let address = annotations[.vaultAddress] else {
             guard let vault = vaults.first else {
@@ -73,20 +72,11 @@ struct WorkloadSettings {
             }
             return vault
         }
-        let given: VaultSettings
+        let vault: CloudTaserPolicy.Vault?
         do throws(ConfigurationFailure) {
-            let texts: [ControlVariable: String] = [
-                .address: address, .authMethod: "kubernetes", .authRole: "role",
-            ]
-            given = try SettingsParser(
-                defaultFollow: .attached, hasCredential: { _ in false }, lookUp: { texts[$0] }
-            ).parseVault()
+            vault = try vaults.first(at: address)
         } catch { throw Refusal(path, error.reason, fix: "write the vault's https URL") }
-        guard
-            let vault = vaults.first(where: {
-                $0.origin == given.origin && $0.pathPrefix == given.pathPrefix
-            })
-        else {
+        guard let vault else {
             throw Refusal(
                 path, "is no vault that the policy grants namespace \(namespace.name)",
                 fix: "leave the annotation out, or have the policy grant that vault")

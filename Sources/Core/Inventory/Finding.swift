@@ -60,6 +60,9 @@ package enum FindingID: String, Sendable, CaseIterable {
     case operatorNotReady = "CT3016"
     case kernelWithoutSecretMemory = "CT3017"
     case kernelUnknown = "CT3018"
+    case vaultRoleMissing = "CT3019"
+    case vaultRoleElsewhere = "CT3020"
+    case webhookDistrusted = "CT3021"
 
     package var severity: FindingSeverity {
         switch self {

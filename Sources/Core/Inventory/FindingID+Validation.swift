@@ -18,7 +18,7 @@ struct FindingWords {
 extension FindingID {
     /// Of what `cloudtaser validate` alone finds; of any other nothing.
     var ofValidation: FindingWords {
-        ofPods ?? ofPolicies ?? ofInstallation
+        ofPods ?? ofPolicies ?? ofInstallation ?? ofTrust
             ?? FindingWords(.critical, rawValue, "", fix: "")
     }
 
@@ -139,6 +139,29 @@ extension FindingID {
                 "From 5.14 to 6.4 memfd_secret needs secretmem.enable=1 at boot. The agent's "
                     + "self-test decides.",
                 fix: "Look at the agent's metrics there, or boot with secretmem.enable=1.")
+        default: nil
+        }
+    }
+
+    private var ofTrust: FindingWords? {
+        switch self {
+        case .vaultRoleMissing:
+            FindingWords(
+                .high, "a role that the vault does not have",
+                "Pods that ask for it are injected, and none of their containers starts: the "
+                    + "wrapper cannot log in.",
+                fix: "bao write auth/kubernetes/role/NAME …, or name the role that there is.")
+        case .vaultRoleElsewhere:
+            FindingWords(
+                .high, "a role of the vault that is bound to others",
+                "The vault refuses the login of these pods, and none of their containers starts.",
+                fix: "Bind the role to the pods' ServiceAccount, namespace and the policy's "
+                    + "audience, or have the pods use what it is bound to.")
+        case .webhookDistrusted:
+            FindingWords(
+                .high, "the webhook's certificate is of no authority in its caBundle",
+                "The API server does not believe who answers, and refuses every pod that asks.",
+                fix: "Look at the operator, which keeps both: docs/runbooks/webhook-failing.md.")
         default: nil
         }
     }

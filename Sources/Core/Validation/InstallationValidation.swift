@@ -54,10 +54,23 @@ struct InstallationValidation {
         let faults = webhook.faults.map {
             finding(.webhookIncomplete, $0.object.reference, $0.text, source: $0.object.source)
         }
-        let found = open + faults
+        let found = open + faults + Self.distrusted(input, webhook)
         let names = webhook.webhooks.map(\.name).joined(separator: ", ")
         let text = found.isEmpty ? "\(names): failurePolicy Fail, caBundle set" : names
         return (Check(name, found.isEmpty ? .ok : .fails, text), found)
+    }
+
+    /// Certificates that were handed over, and are the webhook's.
+    private static func distrusted(_ input: ValidationInput, _ webhook: WebhookView) -> [Finding] {
+        input.certificates.flatMap { certificate -> [Finding] in
+            guard let keys = CertificateKeys.first(inPEM: certificate.pem) else { return [] }
+            return webhook.webhooks.filter { $0.distrusts(keys) }.map {
+                finding(
+                    .webhookDistrusted, $0.object.reference,
+                    "webhook \($0.name): no authority of its caBundle has signed "
+                        + certificate.name, source: $0.object.source)
+            }
+        }
     }
 
     // MARK: - Certificates

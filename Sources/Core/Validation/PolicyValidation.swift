@@ -52,7 +52,7 @@ struct PolicyReading {
 
 /// What the policies say, held against what was read beside them.
 struct PolicyValidation {
-    let checks: [Check]
+    let check: Check
     let findings: [Finding]
 
     init(_ input: ValidationInput, _ reading: PolicyReading, asking: Set<String>) {
@@ -69,7 +69,7 @@ struct PolicyValidation {
                     message: FindingID.policyMissing.title, source: "cluster"))
         }
         findings = found
-        checks = [Self.check(reading, found), Self.roles(reading)]
+        check = Self.check(reading, found)
     }
 
     private static func check(_ reading: PolicyReading, _ findings: [Finding]) -> Check {
@@ -92,17 +92,6 @@ struct PolicyValidation {
         case .critical?, .high?: return Check("policy", .fails, text)
         default: return Check("policy", .warning, text)
         }
-    }
-
-    private static func roles(_ reading: PolicyReading) -> Check {
-        let vaults = reading.readable.flatMap(\.policy.vaults).map {
-            "\($0.name): \($0.method.rawValue), audience \($0.audience)"
-        }
-        return Check(
-            "role binding", .notChecked,
-            (vaults.isEmpty ? "" : vaults.joined(separator: "; ") + "; ")
-                + "what a role is bound to, only a vault's token shows, and none is sent",
-            fix: "bao read auth/kubernetes/role/NAME: its audience and ServiceAccounts")
     }
 
     /// A grant by name or label that fits none of the namespaces that were read.

@@ -16,18 +16,9 @@ package struct Validation: Sendable {
         let reading = PolicyReading(input.inventory)
         let webhook = WebhookView(input.inventory)
         let names = Inventory.namespaces(in: input.objects)
-        let originals = input.inventory.originals.filter { workload in
-            !workload.isOver && workload.object.namespace != "kube-system"
-        }
-        let verdicts = originals.map { workload in
-            let namespace = workload.object.namespace
-            return (
-                workload,
-                PodVerdict(stored: workload)
-                    ?? PodVerdict(
-                        workload, in: names[namespace], policy: reading.policy, webhook: webhook)
-            )
-        }
+        let verdicts = Self.verdicts(of: input.inventory, reading, names)
+        let roles = RoleValidation(
+            LoginUse.all(verdicts, reading.policy, names), input.roles, reading)
         let asking = verdicts.filter { $0.1.answer != .notAsked }
         let policies = PolicyValidation(
             input, reading, asking: Set(asking.map(\.0.object.namespace)))
@@ -37,13 +28,32 @@ package struct Validation: Sendable {
         let namespaces = Self.namespaces(names, input)
         self.verdicts = verdicts.map(\.1)
         checks =
-            [Self.pods(verdicts.map(\.1), missed), Self.check(names, namespaces)] + policies.checks
-            + installation.checks
+            [Self.pods(verdicts.map(\.1), missed), Self.check(names, namespaces)]
+            + [policies.check, roles.check] + installation.checks
         findings =
             verdicts.flatMap(\.1.findings) + missed + namespaces + policies.findings
-            + installation.findings
-        unread = input.inventory.unread
+            + roles.findings + installation.findings
+        unread = input.inventory.unread + roles.unread
         objectCount = input.objects.count
+    }
+
+    /// Each workload that nobody else has made, and what the webhook would say of its pods.
+    static func verdicts(
+        of inventory: Inventory, _ reading: PolicyReading, _ names: [String: NamespaceFacts]
+    ) -> [(Workload, PodVerdict)] {
+        let webhook = WebhookView(inventory)
+        let originals = inventory.originals.filter { workload in
+            !workload.isOver && workload.object.namespace != "kube-system"
+        }
+        return originals.map { workload in
+            let namespace = workload.object.namespace
+            return (
+                workload,
+                PodVerdict(stored: workload)
+                    ?? PodVerdict(
+                        workload, in: names[namespace], policy: reading.policy, webhook: webhook)
+            )
+        }
     }
 
     package func reaches(_ threshold: FindingSeverity) -> Bool {

@@ -31,18 +31,22 @@ package struct ValidationInput: Sendable {
     package let scope: Scope
     package let vaults: [VaultRecord]
     package let certificates: [Certificate]
+    /// What vaults say of the roles that pods log in by; of those that were not asked nothing.
+    package let roles: [VaultLogin: VaultRole]
     /// Seconds since 1970.
     package let now: Int64
 
     package init(
         _ objects: [ClusterObject], _ inventory: Inventory, scope: Scope,
-        vaults: [VaultRecord] = [], certificates: [Certificate] = [], now: Int64
+        vaults: [VaultRecord] = [], certificates: [Certificate] = [],
+        roles: [VaultLogin: VaultRole] = [:], now: Int64
     ) {
         self.objects = objects
         self.inventory = inventory
         self.scope = scope
         self.vaults = vaults
         self.certificates = certificates
+        self.roles = roles
         self.now = now
     }
 

@@ -21,6 +21,22 @@ struct WebhookView {
             let text = tree.value(at: "clientConfig", "caBundle")?.text ?? ""
             return Base64.decoded(text) ?? []
         }
+
+        /// By which the API server calls it; nil: by a URL.
+        var service: String? {
+            guard let service = tree.value(at: "clientConfig", "service"),
+                let name = service["name"]?.text, let namespace = service["namespace"]?.text
+            else { return nil }
+            return "\(name).\(namespace).svc"
+        }
+
+        /// Whether a certificate for the webhook is of none of its authorities. false, too, where
+        /// it is for something else, or does not say who has signed it.
+        func distrusts(_ certificate: CertificateKeys) -> Bool {
+            guard let service, certificate.names.contains(service), let signer = certificate.signer
+            else { return false }
+            return !CertificateKeys.all(inPEM: bundle).contains { $0?.own == signer }
+        }
     }
 
     let webhooks: [Webhook]

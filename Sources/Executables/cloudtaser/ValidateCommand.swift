@@ -16,13 +16,14 @@ struct ValidateCommand: ParsableCommand {
               cloudtaser validate --context prod-eu-1 --look-at-vaults
               cloudtaser validate -o sarif --out validate.sarif manifests/
               cloudtaser validate --certificate webhook.crt --vault-cacert ca.crt \\
-                --vault-address https://vault.example.eu:8200
+                --vault-address https://vault.example.eu:8200 --vault-token-file token
 
             Looks at pod templates (by the webhook's own decision, without asking it),
             CloudTaserPolicies, the webhook's configuration, the operator, agents and
             kernels of nodes, namespaces, certificates and vaults. What is not read is
-            not checked, and is told. No private key is read, and no token is sent:
-            what a vault's role is bound to is not checked.
+            not checked, and is told. No private key is read. A token of
+            --vault-token-file goes to the vaults of --vault-address and to no other; what
+            their roles are bound to is held against the pods that log in by them.
 
             Ends with 3 on findings of severity high or more; --fail-on says otherwise.
 
@@ -38,22 +39,31 @@ struct ValidateCommand: ParsableCommand {
     var lookAtVaults = false
     @Option(help: "PEM file of a certificate to look at, like the webhook's; repeated for several.")
     var certificate: [String] = []
-    @Option(help: "Not used yet: it is not sent, and role bindings stay unchecked.")
+    @Option(help: "File of a token that may read roles, for the vaults of --vault-address.")
     var vaultTokenFile: String?
+
+    func validate() throws {
+        guard vaultTokenFile == nil || !vaults.vaultAddress.isEmpty else {
+            throw ValidationError(
+                "--vault-token-file needs --vault-address: a token goes to no vault that is "
+                    + "not named here")
+        }
+    }
 
     func run() throws {
         let certificates = try certificate.map {
             ValidationInput.Certificate(name: $0, pem: [UInt8](try Folder.data(at: $0)))
         }
-        if vaultTokenFile != nil {
-            Terminal.error("--vault-token-file: not sent in this version; roles are not checked")
-        }
         let (objects, inventory, _) = try input.scanned()
         let named = lookAtVaults ? ValidationInput.vaultAddresses(in: inventory) : []
+        let roles = try vaultTokenFile.map { file in
+            try vaults.roles(of: ValidationInput.logins(in: objects, inventory), tokenFile: file)
+        }
         let validation = Validation(
             ValidationInput(
                 objects, inventory, scope: input.scope, vaults: try vaults.records(of: named),
-                certificates: certificates, now: Int64(Date().timeIntervalSince1970)))
+                certificates: certificates, roles: roles ?? [:],
+                now: Int64(Date().timeIntervalSince1970)))
         try output.write(
             report: { ValidationDocument(validation).report }, json: { validation.json },
             sarif: {
