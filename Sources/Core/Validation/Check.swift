@@ -61,7 +61,7 @@ package struct CheckList: Sendable {
 
     package var json: JSONTree {
         [
-            "checks": .array(checks.map(\.json)),
+            "schemaVersion": "1", "checks": .array(checks.map(\.json)),
             "summary": .object(
                 Check.State.allCases.map { state in
                     JSONTree.Member(
