@@ -2,6 +2,7 @@
 """What all tests share: a real API server with the chart's objects, two replicas of the operator, and a
 real vault that believes the API server's tokens."""
 import atexit
+import base64
 import contextlib
 import functools
 import json

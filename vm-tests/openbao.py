@@ -30,7 +30,8 @@ def free_port():
 
 
 def issue_certificates(folder):
-    """A CA and a server certificate for 127.0.0.1 and localhost, valid for two days."""
+    """A CA and a server certificate for 127.0.0.1 and localhost, valid for thirty days: of seven or fewer
+    the tool would tell."""
 
     def openssl(*arguments):
         done = subprocess.run(["openssl", *arguments], cwd=folder, capture_output=True, text=True)
@@ -38,13 +39,13 @@ def issue_certificates(folder):
             raise VaultError(f"openssl {arguments[0]} failed: {done.stderr.strip()}")
 
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    openssl("req", "-x509", *key, "-days", "2", "-subj", "/CN=CloudTaser demo CA",
+    openssl("req", "-x509", *key, "-days", "30", "-subj", "/CN=CloudTaser demo CA",
             "-keyout", "ca.key", "-out", "ca.pem")
     openssl("req", *key, "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr")
     with open(os.path.join(folder, "server.ext"), "w") as file:
         file.write("subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n")
     openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-            "-CAcreateserial", "-days", "2", "-extfile", "server.ext", "-out", "server.pem")
+            "-CAcreateserial", "-days", "30", "-extfile", "server.ext", "-out", "server.pem")
 
 
 class OpenBao:
