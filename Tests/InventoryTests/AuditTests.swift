@@ -193,6 +193,22 @@ import Testing
         #expect(lines.count == 3 && lines.contains { $0.contains("half") && $0.contains("other") })
     }
 
+    @Test func `objects of the cluster as a whole are in no namespace`() throws {
+        for (version, kind) in [
+            ("v1", "Node"), ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"),
+            ("cloudtaser.io/v1alpha1", "CloudTaserPolicy"),
+        ] {
+            let object = try Objects.make([
+                "apiVersion": .string(version), "kind": .string(kind), "metadata": ["name": "x"],
+            ])
+            #expect(object.reference == "\(kind) x")
+        }
+        let map = try Objects.make([
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "x"],
+        ])
+        #expect(map.reference == "ConfigMap default/x")
+    }
+
     @Test func `pods that have ended do not stand for what makes the next ones`() throws {
         let spec: JSONTree = ["containers": [container("app", Objects.command)]]
         let cron = try Objects.make([
