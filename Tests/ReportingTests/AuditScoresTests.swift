@@ -23,6 +23,20 @@ import Testing
         #expect(found.rows.map(\.count) == [2, 1])
     }
 
+    @Test func `the summary counts containers, and those without secrets`() throws {
+        let pods = try (0..<9).map { try Samples.pod("web-5d4f-\($0)", secret: "db", hash: "5d4f") }
+        let found = scores(
+            pods + [try Samples.pod("api", wrapped: true), try Samples.pod("bare")])
+        #expect(found.rows.count == 2)
+        #expect(found.summary.assessed == 10 && found.summary.total == 11)
+        let bounds = found.rows.compactMap(\.assessment.score?.ofPlatform.upper)
+        #expect(bounds.count == 2 && bounds[0] < bounds[1])
+        let mean = (bounds[0] * 9 + bounds[1] + 9) / 10
+        #expect(found.summary.scores?.mean.upper == mean)
+        // The lowest tenth of ten is one of the nine.
+        #expect(found.summary.scores?.tenth.upper == bounds[0])
+    }
+
     @Test func `a Secret's user is below its cap, and a wrapped one may be above`() throws {
         let found = scores([
             try Samples.pod("web", secret: "db"), try Samples.pod("api", wrapped: true),

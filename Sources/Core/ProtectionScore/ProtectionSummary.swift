@@ -17,8 +17,13 @@ package struct ProtectionSummary: Sendable, Equatable {
     package let scores: Scores?
 
     package init(_ assessments: [ProtectionAssessment]) {
-        total = assessments.count
-        let ranges = assessments.compactMap(\.score?.ofPlatform)
+        self.init(ranges: assessments.map(\.score?.ofPlatform))
+    }
+
+    /// - Parameter ranges: one of each container; nil: there is nothing to assess.
+    package init(ranges all: [ScoreRange?]) {
+        total = all.count
+        let ranges = all.compactMap(\.self)
         assessed = ranges.count
         let lower = ranges.map(\.lower).sorted()
         let upper = ranges.map(\.upper).sorted()

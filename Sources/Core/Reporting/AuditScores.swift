@@ -26,26 +26,32 @@ package struct AuditScores: Sendable {
             webhookFailsClosed: inventory.webhookFailsClosed)
         var rows: [Row] = []
         var places: [String: [Int]] = [:]
+        // Of each container, however many are told once.
+        var ranges: [ScoreRange?] = []
         for one in inventory.auditedContainers(excluding: excluded) {
             // By its owner: pods of one Deployment differ in their names only.
             let stored = StoredContainer(object: one.owner, pod: one.pod, container: one.tree)
             let facts = WorkloadFacts(
                 stored, copies: one.copyCount, hasOthers: one.hasOthers,
                 answer: one.node.flatMap { answers[$0] }, in: cluster)
-            guard facts.hasSecrets else { continue }
+            guard facts.hasSecrets else {
+                ranges.append(nil)
+                continue
+            }
             let key = "\(one.owner) \(one.name)"
             if let place = places[key]?.first(where: { rows[$0].assessment.facts == facts }) {
                 rows[place].count += 1
+                ranges.append(rows[place].assessment.score?.ofPlatform)
             } else {
                 places[key, default: []].append(rows.count)
+                let assessment = ProtectionAssessment(facts)
+                ranges.append(assessment.score?.ofPlatform)
                 rows.append(
-                    Row(
-                        owner: one.owner, container: one.name,
-                        assessment: ProtectionAssessment(facts), count: 1))
+                    Row(owner: one.owner, container: one.name, assessment: assessment, count: 1))
             }
         }
         self.rows = rows
-        summary = ProtectionSummary(rows.map(\.assessment))
+        summary = ProtectionSummary(ranges: ranges)
     }
 
     package var json: JSONTree {
