@@ -218,9 +218,16 @@ private func facts(
         #expect(states(facts(stored(), told(enrolled: false))) == none)
         #expect(states(facts(stored(), .noAgent)) == none)
         #expect(states(facts(bare, copies: 1, told())) == none)
+        // Of a list that was cut nobody knows whether it is on it: what the node lacks is known.
         #expect(
             states(facts(stored(), told(enrolled: false, more: true)))
-                == [.unknown, .holds, .holds, .holds])
+                == Array(repeating: .unknown, count: 4))
+        #expect(
+            states(facts(stored(), told(.modifyReturn, .detect, enrolled: false, more: true)))
+                == [.unknown, .fails, .unknown, .fails])
+        let cut = facts(stored(), told(enrolled: false, more: true))
+        #expect(cut[.selfTestPassed].state == .unknown)
+        #expect(facts(stored(), told(more: true))[.selfTestPassed].holds)
     }
 
     @Test func `are not known where nobody answers, or nobody says which container it is`() {
@@ -270,5 +277,124 @@ private func facts(
         }
         for fact in ProtectionFact.allCases { #expect(page.contains("`\(fact.rawValue)`")) }
         #expect(page.contains("| sum | \(ProtectionScore.pointsMax) |"))
+    }
+}
+
+/// Points by hand, from the table of docs/reference/score.md: 150 in all, and 140 on a node that is
+/// no confidential machine.
+@Suite struct `Typical workloads` {
+    private func check(
+        _ facts: WorkloadFacts, platform: ClosedRange<Int>, maximum: ClosedRange<Int>,
+        lost: [ScoreCheck: Int], tier: SecretTier, possible: SecretTier, _ caps: [ScoreCap] = [],
+        certain: Bool = true, at place: SourceLocation = #_sourceLocation
+    ) throws {
+        let found = ProtectionAssessment(facts)
+        let score = try #require(found.score, sourceLocation: place)
+        let ranges = [platform, maximum].map {
+            ScoreRange(lower: $0.lowerBound, upper: $0.upperBound)
+        }
+        #expect([score.ofPlatform, score.ofMaximum] == ranges, sourceLocation: place)
+        let losses = score.losses.map { ($0.check, $0.points) }
+        #expect(Dictionary(uniqueKeysWithValues: losses) == lost, sourceLocation: place)
+        #expect([found.tier, found.tierPossible] == [tier, possible], sourceLocation: place)
+        #expect(score.caps.map(\.cap) == caps, sourceLocation: place)
+        #expect(score.caps.allSatisfy { $0.isCertain == certain }, sourceLocation: place)
+        let fixes = score.losses.map(\.check.fix) + score.caps.map(\.cap.fix)
+        #expect(fixes.allSatisfy { !$0.isEmpty }, sourceLocation: place)
+    }
+
+    /// What only an agent says, and of an agent that is not asked.
+    private let unseen: [ScoreCheck: Int] = [
+        .agentConnected: 10, .enforceMode: 15, .denyingPrograms: 10, .lsmPrograms: 15,
+        .secretMemory: 15, .lockedMemory: 10, .processorMitigations: 5, .confidentialMachine: 10,
+    ]
+    private let noMachine: [ScoreCheck: Int] = [.confidentialMachine: 10]
+
+    @Test func `with memfd_secret on a node whose agent denies`() throws {
+        try check(
+            facts(), platform: 100...100, maximum: 93...94, lost: noMachine, tier: .guarded,
+            possible: .guarded)
+    }
+
+    @Test func `without LSM programs`() throws {
+        // 125 of 140.
+        try check(
+            facts(stored(), told(.modifyReturn)), platform: 89...90, maximum: 83...84,
+            lost: noMachine.merging([.lsmPrograms: 15]) { $1 }, tier: .secretMemory,
+            possible: .secretMemory)
+    }
+
+    @Test func `on a kernel that has no memfd_secret`() throws {
+        let node = SeenNode(
+            kernel: "4.18.0", secretMemory: .missing, openWeaknesses: [], confidential: .ordinary)
+        // 125 of 125, and of 150.
+        try check(
+            facts(stored(["CLOUDTASER_MINIMUM_TIER": "locked"]), told(node: node)),
+            platform: 100...100, maximum: 83...84,
+            lost: noMachine.merging([.secretMemory: 15]) { $1 }, tier: .lockedMemory,
+            possible: .lockedMemory)
+    }
+
+    @Test func `by the environment block`() throws {
+        // 80 of 140 is 57.
+        let lost: [ScoreCheck: Int] = [
+            .secretMemory: 15, .lockedMemory: 10, .coreDumpExclusion: 5, .environmentClean: 5,
+            .environmentLookup: 10, .deliveryMode: 15,
+        ]
+        try check(
+            facts(stored(["CLOUDTASER_DELIVERY": "environ"])), platform: 50...50, maximum: 50...50,
+            lost: noMachine.merging(lost) { $1 }, tier: .fetched, possible: .fetched,
+            [.environmentDelivery])
+    }
+
+    @Test func `by a file`() throws {
+        // 125 of 140.
+        let lost: [ScoreCheck: Int] = [.environmentLookup: 10, .deliveryMode: 5]
+        try check(
+            facts(stored(["CLOUDTASER_DELIVERY": "file"])), platform: 89...90, maximum: 83...84,
+            lost: noMachine.merging(lost) { $1 }, tier: .lockedMemory, possible: .lockedMemory)
+    }
+
+    @Test func `where no agent is`() throws {
+        // 55 to 95 of 150: whether memory is locked, and of which kind, nobody has seen.
+        try check(
+            facts(stored(), .noAgent), platform: 36...60, maximum: 36...60,
+            lost: unseen.merging([.dumpableOff: 5]) { $1 }, tier: .fetched, possible: .secretMemory,
+            [.noAgent, .detectOnly])
+    }
+
+    @Test func `where the agent only tells`() throws {
+        // 125 of 140 is 89.
+        let found = facts(stored(), told(.lsm, .detect))
+        try check(
+            found, platform: 75...75, maximum: 75...75,
+            lost: noMachine.merging([.enforceMode: 15]) { $1 }, tier: .secretMemory,
+            possible: .secretMemory, [.detectOnly])
+        #expect(ReaderLadder(found)[.rootWithAgent]?.exposure == .detected)
+    }
+
+    @Test func `with a copy in the cluster`() throws {
+        // 135 of 140 is 96.
+        try check(
+            facts(stored(), copies: 1), platform: 20...20, maximum: 20...20,
+            lost: noMachine.merging([.environmentClean: 5]) { $1 }, tier: .storedInCluster,
+            possible: .storedInCluster, [.storedInCluster])
+    }
+
+    @Test func `whose agent gives no answer`() throws {
+        // 55 to 145 of 150.
+        try check(
+            facts(stored(), .unreachable("timed out")), platform: 36...97, maximum: 36...97,
+            lost: unseen.merging([.dumpableOff: 5]) { $1 }, tier: .fetched, possible: .guarded,
+            [.noAgent, .detectOnly], certain: false)
+    }
+
+    @Test func `and what their objects say of an agent counts for nothing`() throws {
+        let boasting = stored([
+            "CLOUDTASER_AGENT": "required", "CLOUDTASER_AGENT_MODE": "deny",
+        ])
+        let plain = facts(stored(), .unreachable("timed out"))
+        #expect(facts(boasting, .unreachable("timed out")) == plain)
+        #expect(facts(boasting, .noAgent) == facts(stored(), .noAgent))
     }
 }

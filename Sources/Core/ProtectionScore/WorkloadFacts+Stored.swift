@@ -75,18 +75,18 @@ extension WorkloadFacts {
         case .told(let node):
             guard node.tier != ProtectionTier.none else { return fail(guarding, by: .agent) }
             guard let id = stored.id else { break }
-            if node.containers[id] == nil {
-                guard node.hasMore else { return fail(guarding, by: .agent) }
-            } else {
-                self[.agentConnected] = .holds(.agent)
+            let isEnrolled = node.containers[id] != nil
+            guard isEnrolled || node.hasMore else { return fail(guarding, by: .agent) }
+            // What the node has helps whom the agent has enrolled; what it lacks nobody has.
+            func fact(_ isThere: Bool) -> Fact {
+                Fact(isThere ? isEnrolled ? .holds : .unknown : .fails, by: .agent)
             }
             let denies = node.tier == .lsm || node.tier == .modifyReturn
-            self[.enforceMode] = denies && node.mode != .detect ? .holds(.agent) : .fails(.agent)
-            self[.denyingPrograms] = denies ? .holds(.agent) : .fails(.agent)
-            self[.lsmPrograms] = node.tier == .lsm ? .holds(.agent) : .fails(.agent)
-            if let isReady = node.isReady {
-                self[.selfTestPassed] = isReady ? .holds(.agent) : .fails(.agent)
-            }
+            self[.agentConnected] = fact(true)
+            self[.enforceMode] = fact(denies && node.mode != .detect)
+            self[.denyingPrograms] = fact(denies)
+            self[.lsmPrograms] = fact(node.tier == .lsm)
+            if let isReady = node.isReady { self[.selfTestPassed] = fact(isReady) }
         }
     }
 
