@@ -95,6 +95,8 @@ def cluster():
     for name, policy in (("cloudtaser", "Fail"), ("cloudtaser-old", "Ignore")):
         add("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", name,
             {"webhooks": [{"name": "pods.cloudtaser.io", "failurePolicy": policy}]})
+    add("cloudtaser.io/v1alpha1", "CloudTaserPolicy", "", "cluster",
+        {"spec": {"wrapper": {"image": INSTALL["image"]}}})
 
 
 def part_a():
@@ -132,11 +134,18 @@ def part_c():
         secret("shop", name)
 
 
+def delivered(mode):
+    """A wrapped container, as the operator tells the wrapper how values go to the program."""
+    return {**WRAPPED, "env": [*WRAPPED["env"], {"name": "CLOUDTASER_DELIVERY", "value": mode}]}
+
+
 def part_d():
-    """Injected pods; the first ten with a sidecar."""
-    for number in range(60):
-        sidecar = [{**WRAPPED, "name": "log", "restartPolicy": "Always"}] if number < 10 else []
-        stored = {"initContainers": [INSTALL, *sidecar], "containers": [WRAPPED]}
+    """Injected pods, by their mode of delivery; the first ten with a sidecar."""
+    modes = ["splice"] * 30 + ["file"] * 10 + ["environ"] * 10 + [None] * 10
+    for number, mode in enumerate(modes):
+        app = delivered(mode) if mode else WRAPPED
+        sidecar = [{**app, "name": "log", "restartPolicy": "Always"}] if number < 10 else []
+        stored = {"initContainers": [INSTALL, *sidecar], "containers": [app]}
         deployment("pay", f"pay-{number:02}", PLAIN, 1, stored, ASKS)
 
 
