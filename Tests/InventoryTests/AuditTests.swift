@@ -286,13 +286,16 @@ import Testing
                 "apiVersion": "v1", "kind": "Node", "metadata": ["name": .string(name)],
             ])
         }
-        func agent(_ node: String, ready: Bool = true) throws -> ClusterObject {
+        func agent(
+            _ node: String, ready: Bool = true, phase: String = "Running"
+        ) throws -> ClusterObject {
             try Objects.pod(
                 "agent-\(node)",
                 [
                     "nodeName": .string(node),
                     "containers": [container("agent", ["/cloudtaser-agent", "run"])],
                 ],
+                phase: phase,
                 labels: [
                     "app.kubernetes.io/name": "cloudtaser", "app.kubernetes.io/component": "agent",
                 ], ready: ready)
@@ -301,6 +304,8 @@ import Testing
         let audit = Audit(Inventory(agents + [try node("a"), try node("b"), try node("c")]))
         #expect(audit.findings.map(\.object) == ["Node b", "Node c"])
         #expect(audit.nodes.map(\.hasAgent) == [true, false, false])
+        let ended = try agent("a", phase: "Failed")
+        #expect(Audit(Inventory([ended, try node("a")])).findings.map(\.object) == ["Node a"])
         let well = Audit(Inventory([try agent("a"), try node("a")]))
         Evidence.control(passed: well.findings.isEmpty)
         Evidence.observe("Of three nodes the two without a ready agent were found.")

@@ -47,7 +47,8 @@ package struct Coverage {
     /// Pods of agents that are ready.
     fileprivate static func agents(_ inventory: Inventory) -> [Workload] {
         inventory.workloads.filter { workload in
-            workload.isPod && workload.label(label) == agent
+            // A pod that has ended may still be said to be ready: nobody said otherwise since.
+            workload.isPod && !workload.isOver && workload.label(label) == agent
                 && workload.label(partOf) == product && isReady(workload)
         }
     }
