@@ -12,6 +12,26 @@ package struct RunningPod: Sendable, Equatable {
             self.name = name
             self.id = id
         }
+
+        /// Those of a pod that run, by name, as its status has them.
+        package static func running(in pod: JSONTree) -> [String: Container] {
+            var running: [String: Container] = [:]
+            for kind in ["initContainerStatuses", "containerStatuses"] {
+                for status in pod.value(at: "status", kind)?.elements ?? [] {
+                    guard let name = status["name"]?.text,
+                        status.value(at: "state", "running")?.members != nil
+                    else { continue }
+                    running[name] = Container(name: name, id: id(status["containerID"]?.text))
+                }
+            }
+            return running
+        }
+
+        private static func id(_ text: String?) -> String? {
+            guard let text, let mark = text.firstRange(of: "://") else { return nil }
+            let id = text[mark.upperBound...]
+            return id.isEmpty ? nil : String(id)
+        }
     }
 
     package let name: String
@@ -40,24 +60,10 @@ package struct RunningPod: Sendable, Equatable {
             !["Succeeded", "Failed"].contains(pod.value(at: "status", "phase")?.text),
             let node = pod.value(at: "spec", "nodeName")?.text
         else { return nil }
-        var running: [String: Container] = [:]
-        for kind in ["initContainerStatuses", "containerStatuses"] {
-            for status in pod.value(at: "status", kind)?.elements ?? [] {
-                guard let name = status["name"]?.text,
-                    status.value(at: "state", "running")?.members != nil
-                else { continue }
-                running[name] = Container(name: name, id: Self.id(status["containerID"]?.text))
-            }
-        }
+        let running = Container.running(in: pod)
         let wrapped = wrapped.compactMap { running[$0] }
         let bare = bare.filter { running[$0] != nil }
         guard !wrapped.isEmpty || !bare.isEmpty else { return nil }
         self.init(name: name, node: node, wrapped: wrapped, bare: bare)
-    }
-
-    private static func id(_ text: String?) -> String? {
-        guard let text, let mark = text.firstRange(of: "://") else { return nil }
-        let id = text[mark.upperBound...]
-        return id.isEmpty ? nil : String(id)
     }
 }

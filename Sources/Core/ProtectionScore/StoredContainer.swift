@@ -2,6 +2,7 @@
 internal import Delivery
 internal import Injection
 package import KubernetesFormat
+internal import Protection
 internal import WrapperConfiguration
 
 /// One container as a pod's object has it, or the template of pods.
@@ -36,24 +37,11 @@ package struct StoredContainer: Sendable, Equatable {
             controls[name] = entry["value"]?.text ?? (entry["valueFrom"] == nil ? "" : "?")
         }
         self.controls = controls
-        id = Self.id(of: name, in: pod)
+        id = RunningPod.Container.running(in: pod)[name]?.id
     }
 
     private static func command(_ container: JSONTree) -> [String] {
         container["command"]?.elements?.compactMap(\.text) ?? []
-    }
-
-    private static func id(of name: String, in pod: JSONTree) -> String? {
-        for kind in ["initContainerStatuses", "containerStatuses"] {
-            for status in pod.value(at: "status", kind)?.elements ?? []
-            where status["name"]?.text == name {
-                guard status.value(at: "state", "running")?.members != nil,
-                    let text = status["containerID"]?.text, let mark = text.firstRange(of: "://")
-                else { return nil }
-                return text[mark.upperBound...].isEmpty ? nil : String(text[mark.upperBound...])
-            }
-        }
-        return nil
     }
 
     /// nil: the variable is not there, as the operator would have put it.
