@@ -232,7 +232,6 @@ cluster-programs: $(OPENBAO)
 e2e-kubernetes: e2e-programs ## The operator and an injected container, with a real API server and vault
 	@$(E2E) $(MANIFEST_TOOLS)/bin/python3 e2e/run.py
 
-S3 := $(CACHE)/s3
 # Without a writer of __pycache__: what is tested is what is committed.
 E2E_S3 = CLOUDTASER_S3=$(S3) CLOUDTASER_OPENBAO=$(OPENBAO) CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE)) \
 	python3 -B e2e-s3/run.py
