@@ -47,7 +47,7 @@ package struct Audit: Sendable {
         _ inventory: Inventory, excluding excluded: Set<String> = Inventory.excludedNamespaces
     ) {
         let looked = inventory.running
-        let owners = Owners(inventory)
+        let owners = inventory.owners
         rows = looked.flatMap {
             Self.rows(of: $0, owner: owners.owner(of: $0), isExcluded: excluded)
         }

@@ -21,7 +21,6 @@ package struct AuditedContainer: Sendable {
 
 extension Inventory {
     package func auditedContainers(excluding excluded: Set<String>) -> [AuditedContainer] {
-        let owners = Owners(self)
         let looked = running.filter { !$0.isOver && !excluded.contains($0.object.namespace) }
         return looked.flatMap { workload -> [AuditedContainer] in
             let owner = owners.owner(of: workload)

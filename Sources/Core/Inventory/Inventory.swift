@@ -10,6 +10,11 @@ package struct Inventory: Sendable {
     package static let excludedNamespaces: Set = ["kube-system", "kube-public", "kube-node-lease"]
 
     package let workloads: [Workload]
+    /// Pods, and templates of which no pod was read that may still run: what has ended says nothing
+    /// of what a Job's or CronJob's next pod is. A Job that is over has no next one: its template
+    /// is there only where none of its pods is.
+    package let running: [Workload]
+    let owners: Owners
     package let secrets: [ClusterObject]
     package let nodes: [ClusterObject]
     package let unread: [UnreadObject]
@@ -55,6 +60,8 @@ package struct Inventory: Sendable {
             }
         }
         self.workloads = workloads
+        running = Self.running(of: workloads)
+        owners = Owners(workloads)
         self.unread = broken
         objectCount = objects.count
         secrets = objects.filter { $0.kind == "Secret" && $0.group.isEmpty }
@@ -182,10 +189,7 @@ package struct Inventory: Sendable {
         return workloads.filter { $0.controllerPlace.map(read.contains) != true }
     }
 
-    /// Pods, and templates of which no pod was read that may still run: what has ended says nothing
-    /// of what a Job's or CronJob's next pod is. A Job that is over has no next one: its template
-    /// is there only where none of its pods is.
-    package var running: [Workload] {
+    private static func running(of workloads: [Workload]) -> [Workload] {
         var owners = Set(
             workloads.filter { $0.isPod && !$0.isOver }.compactMap(\.controllerPlace))
         // From pods to ReplicaSets to Deployments, Jobs to CronJobs.

@@ -2,15 +2,15 @@
 internal import KubernetesFormat
 
 /// Who is at the top of each workload: pods come and go, their Deployment stays.
-struct Owners {
+struct Owners: Sendable {
     /// From pod to ReplicaSet to Deployment is 2; operators put their own kinds above.
     private static let depthMax = 8
 
     private let workloads: [String: Workload]
 
-    init(_ inventory: Inventory) {
-        workloads = Dictionary(
-            inventory.workloads.filter { !$0.isPod }.map { ($0.place, $0) },
+    init(_ workloads: [Workload]) {
+        self.workloads = Dictionary(
+            workloads.filter { !$0.isPod }.map { ($0.place, $0) },
             uniquingKeysWith: { first, _ in first })
     }
 
