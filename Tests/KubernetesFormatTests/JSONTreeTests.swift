@@ -9,6 +9,29 @@ import Testing
         String(decoding: tree.rendered(), as: UTF8.self)
     }
 
+    @Test func `pieces are the whole, as long as was asked, and end with the first failure`() throws
+    {
+        struct Full: Error {}
+        let tree = try JSONTree(
+            Array(#"{"a":[1,2,{"b":"text"},[],{}],"c":null,"d":[true,"longer than a piece"]}"#.utf8)
+        )
+        for size in [1, 2, 7, 1000] {
+            var pieces: [[UInt8]] = []
+            tree.forEachPiece(of: size) { pieces.append($0) }
+            #expect(pieces.flatMap(\.self) == tree.rendered())
+            #expect(pieces.dropLast().allSatisfy { $0.count >= size })
+            #expect((pieces.count > 1) == (size < 1000))
+        }
+        var taken = 0
+        #expect(throws: Full.self) {
+            try tree.forEachPiece(of: 1) { _ in
+                taken += 1
+                throw Full()
+            }
+        }
+        #expect(taken == 1)
+    }
+
     @Test(
         "what is not touched comes out as it came in",
         arguments: [

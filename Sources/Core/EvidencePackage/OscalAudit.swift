@@ -24,6 +24,10 @@ package struct OscalAudit {
     private let rules: [String: Rule]
     private let writer: OscalWriter
     private let time: EvidenceTime
+    private let component: String
+    /// What every observation is of: one value for all of them.
+    private let subjects: JSONTree
+    private static let methods: JSONTree = ["EXAMINE"]
 
     /// - Parameters:
     ///   - audit: as docs/reference/audit.schema.json says.
@@ -41,6 +45,8 @@ package struct OscalAudit {
         writer = OscalWriter(
             uuids: NameUUIDs(digests: digests),
             publication: Publication(revised: time, version: tool.isEmpty ? "unknown" : tool))
+        component = Self.uuid(writer, audit, "component")
+        subjects = [["subject-uuid": .string(component), "type": "component"]]
     }
 
     package var document: OscalDocument {
@@ -71,8 +77,14 @@ package struct OscalAudit {
 
     /// Of one thing of this audit: two audits share no observation.
     private func uuid(_ kind: String, _ name: String = "") -> String {
-        writer.uuids.uuid(
-            "audit", text("run", "time"), text("run", "source"), kind, name)
+        Self.uuid(writer, audit, kind, name)
+    }
+
+    private static func uuid(
+        _ writer: OscalWriter, _ audit: JSONTree, _ kind: String, _ name: String = ""
+    ) -> String {
+        let run = { (name: String) in audit.value(at: "run", name)?.text ?? "" }
+        return writer.uuids.uuid("audit", run("time"), run("source"), kind, name)
     }
 
     private func text(_ names: String...) -> String {
@@ -100,7 +112,7 @@ package struct OscalAudit {
             "local-definitions": [
                 "components": [
                     [
-                        "uuid": .string(uuid("component")), "type": "system",
+                        "uuid": .string(component), "type": "system",
                         "title": .string(cluster),
                         "description": "Its stored objects, as far as they were read.",
                         "status": ["state": "operational"],
@@ -114,8 +126,9 @@ package struct OscalAudit {
                 "control-selections": [["include-all": [:]]],
             ],
         ]
+        let groups = groups
         result["observations"] = .array([population] + groups.map(observation))
-        result["risks"] = .filled(risks + accepted.map(risk))
+        result["risks"] = .filled(risks(of: groups) + accepted.map(risk))
         return result
     }
 
@@ -144,8 +157,7 @@ package struct OscalAudit {
         [
             "uuid": .string(uuid), "title": .string(OscalText.line(title)),
             "description": .string(OscalText.line(description)), "props": .array(properties),
-            "methods": ["EXAMINE"],
-            "subjects": [["subject-uuid": .string(self.uuid("component")), "type": "component"]],
+            "methods": Self.methods, "subjects": subjects,
             "collected": .string(time.text),
         ]
     }
@@ -200,7 +212,7 @@ package struct OscalAudit {
     }
 
     /// One for each kind, with what was observed of it.
-    private var risks: [JSONTree] {
+    private func risks(of groups: [Group]) -> [JSONTree] {
         let kinds = Dictionary(grouping: groups, by: \.id)
         return kinds.keys.sorted().map { id in
             let rule = rules[id] ?? Rule(title: id, meaning: id, fix: "")

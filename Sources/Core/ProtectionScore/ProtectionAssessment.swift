@@ -71,16 +71,24 @@ package struct ProtectionAssessment: Sendable, Equatable {
 
     // MARK: - JSON
 
-    package var json: JSONTree {
-        var tree: JSONTree = [
-            "object": .string(facts.object), "container": .string(facts.container),
-            "formula": .number(String(ProtectionScore.formula)),
-        ]
+    package var json: JSONTree { json(with: details) }
+
+    /// - Parameter details: its own, or those of another one with the same facts.
+    package func json(with details: [JSONTree.Member]) -> JSONTree {
+        .object(
+            [
+                .init("object", .string(facts.object)),
+                .init("container", .string(facts.container)),
+                .init("formula", .number(String(ProtectionScore.formula))),
+            ] + details)
+    }
+
+    /// All but the names: the same for all who have the same facts.
+    package var details: [JSONTree.Member] {
         guard let score else {
-            tree["score"] = .null
-            tree["reason"] = .string(Self.notAssessed)
-            return tree
+            return [.init("score", .null), .init("reason", .string(Self.notAssessed))]
         }
+        var tree: JSONTree = [:]
         tree["readers"] = .array(ladder.cells.map(\.json))
         tree["tier"] = .string("\(tier)")
         tree["tierPossible"] = .string("\(tierPossible)")
@@ -96,7 +104,7 @@ package struct ProtectionAssessment: Sendable, Equatable {
                     "source": .string(facts[name].source.rawValue),
                 ]
             })
-        return tree
+        return tree.members ?? []
     }
 }
 

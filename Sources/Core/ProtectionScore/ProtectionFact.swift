@@ -42,10 +42,10 @@ package enum ProtectionFact: String, Sendable, CaseIterable {
 }
 
 /// What is known of one container, by whom. What is not given is unknown.
-package struct WorkloadFacts: Sendable, Equatable {
+package struct WorkloadFacts: Sendable, Hashable {
     /// `Deployment shop/web`.
-    package let object: String
-    package let container: String
+    package private(set) var object: String
+    package private(set) var container: String
     /// False: it has no secret as far as anybody sees, and there is nothing to assess.
     package var hasSecrets: Bool
     /// nil: not known.
@@ -69,6 +69,13 @@ package struct WorkloadFacts: Sendable, Equatable {
             }
         self.delivery = isBelieved ? delivery : nil
         self.deliverySource = deliverySource
+    }
+
+    /// The same facts of nobody: what follows from them is the same for all who have them.
+    package var unnamed: WorkloadFacts {
+        var facts = self
+        (facts.object, facts.container) = ("", "")
+        return facts
     }
 
     package subscript(_ name: ProtectionFact) -> Fact {

@@ -65,18 +65,8 @@ struct AuditCommand: ParsableCommand {
         // Before the cluster is read: what is wrong with a file is told at once.
         let declared = try declarations.map(Self.declarations) ?? .none
         let before = try baseline.map(Self.baseline)
-        let (_, inventory, source) = try input.scanned()
-        let excluded =
-            excludeNamespace.isEmpty ? Inventory.excludedNamespaces : Set(excludeNamespace)
         let now = Int64(Date().timeIntervalSince1970)
-        let result = AuditResult(
-            Audit(inventory, excluding: excluded),
-            run: AuditRun(
-                time: WallClockText.seconds(now), tool: "cloudtaser \(Version.version)",
-                command: CommandLine.arguments.joined(separator: " "), source: source),
-            declarations: declared, vaults: try vaults.records(declared),
-            scores: AuditScores(
-                inventory, excluding: excluded, answers: try answers(inventory)))
+        let result = try result(declared, at: now)
         let regressions = before?.regressions(in: result)
         lazy var document = result.json(regressions: regressions)
         try output.write(
@@ -98,6 +88,21 @@ struct AuditCommand: ParsableCommand {
         }
         try output.conclude(
             isReached: result.reaches, unreadCount: result.audit.unread.count)
+    }
+
+    /// The objects go when it ends: a report needs their memory.
+    private func result(_ declared: AuditDeclarations, at now: Int64) throws -> AuditResult {
+        let (_, inventory, source) = try input.scanned()
+        let excluded =
+            excludeNamespace.isEmpty ? Inventory.excludedNamespaces : Set(excludeNamespace)
+        return AuditResult(
+            Audit(inventory, excluding: excluded),
+            run: AuditRun(
+                time: WallClockText.seconds(now), tool: "cloudtaser \(Version.version)",
+                command: CommandLine.arguments.joined(separator: " "), source: source),
+            declarations: declared, vaults: try vaults.records(declared),
+            scores: AuditScores(
+                inventory, excluding: excluded, answers: try answers(inventory)))
     }
 
     private static func oscal(_ audit: JSONTree) throws -> String {

@@ -53,6 +53,32 @@ enum Folder {
         }
     }
 
+    /// Has `body` write a file, which is there as a whole or not at all.
+    static func write(to path: String, _ body: (FileHandle) throws -> Void) throws {
+        let url = URL(filePath: path)
+        let draft = url.appendingPathExtension("\(getpid()).new")
+        do {
+            try FileManager.default.createDirectory(
+                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data().write(to: draft)
+            // Whoever kept the last one to himself keeps this one, too.
+            if let mode = try? FileManager.default.attributesOfItem(atPath: path)[.posixPermissions]
+            {
+                try FileManager.default.setAttributes(
+                    [.posixPermissions: mode], ofItemAtPath: draft.path(percentEncoded: false))
+            }
+            let file = try FileHandle(forWritingTo: draft)
+            try body(file)
+            try file.close()
+            guard rename(draft.path(percentEncoded: false), url.path(percentEncoded: false)) == 0
+            else { throw CocoaError(.fileWriteUnknown) }
+        } catch {
+            try? FileManager.default.removeItem(at: draft)
+            throw OperationalError(
+                description: "\(path): cannot be written (\(reason(error)))")
+        }
+    }
+
     private static func reason(_ error: any Error) -> String {
         (error as NSError).localizedDescription
     }

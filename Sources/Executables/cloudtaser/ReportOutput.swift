@@ -38,21 +38,31 @@ struct ReportOutput: ParsableArguments {
         report: () -> ReportDocument, json: () -> JSONTree, sarif: () -> JSONTree,
         oscal: (() throws -> String)? = nil
     ) throws {
-        let text =
-            switch format {
-            case .text, .table: report().text(isColored: isColored) + "\n"
-            case .markdown: report().markdown
-            case .html: report().html
-            case .json: String(decoding: json().rendered(), as: UTF8.self) + "\n"
-            case .yaml: YAMLText.document(json())
-            case .oscal: try oscal?() ?? ""
-            case .sarif: String(decoding: sarif().rendered(), as: UTF8.self) + "\n"
-            }
-        guard let out else {
-            FileHandle.standardOutput.write(Data(text.utf8))
-            return
+        let text: String
+        switch format {
+        case .text, .table: text = report().text(isColored: isColored) + "\n"
+        case .markdown: text = report().markdown
+        case .html: text = report().html
+        case .json: return try write(json())
+        case .yaml: text = YAMLText.document(json())
+        case .oscal: text = try oscal?() ?? ""
+        case .sarif: return try write(sarif())
         }
+        guard let out else { return FileHandle.standardOutput.write(Data(text.utf8)) }
         try Folder.write(text, to: out)
+        Terminal.error("wrote \(out)")
+    }
+
+    /// Piece by piece: of a large cluster it is large.
+    private func write(_ tree: JSONTree) throws {
+        guard let out else {
+            tree.forEachPiece { FileHandle.standardOutput.write(Data($0)) }
+            return FileHandle.standardOutput.write(Data("\n".utf8))
+        }
+        try Folder.write(to: out) { file in
+            try tree.forEachPiece { try file.write(contentsOf: Data($0)) }
+            try file.write(contentsOf: Data("\n".utf8))
+        }
         Terminal.error("wrote \(out)")
     }
 
