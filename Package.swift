@@ -248,6 +248,9 @@ let adapters: [Target] = [
         ["Inventory", "KubernetesFormat", .product(name: "Yams", package: "Yams")]),
     library("AsyncClock", in: "Sources/Adapters", ["Ports", "KubernetesPorts"]),
     library(
+        "ServerProcess", in: "Sources/Adapters",
+        ["KubernetesFormat", "KubernetesPorts", "Ports"]),
+    library(
         "OCIRegistry", in: "Sources/Adapters",
         [
             "ImagePorts", "ImageFormat", "KubernetesFormat",
@@ -333,8 +336,8 @@ let executables: [Target] = [
         [
             "Operator", "Admission", "AdmissionServer", "AdmissionTrust", "AsyncClock",
             "CryptoHasher", "ImageFormat", "ImagePorts", "Injection", "Kubeconfig",
-            "KubernetesFormat", "KubernetesHTTP", "KubernetesPorts", "MetricsFormat",
-            "NodeAgentHTTP", "OCIRegistry", "Ports", "Protection", "X509Issuer",
+            "KubernetesHTTP", "KubernetesPorts", "MetricsFormat", "NodeAgentHTTP", "OCIRegistry",
+            "Ports", "Protection", "ServerProcess", "X509Issuer",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     program(
@@ -343,7 +346,7 @@ let executables: [Target] = [
             "AsyncClock", "CryptoHasher", "CryptoObjectCipher", "KubernetesFormat",
             "KubernetesPorts", "ObjectKeyPorts", "ObjectServer", "ObjectServerPorts",
             "ObjectStorePorts", "Ports", "S3Format", "S3HTTP", "S3Proxy", "S3ProxyConfiguration",
-            "SecretMemory", "ServedHTTP", "VaultCustody", "VaultSecretStore",
+            "SecretMemory", "ServedHTTP", "ServerProcess", "VaultCustody", "VaultSecretStore",
             "WrapperConfiguration",
         ]),
     program(
@@ -738,6 +741,9 @@ let testTargets: [Target] = [
     tests(
         "ProtectionScoreTests", ["KubernetesFormat", "Protection", "ProtectionScore", "TestKit"]),
     tests("KubeconfigTests", ["Kubeconfig", "KubernetesPorts"]),
+    tests(
+        "ServerProcessTests",
+        ["KubernetesFormat", "KubernetesPorts", "Ports", "ServerProcess"]),
     tests("AsyncClockTests", ["AsyncClock", "KubernetesPorts", "Ports"]),
     tests(
         "OperatorTests",

@@ -6,6 +6,7 @@ import KubernetesHTTP
 import KubernetesPorts
 import Operator
 import Ports
+import ServerProcess
 
 /// What the cluster tells, or files instead of it.
 struct ClusterAccess: Sendable {
@@ -27,8 +28,8 @@ struct ClusterAccess: Sendable {
     }
 
     init(
-        _ command: OperatorCommand, clock: any AsyncTimeSource, log: OperatorLog
-    ) throws(OperatorFailure) {
+        _ command: OperatorCommand, clock: any AsyncTimeSource, log: ProgramLog
+    ) throws(StartFailure) {
         let fixed = try command.policyFile.map(Self.policy)
         if let fixed, command.kubeconfig == nil {
             (policies, namespaces, cluster) = (fixed, BareNamespaces(), nil)
@@ -55,19 +56,19 @@ struct ClusterAccess: Sendable {
                 hasty: try KubernetesHTTP(endpoint, credentials: credentials, settings: settings),
                 namespace: endpoint.namespace, mirroredPolicies: fixed == nil ? followed : nil,
                 mirroredNamespaces: spaces)
-        } catch { throw OperatorFailure(text: "the cluster cannot be reached: \(error)") }
+        } catch { throw StartFailure(text: "the cluster cannot be reached: \(error)") }
     }
 
-    private static func policy(_ path: String) throws(OperatorFailure) -> FixedPolicy {
+    private static func policy(_ path: String) throws(StartFailure) -> FixedPolicy {
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw OperatorFailure(text: "\(path) cannot be read; name a file with a policy's spec")
+            throw StartFailure(text: "\(path) cannot be read; name a file with a policy's spec")
         }
         guard data.count <= policyBytesMax else {
-            throw OperatorFailure(text: "\(path) is larger than \(policyBytesMax) bytes")
+            throw StartFailure(text: "\(path) is larger than \(policyBytesMax) bytes")
         }
         do throws(Refusal) {
             return FixedPolicy(try CloudTaserPolicy(spec: Array(data)))
-        } catch { throw OperatorFailure(text: "\(path): \(error.message)") }
+        } catch { throw StartFailure(text: "\(path): \(error.message)") }
     }
 
     /// What is still to be read before anybody can be answered; empty: nothing.

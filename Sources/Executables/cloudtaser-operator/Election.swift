@@ -3,6 +3,7 @@ import Foundation
 import KubernetesPorts
 import Operator
 import Ports
+import ServerProcess
 import Synchronization
 
 /// This replica's part in electing a leader, and what it does as the leader.
@@ -21,7 +22,7 @@ final class Election: Sendable {
     /// Until the task is cancelled; then the lock is given back.
     func takePart(
         _ cluster: ClusterAccess.Cluster, _ command: OperatorCommand,
-        clock: any AsyncTimeSource, log: OperatorLog
+        clock: any AsyncTimeSource, log: ProgramLog
     ) async {
         guard let namespace = command.namespace ?? cluster.namespace else {
             log.write(

@@ -5,6 +5,7 @@ import NodeAgentHTTP
 import Operator
 import Ports
 import Protection
+import ServerProcess
 
 /// What one replica does for all.
 struct LeaderDuties: Sendable {
@@ -16,7 +17,7 @@ struct LeaderDuties: Sendable {
     /// - Parameter namespace: the operator's own.
     init(
         _ cluster: ClusterAccess.Cluster, namespace: String, clock: any AsyncTimeSource,
-        log: OperatorLog
+        log: ProgramLog
     ) {
         let excluded: Set = [WebhookSettings.alwaysExcluded, namespace]
         uninjected = UninjectedPods(

@@ -2,12 +2,7 @@
 import ArgumentParser
 import Foundation
 import Injection
-
-/// Why the program cannot run: what happened, to what, and what to do.
-struct OperatorFailure: Error, CustomStringConvertible {
-    let text: String
-    var description: String { text }
-}
+import ServerProcess
 
 @main
 struct OperatorCommand: AsyncParsableCommand {

@@ -6,7 +6,7 @@ import Foundation
 import KubernetesPorts
 import Operator
 import Ports
-import Synchronization
+import ServerProcess
 
 /// The parts of the program, put together.
 struct OperatorProgram: Sendable {
@@ -16,16 +16,16 @@ struct OperatorProgram: Sendable {
 
     private let command: OperatorCommand
     private let clock = AsyncClock()
-    private let log: OperatorLog
+    private let log: ProgramLog
     private let metrics = AdmissionMetrics()
     private let access: ClusterAccess
     private let registries: Registries
     private let election = Election()
     private let stopping = StopFlag()
 
-    init(_ command: OperatorCommand) throws(OperatorFailure) {
+    init(_ command: OperatorCommand) throws(StartFailure) {
         self.command = command
-        log = OperatorLog(clock: AsyncClock())
+        log = ProgramLog(clock: AsyncClock())
         access = try ClusterAccess(command, clock: AsyncClock(), log: log)
         registries = try Registries(command.registries, clock: AsyncClock())
     }
@@ -41,7 +41,7 @@ struct OperatorProgram: Sendable {
         do throws(ServerFailure) {
             webhooks = try await serveWebhooks(identity)
             health = try await serveHealth(webhooks, certificate)
-        } catch { throw OperatorFailure(text: explain(error)) }
+        } catch { throw StartFailure(text: explain(error)) }
         log.write(
             .notice, "serving", "webhooks and health are served",
             [("port", String(webhooks.port)), ("healthPort", String(health.port))])
@@ -122,10 +122,4 @@ struct OperatorProgram: Sendable {
         case .identityInvalid(let detail): "no TLS with that certificate (\(detail))"
         }
     }
-}
-
-final class StopFlag: Sendable {
-    private let flag = Mutex(false)
-    var isSet: Bool { flag.withLock { $0 } }
-    func set() { flag.withLock { $0 = true } }
 }

@@ -5,6 +5,7 @@ import Injection
 import KubernetesPorts
 import Operator
 import Ports
+import ServerProcess
 import X509Issuer
 
 /// The certificate that the program makes itself, and the API server's trust in it.
@@ -21,10 +22,10 @@ struct OwnCertificate: Sendable {
     /// - Parameter identity: where it is served.
     init(
         _ cluster: ClusterAccess.Cluster, _ command: OperatorCommand, _ identity: ServerIdentity,
-        clock: any AsyncTimeSource, log: OperatorLog
-    ) throws(OperatorFailure) {
+        clock: any AsyncTimeSource, log: ProgramLog
+    ) throws(StartFailure) {
         guard let namespace = command.namespace ?? cluster.namespace else {
-            throw OperatorFailure(
+            throw StartFailure(
                 text: "a certificate cannot be made for a Service in no namespace; say --namespace")
         }
         var settings = WebhookTrustSettings(
@@ -55,7 +56,7 @@ struct OwnCertificate: Sendable {
     /// Why the API server cannot call yet; nil: it can.
     var obstacle: String? {
         switch trust.obstacle {
-        case .conditionsDropped: OperatorLog.conditionsDropped
+        case .conditionsDropped: ProgramLog.conditionsDropped
         case .noCertificate: "no certificate yet"
         case .expired: "the certificate has expired"
         case .notBelieved: "the API server does not believe the certificate yet"
@@ -64,7 +65,7 @@ struct OwnCertificate: Sendable {
     }
 }
 
-extension OperatorLog {
+extension ProgramLog {
     static let conditionsDropped =
         "the API server drops matchConditions (Kubernetes has them from 1.28), without which pods "
         + "can only be selected by label; start with --selector label"

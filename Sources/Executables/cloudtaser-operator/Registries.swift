@@ -7,6 +7,7 @@ import KubernetesPorts
 import OCIRegistry
 import Operator
 import Ports
+import ServerProcess
 import Synchronization
 
 /// The registries, as the flags have them.
@@ -14,7 +15,7 @@ struct Registries: Sendable {
     let commands: ImageCommands
     let credentials: RegistryCredentialFiles
 
-    init(_ flags: RegistryFlags, clock: any AsyncTimeSource) throws(OperatorFailure) {
+    init(_ flags: RegistryFlags, clock: any AsyncTimeSource) throws(StartFailure) {
         credentials = try RegistryCredentialFiles(flags.registryCredentials)
         var settings = ImageCommandsSettings()
         settings.mirrors = (try? flags.mirrors()) ?? RegistryMirrors()
@@ -29,7 +30,7 @@ struct Registries: Sendable {
                 registry: try OCIRegistry(access), keyring: credentials, hasher: CryptoHasher(),
                 settings: settings, clock: clock)
         } catch {
-            throw OperatorFailure(text: "\(flags.registryCa ?? "") \(error.reason)")
+            throw StartFailure(text: "\(flags.registryCa ?? "") \(error.reason)")
         }
     }
 }
@@ -46,23 +47,23 @@ final class RegistryCredentialFiles: RegistryKeyringSource {
 
     var keyring: RegistryKeyring { current.withLock { $0 } }
 
-    init(_ paths: [String]) throws(OperatorFailure) {
+    init(_ paths: [String]) throws(StartFailure) {
         self.paths = paths
         first = try Self.read(paths)
         current = Mutex(try Self.parse(first, paths))
     }
 
-    static func read(_ path: String) throws(OperatorFailure) -> [UInt8] {
+    static func read(_ path: String) throws(StartFailure) -> [UInt8] {
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw OperatorFailure(text: "\(path) cannot be read; name a file")
+            throw StartFailure(text: "\(path) cannot be read; name a file")
         }
         guard !data.isEmpty, data.count <= bytesMax else {
-            throw OperatorFailure(text: "\(path) is empty or larger than \(bytesMax) bytes")
+            throw StartFailure(text: "\(path) is empty or larger than \(bytesMax) bytes")
         }
         return Array(data)
     }
 
-    private static func read(_ paths: [String]) throws(OperatorFailure) -> [[UInt8]] {
+    private static func read(_ paths: [String]) throws(StartFailure) -> [[UInt8]] {
         var files: [[UInt8]] = []
         for path in paths { files.append(try read(path)) }
         return files
@@ -70,27 +71,27 @@ final class RegistryCredentialFiles: RegistryKeyringSource {
 
     private static func parse(
         _ files: [[UInt8]], _ paths: [String]
-    ) throws(OperatorFailure) -> RegistryKeyring {
+    ) throws(StartFailure) -> RegistryKeyring {
         // Each on its own first, so that the file is named that is wrong.
         for (file, path) in zip(files, paths) {
             do throws(RegistryKeyringFailure) { _ = try RegistryKeyring([file]) } catch {
-                throw OperatorFailure(text: "\(path) \(error.reason)")
+                throw StartFailure(text: "\(path) \(error.reason)")
             }
         }
         do throws(RegistryKeyringFailure) { return try RegistryKeyring(files) } catch {
-            throw OperatorFailure(text: "the registries' credentials: \(error.reason)")
+            throw StartFailure(text: "the registries' credentials: \(error.reason)")
         }
     }
 
     /// Takes over changed files until the task is cancelled. What cannot be used is told once, and
     /// what was there goes on.
-    func follow(clock: any AsyncTimeSource, log: OperatorLog) async {
+    func follow(clock: any AsyncTimeSource, log: ProgramLog) async {
         guard !paths.isEmpty else { return }
         var last = first
         var told: String?
         while !Task.isCancelled {
             await clock.sleep(for: Self.pause)
-            do throws(OperatorFailure) {
+            do throws(StartFailure) {
                 let files = try Self.read(paths)
                 guard files != last else {
                     told = nil

@@ -3,6 +3,7 @@ import AdmissionServer
 import KubernetesPorts
 import Operator
 import Ports
+import ServerProcess
 
 /// Where the webhooks' certificate comes from.
 enum ServedCertificate: Sendable {
@@ -11,18 +12,19 @@ enum ServedCertificate: Sendable {
 
     init(
         _ command: OperatorCommand, _ cluster: ClusterAccess.Cluster?, _ identity: ServerIdentity,
-        clock: any AsyncTimeSource, log: OperatorLog
-    ) throws(OperatorFailure) {
-        if let files = CertificateFiles(command) {
+        clock: any AsyncTimeSource, log: ProgramLog
+    ) throws(StartFailure) {
+        if let certificate = command.tlsCertificate, let key = command.tlsKey {
+            let files = CertificateFiles(certificatePath: certificate, keyPath: key)
             let first = try files.read()
             do throws(ServerFailure) {
                 try identity.replace(certificates: first.certificates, key: first.key)
-            } catch { throw OperatorFailure(text: files.unusable) }
+            } catch { throw StartFailure(text: files.unusable) }
             self = .files(files, first)
             return
         }
         guard let cluster else {
-            throw OperatorFailure(text: "there is no cluster; give --tls-certificate and --tls-key")
+            throw StartFailure(text: "there is no cluster; give --tls-certificate and --tls-key")
         }
         self = .own(try OwnCertificate(cluster, command, identity, clock: clock, log: log))
     }
@@ -31,10 +33,15 @@ enum ServedCertificate: Sendable {
     var own: OwnCertificate? { if case .own(let own) = self { own } else { nil } }
 
     /// Has the newest one served until the task is cancelled.
-    func keep(_ identity: ServerIdentity, clock: any AsyncTimeSource, log: OperatorLog) async {
+    func keep(_ identity: ServerIdentity, clock: any AsyncTimeSource, log: ProgramLog) async {
         switch self {
         case .files(let files, let first):
-            await files.follow(identity, from: first, clock: clock, log: log)
+            await files.follow(from: first, clock: clock, log: log) { new in
+                do throws(ServerFailure) {
+                    try identity.replace(certificates: new.certificates, key: new.key)
+                    return true
+                } catch { return false }
+            }
         case .own(let own): await own.trust.run()
         }
     }

@@ -9,6 +9,7 @@ import S3HTTP
 import S3Proxy
 import S3ProxyConfiguration
 import SecretMemory
+import ServerProcess
 import VaultCustody
 
 /// What requests are answered with.
@@ -21,7 +22,7 @@ struct ProxyParts: Sendable {
     let upstreamCredentials: @Sendable () -> StoredCredentials?
     let keyMemory: SecretArena
     let clock: any AsyncTimeSource
-    let log: S3ProxyLog
+    let log: ProgramLog
 }
 
 typealias Proxy = S3Proxy<CryptoObjectCipher>

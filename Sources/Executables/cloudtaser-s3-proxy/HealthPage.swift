@@ -5,6 +5,7 @@ import ObjectServerPorts
 import S3Proxy
 import SecretMemory
 import ServedHTTP
+import ServerProcess
 import VaultCustody
 
 /// Answers on the health port, in plain text and without secrets.

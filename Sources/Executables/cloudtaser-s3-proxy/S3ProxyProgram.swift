@@ -7,7 +7,7 @@ import Ports
 import S3Proxy
 import S3ProxyConfiguration
 import SecretMemory
-import Synchronization
+import ServerProcess
 import VaultCustody
 
 /// The parts of the program, put together.
@@ -21,13 +21,13 @@ struct S3ProxyProgram: Sendable {
 
     private let settings: S3ProxySettings
     private let clock = AsyncClock()
-    private let log: S3ProxyLog
+    private let log: ProgramLog
     private let vault: VaultAccess
     private let stopping = StopFlag()
 
     init(_ settings: S3ProxySettings) throws(StartFailure) {
         self.settings = settings
-        log = S3ProxyLog(clock: AsyncClock(), level: settings.logLevel)
+        log = ProgramLog(clock: AsyncClock(), least: settings.logLevel.severity)
         vault = try VaultAccess(settings, clock: AsyncClock(), log: log)
     }
 
@@ -123,17 +123,18 @@ struct ServedCertificate: Sendable {
         guard case .tls(let certificate, let key) = transport else { return nil }
         files = CertificateFiles(certificatePath: certificate, keyPath: key)
         first = try files.read()
-        identity = try files.identity(first)
+        do throws(ObjectServerFailure) {
+            identity = try TLSIdentity(certificates: first.certificates, key: first.key)
+        } catch { throw StartFailure(text: files.unusable) }
     }
 
     /// Serves changed files until the task is cancelled.
-    func follow(clock: any AsyncTimeSource, log: S3ProxyLog) async {
-        await files.follow(identity, from: first, clock: clock, log: log)
+    func follow(clock: any AsyncTimeSource, log: ProgramLog) async {
+        await files.follow(from: first, clock: clock, log: log) { new in
+            do throws(ObjectServerFailure) {
+                try identity.replace(certificates: new.certificates, key: new.key)
+                return true
+            } catch { return false }
+        }
     }
-}
-
-final class StopFlag: Sendable {
-    private let flag = Mutex(false)
-    var isSet: Bool { flag.withLock { $0 } }
-    func set() { flag.withLock { $0 = true } }
 }

@@ -2,11 +2,6 @@
 import Foundation
 import S3ProxyConfiguration
 
-/// Why the program cannot run: what happened, to what, and what to do.
-struct StartFailure: Error {
-    let text: String
-}
-
 /// The command line, the environment and the file that one of them names.
 enum SettingsSource {
     static func read(_ words: [String]) throws(S3ProxySettingsFailure) -> S3ProxySettings {

@@ -5,6 +5,7 @@ import ObjectStorePorts
 import S3Format
 import S3Proxy
 import S3ProxyConfiguration
+import ServerProcess
 
 /// What the program does besides serving, with the same settings.
 enum Subcommand {

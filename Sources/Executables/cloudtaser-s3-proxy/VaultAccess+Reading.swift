@@ -2,6 +2,7 @@
 import ObjectKeyPorts
 import Ports
 import S3ProxyConfiguration
+import ServerProcess
 import Synchronization
 import VaultCustody
 import WrapperConfiguration

@@ -5,6 +5,7 @@ import ObjectKeyPorts
 import Ports
 import S3ProxyConfiguration
 import SecretMemory
+import ServerProcess
 import Synchronization
 import VaultCustody
 import VaultSecretStore
@@ -21,7 +22,7 @@ final class VaultAccess: Sendable {
     let settings: S3ProxySettings
     let workers: VaultWorkers<VaultSecretStore>
     let clock: any AsyncTimeSource
-    let log: S3ProxyLog
+    let log: ProgramLog
     let known = Mutex(Known())
 
     struct Known {
@@ -32,7 +33,7 @@ final class VaultAccess: Sendable {
     }
 
     init(
-        _ settings: S3ProxySettings, clock: any AsyncTimeSource, log: S3ProxyLog
+        _ settings: S3ProxySettings, clock: any AsyncTimeSource, log: ProgramLog
     ) throws(StartFailure) {
         self.settings = settings
         self.clock = clock

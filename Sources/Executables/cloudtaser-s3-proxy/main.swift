@@ -2,6 +2,7 @@
 import Foundation
 import Glibc
 import S3ProxyConfiguration
+import ServerProcess
 
 let words = Array(CommandLine.arguments.dropFirst())
 

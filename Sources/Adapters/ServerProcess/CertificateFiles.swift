@@ -1,28 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-import Foundation
-import KubernetesPorts
-import ObjectServer
-import Ports
+internal import Foundation
+package import KubernetesPorts
+internal import Ports
 
 /// A certificate chain and its key in PEM files, which somebody renews.
-struct CertificateFiles: Sendable {
-    struct Content: Equatable {
-        let certificates: [UInt8]
-        let key: [UInt8]
+package struct CertificateFiles: Sendable {
+    package struct Content: Sendable, Equatable {
+        package let certificates: [UInt8]
+        package let key: [UInt8]
+
+        package init(certificates: [UInt8], key: [UInt8]) {
+            self.certificates = certificates
+            self.key = key
+        }
     }
 
-    static let bytesMax = 1 << 20
+    package static let bytesMax = 1 << 20
     /// Between two looks.
     static let pause = Duration.seconds(2)
 
-    let certificatePath: String
-    let keyPath: String
+    private let certificatePath: String
+    private let keyPath: String
 
-    var unusable: String {
+    package init(certificatePath: String, keyPath: String) {
+        self.certificatePath = certificatePath
+        self.keyPath = keyPath
+    }
+
+    package var unusable: String {
         "\(certificatePath) and \(keyPath) are no certificate and its key in PEM"
     }
 
-    func read() throws(StartFailure) -> Content {
+    package func read() throws(StartFailure) -> Content {
         Content(certificates: try Self.read(certificatePath), key: try Self.read(keyPath))
     }
 
@@ -37,17 +46,13 @@ struct CertificateFiles: Sendable {
         return Array(data)
     }
 
-    func identity(_ content: Content) throws(StartFailure) -> TLSIdentity {
-        do throws(ObjectServerFailure) {
-            return try TLSIdentity(certificates: content.certificates, key: content.key)
-        } catch { throw StartFailure(text: unusable) }
-    }
-
-    /// Hands changed files to `identity` until the task is cancelled. What cannot be used is told
-    /// once, and what was there goes on.
-    func follow(
-        _ identity: TLSIdentity, from first: Content, clock: any AsyncTimeSource,
-        log: S3ProxyLog
+    /// Has changed files served until the task is cancelled. What cannot be used is told once, and
+    /// what was there goes on.
+    ///
+    /// - Parameter serve: says whether it can be used.
+    package func follow(
+        from first: Content, clock: any AsyncTimeSource, log: ProgramLog,
+        serve: (Content) -> Bool
     ) async {
         var last = first
         while !Task.isCancelled {
@@ -55,10 +60,9 @@ struct CertificateFiles: Sendable {
             // The two are written one after the other: the next look sees both.
             guard let content = try? read(), content != last else { continue }
             last = content
-            do throws(ObjectServerFailure) {
-                try identity.replace(certificates: content.certificates, key: content.key)
+            if serve(content) {
                 log.write(.notice, "certificate_replaced", "a new certificate is in use")
-            } catch {
+            } else {
                 log.write(
                     .error, "certificate_unusable", unusable + "; the old one stays in use")
             }

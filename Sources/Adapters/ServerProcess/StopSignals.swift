@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-import Foundation
-import Glibc
+internal import Foundation
+internal import Glibc
+internal import Synchronization
 
 /// Where the handler writes. Set before there is a handler, and never again.
 nonisolated(unsafe) private var stopWriter: Int32 = -1
 
 /// SIGTERM and SIGINT. They cannot be blocked for `sigwait`: Dispatch waits for signals on the main
 /// thread with none blocked.
-struct StopSignals: Sendable {
+package struct StopSignals: Sendable {
     private let reader: Int32
 
-    init() throws(StartFailure) {
+    package init() throws(StartFailure) {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else {
             throw StartFailure(text: "no pipe can be made: \(String(cString: strerror(errno)))")
@@ -31,7 +32,7 @@ struct StopSignals: Sendable {
     }
 
     /// - Returns: the first that comes.
-    func wait() async -> Int32 {
+    package func wait() async -> Int32 {
         await withCheckedContinuation { continuation in
             Thread.detachNewThread {
                 var byte: UInt8 = 0
@@ -43,14 +44,25 @@ struct StopSignals: Sendable {
 }
 
 /// Each connection takes a descriptor, and shells give out 1024.
-enum DescriptorLimit {
+package enum DescriptorLimit {
     static let wanted: UInt = 65_536
 
-    static func raise() {
+    package static func raise() {
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         guard getrlimit(resource, &limit) == 0 else { return }
         limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, rlim_t(wanted)))
         setrlimit(resource, &limit)
     }
+}
+
+/// Set once, when the program is to end.
+package final class StopFlag: Sendable {
+    private let flag = Mutex(false)
+
+    package init() {}
+
+    package var isSet: Bool { flag.withLock { $0 } }
+
+    package func set() { flag.withLock { $0 = true } }
 }
