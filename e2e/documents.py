@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A user's shell, in which command blocks of the documents are played."""
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+
+import support
+
+# Kinds that 1.20 does not know. It has another version of one more, and kubectl has its word on fields from there.
+UNKNOWN = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+KUBECTL = """#!{python}
+import os, subprocess, sys
+sys.path[:0] = [{tests!r}]
+import support
+words = sys.argv[1:]
+given = None
+if words[:1] and words[0] in ("apply", "delete") and "-" in words:
+    documents = support.load_all(sys.stdin.read())
+    for one in documents:
+        if one["kind"] == "PodDisruptionBudget":
+            one["apiVersion"] = "policy/v1beta1"
+    given = "".join("---\\n" + support.dump(one) + "\\n" for one in documents if one["kind"] not in {unknown!r})
+if words[:1] == ["apply"]:
+    words.append("--validate=false")
+if words[:1] == ["delete"]:
+    # Nobody ends what has a finalizer.
+    words.append("--wait=false")
+sys.exit(subprocess.run([{kubectl!r}, *words], input=given, text=True).returncode)
+"""
+
+
+def kubeconfig(server, token, authority=None, contexts=("x",)):
+    cluster = {"server": server} | ({"certificate-authority": authority} if authority else {})
+    return {
+        "apiVersion": "v1", "kind": "Config", "current-context": contexts[0],
+        "clusters": [{"name": "c", "cluster": cluster}], "users": [{"name": "u", "user": {"token": token}}],
+        "contexts": [{"name": name, "context": {"cluster": "c", "user": "u"}} for name in contexts]}
+
+
+def blocks(page):
+    """(language, text) of each block of a page, in their order."""
+    return re.findall(r"(?ms)^```(\w*)\n(.*?)^```", support.read("docs", page))
+
+
+class Shell:
+    def __init__(self, server, folder):
+        self.server = server
+        self.folder = folder
+        self.tool = os.path.abspath(os.environ["CLOUDTASER_TOOL"])
+        self.home = os.path.join(folder, "home")
+        self.kubeconfig = os.path.join(folder, "kubeconfig")
+        os.makedirs(self.home, exist_ok=True)
+        with open(self.kubeconfig, "w", encoding="utf-8") as file:
+            json.dump(kubeconfig(server.address, "administrator", os.path.join(server.folder, "certificate.pem"),
+                                 ("prod-eu-1", "production")), file)
+        self._programs = self._folder("bin", {
+            "kubectl": None, "cloudtaser": self.tool, "bao": os.path.abspath(os.environ["CLOUDTASER_OPENBAO"])})
+        self._helm = self._folder("helm", {"helm": os.path.abspath(os.environ["CLOUDTASER_HELM"])})
+        path = os.path.join(self._programs, "kubectl")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(KUBECTL.format(
+                python=sys.executable, tests=os.path.join(support.ROOT, "deploy", "tests"), unknown=UNKNOWN,
+                kubectl=os.path.join(server.programs, "kubectl")))
+        os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
+
+    def _folder(self, name, programs):
+        place = os.path.join(self.folder, name)
+        os.makedirs(place, exist_ok=True)
+        for program, path in programs.items():
+            if path:
+                os.symlink(path, os.path.join(place, program))
+        return place
+
+    def environment(self, without_helm=False):
+        folders = [self._programs, *([] if without_helm else [self._helm]), "/usr/bin", "/bin"]
+        return {"HOME": self.home, "KUBECONFIG": self.kubeconfig, "PATH": ":".join(folders)}
+
+    def play(self, text, variables=None):
+        """Each line has to be content, but for what stands before a pipe."""
+        return subprocess.run(
+            ["bash", "-e", "-c", text], cwd=self.folder, env=self.environment() | (variables or {}),
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+    def forget_namespace(self, name):
+        """As the namespaces' controller, which there is none of."""
+        self.server.kubectl("delete", "namespace", name, "--wait=false")
+        ok, text = self.server.kubectl("get", "namespace", name, "-o", "json")
+        if ok:
+            body = json.loads(text)
+            body["spec"]["finalizers"] = []
+            self.server.kubectl("replace", "--raw", f"/api/v1/namespaces/{name}/finalize", "-f", "-", text=json.dumps(body))
