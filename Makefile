@@ -322,7 +322,7 @@ evidence: setup $(OPENBAO) ## Evidence packages, read and refused by tools that 
 	@.ci/setup evidence
 	@.ci/fetch-evidence-tools $(EVIDENCE_TOOLS)
 	swift build --product cloudtaser
-	@$(EVIDENCE_TOOLS)/bin/python3 -B Tests/evidence/run.py \
+	@CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE)) $(EVIDENCE_TOOLS)/bin/python3 -B Tests/evidence/run.py \
 		--program "$$(swift build --show-bin-path)/cloudtaser" --openbao $(OPENBAO)
 
 .PHONY: evidence-report

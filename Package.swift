@@ -507,7 +507,7 @@ let testTargets: [Target] = [
     tests("ComplianceTests", ["Compliance", "TestKit"]),
     tests(
         "EvidencePackageTests",
-        ["Compliance", "EvidencePackage", "EvidenceSigning", "KubernetesFormat"]),
+        ["Compliance", "EvidencePackage", "EvidenceSigning", "KubernetesFormat", "TestKit"]),
     tests("EvidenceSigningTests", ["EvidencePackage", "EvidenceSigning"]),
     tests(
         "WrapperTests",
@@ -723,9 +723,13 @@ let testTargets: [Target] = [
     tests("ProtectionTests", ["Protection", "KubernetesFormat"]),
     tests(
         "ReportingTests",
-        ["Inventory", "KubernetesFormat", "Protection", "ProtectionScore", "Reporting"]),
+        [
+            "Inventory", "KubernetesFormat", "Protection", "ProtectionScore", "Reporting",
+            "TestKit",
+        ]),
     tests(
-        "ValidationTests", ["Inventory", "KubernetesFormat", "Reporting", "Validation"]),
+        "ValidationTests",
+        ["Inventory", "KubernetesFormat", "Reporting", "TestKit", "Validation"]),
     tests(
         "InspectorTests",
         [

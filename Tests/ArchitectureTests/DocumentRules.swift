@@ -120,6 +120,7 @@ let documentRules = [
         name: "No page promises what no test can show",
         control: [
             "README.md": "This is good.\nIt is \(Wording.bannedPhrases[0]) to fail.\n",
+            "SECURITY.md": "This is good.\nIt is \(brokenPhrase) to fail.\n",
             "Sources/Core/A/A.swift": "// We \(Wording.bannedPhrases[1]) it.\n",
             "Fixtures/a/PROVENANCE.md": "\(Wording.bannedPhrases[0])\n",
             "docs/compliance/a.md":
@@ -128,7 +129,7 @@ let documentRules = [
                 + "It is “\(Wording.bannedPhrases[0])”.\n",
         ],
         planted: [
-            "README.md:2", "Sources/Core/A/A.swift:1", "docs/compliance/a.md:2",
+            "README.md:2", "SECURITY.md:2", "Sources/Core/A/A.swift:1", "docs/compliance/a.md:2",
             "docs/compliance/a.md:3",
         ],
         check: { repository in
@@ -138,14 +139,21 @@ let documentRules = [
                 return (isPage || isSource) && file.path != wordingList
             }.flatMap { file -> [Finding] in
                 guard Wording.bannedPhrase(in: file.text) != nil else { return [] }
-                return file.lines.indices.compactMap { index in
-                    // What older text said may be quoted where it is taken back.
-                    let line = String(file.lines[index])
-                    let text =
-                        file.path.hasPrefix("docs/compliance/")
-                            && line.hasPrefix(Wording.correctionMark)
+                // What older text said may be quoted where it is taken back.
+                let texts = file.lines.map { line in
+                    let line = String(line)
+                    return file.path.hasPrefix("docs/compliance/")
+                        && line.hasPrefix(Wording.correctionMark)
                         ? Wording.withoutQuotes(line) : line
-                    return Wording.bannedPhrase(in: text).map {
+                }
+                return texts.indices.compactMap { index in
+                    let next = index + 1 < texts.count ? texts[index + 1] : ""
+                    // Also one that goes on in the next line.
+                    let phrase =
+                        Wording.bannedPhrase(in: texts[index])
+                        ?? (Wording.bannedPhrase(in: next) == nil
+                            ? Wording.bannedPhrase(in: "\(texts[index])\n\(next)") : nil)
+                    return phrase.map {
                         Finding(
                             file, line: index,
                             "the text may not say '\($0)', use what is protected from whom")
@@ -154,6 +162,9 @@ let documentRules = [
             }
         }),
 ]
+
+/// Over two lines.
+private let brokenPhrase = Wording.bannedPhrases[0].replacing(" ", with: "\n")
 
 /// The one place where the banned phrases stand.
 private let wordingList = "Sources/Core/Compliance/Wording.swift"

@@ -28,7 +28,7 @@ struct EvidenceReportTests {
 
     private static func freshness(_ days: Int, now: String? = nil) throws -> Freshness {
         try #require(
-            Freshness(maxAgeDays: days, now: now.flatMap(RecordTime.init(rfc3339:))))
+            Freshness(maxAgeDays: days, now: now.flatMap(EvidenceTime.init(rfc3339:))))
     }
 
     @Test("a passing record with a passing control backs its test")
@@ -120,7 +120,7 @@ struct EvidenceReportTests {
         ("2026-11-27T16:10:00-05:30", 1_795_815_600), ("9999-12-31T23:59:59Z", 253_402_300_799),
     ])
     func `a time is counted in seconds since 1970`(text: String, seconds: Int64) {
-        #expect(RecordTime(rfc3339: text)?.seconds == seconds)
+        #expect(EvidenceTime(rfc3339: text)?.seconds == seconds)
     }
 
     @Test(arguments: [
@@ -132,7 +132,26 @@ struct EvidenceReportTests {
         "-026-11-27T21:40:00Z",
     ])
     func `what is no time is none`(text: String) {
-        #expect(RecordTime(rfc3339: text) == nil)
+        #expect(EvidenceTime(rfc3339: text) == nil)
+    }
+
+    @Test("what a record says cannot move a terminal, end its row or add one")
+    func hostileRecords() {
+        func record(_ id: String) -> EvidenceRecord {
+            EvidenceRecord(
+                id: id, result: .pass, kernel: "6.12\u{1B}[31m",
+                positiveControl: .init(description: "seen\n| T-2 | pass |", result: .pass),
+                observation: "seen", commit: "abc\u{9B}", dirty: false,
+                started: "2026-11-27T12:00:00Z")
+        }
+        let table = Self.report([record("T-1"), record("T-\u{1B}]0;x\n| T-3")]).table
+        #expect(
+            table.unicodeScalars.allSatisfy {
+                $0 == "\n" || $0.properties.generalCategory != .control
+            })
+        // Control: head, rule, the catalogue's one test, an empty line, the sum, the unknown id.
+        #expect(table.split(separator: "\n", omittingEmptySubsequences: false).count == 6)
+        #expect(table.contains("seen\u{FFFD}\\| T-2 \\| pass \\|"))
     }
 
     @Test("an age is of a day to ten years")

@@ -40,7 +40,7 @@ struct EvidenceTraitTests {
         #expect(record?.positiveControl == .init(description: "a control", result: .pass))
         #expect(record?.observation == "EFAULT")
         #expect(record?.commit == Checkout.current.commit)
-        let started = record?.started.flatMap(RecordTime.init(rfc3339:))
+        let started = record?.started.flatMap(EvidenceTime.init(rfc3339:))
         let now = Int64(Date.now.timeIntervalSince1970)
         #expect(started.map { (now - 600...now).contains($0.seconds) } == true)
     }

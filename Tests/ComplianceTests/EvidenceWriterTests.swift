@@ -44,7 +44,7 @@ import Testing
         #expect(record.positiveControl == .init(description: "a control", result: .pass))
         #expect(record.observation == "it was seen; in 3 ms")
         #expect(record.commit == Checkout.current.commit)
-        let started = try #require(record.started.flatMap(RecordTime.init(rfc3339:)))
+        let started = try #require(record.started.flatMap(EvidenceTime.init(rfc3339:)))
         #expect((before...before + 600).contains(started.seconds))
     }
 

@@ -152,13 +152,46 @@ struct RefusalTests {
     }
 
     @Test(
+        "spaces, breaks, hyphens and what cannot be seen do not hide a promise",
+        arguments: [
+            "Is\u{A0}Compliant", "is  compliant", "is\n compliant", "is\tcompliant",
+            "is\u{2028}compliant", "is com\u{AD}pliant", "is c\u{200B}ompliant",
+            "GDPR\u{2011}compliant",
+            "GDPR\u{2212}compliant", "\u{FF49}\u{FF53} compliant", "is\u{2009}compliant",
+        ])
+    func hidden(text: String) {
+        var small = SmallCatalogue()
+        small.claim = SmallCatalogue.claim(text: "It \(text).")
+        #expect(
+            small.catalogue.refusals().contains { refusal in
+                if case .phraseBanned("C-1", _) = refusal { true } else { false }
+            })
+        #expect(Wording.promise(in: "It is a compliance officer's page.") == nil)
+    }
+
+    @Test("a quote that never ends hides nothing")
+    func openQuote() {
+        #expect(Wording.withoutQuotes("It said “safe”. It “is compliant.") != "It said . It ")
+        #expect(Wording.promise(in: Wording.withoutQuotes("It “is compliant.")) != nil)
+        #expect(Wording.promise(in: Wording.withoutQuotes("It said “is compliant”.")) == nil)
+    }
+
+    @Test(
         "a count is computed, never written",
-        arguments: ["13 tests", "Twenty vectors", "20+ attacks"])
+        arguments: [
+            "13 tests", "Twenty vectors", "20+ attacks", "13\u{A0}tests", "sixteen checks",
+            "13 passing tests", "a dozen attacks", "twenty\ntests",
+        ])
     func counts(text: String) {
         var small = SmallCatalogue()
         small.claim = SmallCatalogue.claim(text: "Shown by \(text).")
-        #expect(
-            small.catalogue.refusals() == [.countWritten(id: "C-1", text: text.lowercased())])
+        let found = small.catalogue.refusals().compactMap { refusal in
+            if case .countWritten("C-1", let text) = refusal { text } else { nil }
+        }
+        let words = text.lowercased().split { $0.isWhitespace }.filter { $0 != "a" }
+        #expect(found == [words.joined(separator: " ")])
+        #expect(small.catalogue.refusals().count == 1)
+        #expect(Wording.writtenCount(in: "twenty-one tests") == "twenty one tests")
         #expect(
             Wording.writtenCount(in: "Article 32 asks for tests; version 2 kernels") == "2 kernels")
         #expect(Wording.writtenCount(in: "Article 32 asks for tests") == nil)

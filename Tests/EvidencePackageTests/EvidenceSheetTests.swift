@@ -58,10 +58,14 @@ struct EvidenceSheetTests {
         #expect(undeclared.json.at(["scenario", "id"])?.text == "undeclared")
         #expect(SheetPage(undeclared).markdown.contains("| scenario | undeclared |"))
         #expect(undeclared.openPoints.contains("the deployment scenario is undeclared"))
-        let declaration = ScenarioDeclaration(.foreignParent, declaredBy: "Office")
+        let declaration = ScenarioDeclaration("SC-3", declaredBy: "Office")
         let declared = try SmallEvidence.sheet(SmallEvidence.request(scenario: declaration))
         #expect(declared.json.at(["scenario", "declaredBy"])?.text == "Office")
-        #expect(SheetPage(declared).markdown.contains("declared by Office"))
+        #expect(SheetPage(declared).markdown.contains("| SC-3: Region; declared by Office |"))
+        let unknown = ScenarioDeclaration("SC-9", declaredBy: "Office")
+        #expect(throws: PackageFailure.scenarioUnknown(id: "SC-9", known: ["SC-3"])) {
+            try SmallEvidence.sheet(SmallEvidence.request(scenario: unknown))
+        }
         #expect(SheetPage(declared).markdown.contains("| Usually no transfer. |"))
         #expect(!SheetPage(undeclared).markdown.contains("Usually no transfer."))
         #expect(!declared.openPoints.contains("the deployment scenario is undeclared"))
@@ -190,7 +194,7 @@ struct EvidenceSheetTests {
         let sheet = try SmallEvidence.sheet(
             SmallEvidence.request(
                 commits: ["[x](javascript:y)"],
-                scenario: ScenarioDeclaration(.european, declaredBy: "<svg>\"'&")),
+                scenario: ScenarioDeclaration("SC-3", declaredBy: "<svg>\"'&")),
             records: [RecordFile(name: name, bytes: [], record: record)])
         let page = SheetPage(sheet)
         for text in [page.html, page.markdown] {

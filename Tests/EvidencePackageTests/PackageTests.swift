@@ -4,6 +4,7 @@ import EvidencePackage
 import EvidenceSigning
 import Foundation
 import KubernetesFormat
+import TestKit
 import Testing
 
 /// A signed package in memory, as `verify` reads it.
@@ -119,6 +120,54 @@ struct PackageTests {
             changed.files[name]?[index] ^= 1
             #expect(changed.faults() != [], "byte \(index)")
         }
+    }
+
+    @Test(
+        "what nobody signed in the envelope is found: white space, members, spellings",
+        arguments: [
+            ("{\n", "{\n\n"), ("{\n", "{\n\"note\": \"verified\",\n"), ("\"sig\"", "\"si\\u0067\""),
+            (": \"", ":\t\""),
+        ])
+    func rewritten(part: String, other: String) throws {
+        var signed = try Signed()
+        let name = PackageManifest.envelopeName
+        let text = String(decoding: signed.files[name] ?? [], as: UTF8.self)
+        let range = try #require(text.range(of: part))
+        signed.files[name] = Array(text.replacingCharacters(in: range, with: other).utf8)
+        #expect(signed.files[name] != Array(text.utf8))
+        #expect(signed.faults() == [.envelopeRewritten])
+    }
+
+    @Test(
+        .evidence(
+            "SIM-EVID-01", control: "the same package as it was signed has no fault at all"),
+        arguments: EvidenceKeyKind.allCases)
+    func `in a signed package any changed, missing or added file is found`(
+        kind: EvidenceKeyKind
+    ) throws {
+        let signed = try Signed(kind)
+        #expect(signed.faults() == [])
+        var count = 0
+        func check(_ change: (inout Signed) -> Void, _ what: String) {
+            var changed = signed
+            change(&changed)
+            #expect(changed.faults() != [], "\(what)")
+            count += 1
+        }
+        for (path, bytes) in signed.files.sorted(by: { $0.key < $1.key }) {
+            check({ $0.files[path] = nil }, "\(path) is missing")
+            check({ $0.files[path]?.append(0x0a) }, "\(path) is longer")
+            check({ $0.files[path]?.removeLast() }, "\(path) is shorter")
+            check({ $0.files[path + "x"] = bytes }, "\(path) twice")
+            // A space that becomes a line break is the same to a reader of JSON.
+            for bits in [1, 0x2a] as [UInt8] {
+                for index in stride(from: 0, to: bytes.count, by: max(1, bytes.count / 16)) {
+                    check({ $0.files[path]?[index] ^= bits }, "\(path), byte \(index)")
+                }
+            }
+        }
+        Evidence.control(passed: signed.faults() == [])
+        Evidence.observe("Each of \(count) changes of a package with a \(kind) key was found.")
     }
 
     @Test("a missing file is named, whichever it is")

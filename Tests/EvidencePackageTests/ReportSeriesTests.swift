@@ -83,6 +83,35 @@ struct ReportSeriesTests {
         #expect(faults([none]).count == 1)
     }
 
+    @Test("a report that was taken away is missed by its signature, at the end too")
+    func strays() throws {
+        let all = try reports(3)
+        func series(_ reports: [ReportSeries.Report], _ strays: [String]) -> ReportSeries {
+            ReportSeries(reports, strays: strays, digests, verifier: nil)
+        }
+        let cut = series(Array(all.dropLast()), ["\(all[2].name).dsse"])
+        #expect(cut.faults == ["\(all[2].name): is missing; its signature is there"])
+        // Controls: one that was let go before the first; and with its signature it is not missed.
+        let kept = series(Array(all.dropFirst()), ["\(all[0].name).dsse"])
+        #expect(kept.faults.isEmpty && kept.last == all[2].name)
+        let silent = series(Array(all.dropLast()), [])
+        #expect(silent.faults.isEmpty && silent.last == all[1].name)
+    }
+
+    @Test("two series put together are not one")
+    func joined() throws {
+        let one = try reports(2)
+        let link = ReportSeries.member(
+            after: (name: "2026-11-02T031700Z.json", bytes: [0x7b, 0x7d]), digests)
+        var tree = try JSONTree(one[1].bytes)
+        tree["series"] = link
+        let other = ReportSeries.Report(
+            name: "2026-11-03T031700Z.json", bytes: tree.rendered(), envelope: nil)
+        #expect(
+            faults(one + [other]) == ["\(one[1].name): was changed after \(other.name) was written"]
+        )
+    }
+
     @Test("each is signed by the key, about this very report")
     func signed() throws {
         let (signer, verifier) = try signer()

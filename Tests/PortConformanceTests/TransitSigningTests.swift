@@ -79,9 +79,10 @@ import WrapperConfiguration
             try TransitSigning.sign([1], key: "mine", settings: settings)
         }
         // Another kind of key signs; nobody takes it for an Ed25519 signature.
-        let curve = try? TransitSigning.sign([1], key: "curve", settings: settings)
-        #expect(
-            curve.map { TrustedCheckpointKeys(publicKeys: [$0.publicKey]).names.isEmpty } ?? true)
+        let curve = try TransitSigning.sign([1], key: "curve", settings: settings)
+        #expect(TrustedCheckpointKeys(publicKeys: [curve.publicKey]).names.isEmpty)
+        // SubjectPublicKeyInfo of an uncompressed point on P-256 (RFC 5480).
+        #expect(curve.publicKey.count == 91 && curve.publicKey[26] == 0x04)
         var away = settings
         away.origin = Origin(scheme: "https", host: "127.0.0.1", port: 1)
         away.allowedOrigins = [away.origin]

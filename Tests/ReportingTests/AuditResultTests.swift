@@ -2,6 +2,7 @@
 import Inventory
 import KubernetesFormat
 import Reporting
+import TestKit
 import Testing
 
 private func declarations(
@@ -165,7 +166,11 @@ private func ids(_ result: AuditResult) -> [String] { result.findings.map(\.id.r
         #expect(after.groups.first?.count == 2)
     }
 
-    @Test func `a new finding, a lost protection and a lost agent are told`() throws {
+    @Test(
+        .evidence(
+            "SIM-CLI-04",
+            control: "the same cluster again, and one with less to find, are no regression"))
+    func `a new finding, a lost protection and a lost agent are told`() throws {
         let before = Samples.result([
             try Samples.pod("web", wrapped: true), try Samples.node("n1"),
             try Samples.agent(on: "n1"),
@@ -176,13 +181,59 @@ private func ids(_ result: AuditResult) -> [String] { result.findings.map(\.id.r
         let told = try baseline(before).regressions(in: after)
         #expect(told.contains { $0.hasPrefix("new: CT1001 Pod shop/web") })
         #expect(told.contains { $0.hasPrefix("new: CT2003 Node n1") })
-        #expect(told.contains { $0.hasSuffix("was not so before: Pod shop/web app") })
+        #expect(told.contains("was protected, is unprotected and uses Secrets: Pod shop/web app"))
         #expect(told.contains("had an agent and has none: node n1"))
+        #expect(told.count == 4)
+        let again = try baseline(before).regressions(in: before)
+        let less = try baseline(after).regressions(in: before)
+        #expect(less.isEmpty, "\(less)")
+        Evidence.control(passed: again.isEmpty && less.isEmpty)
+        Evidence.observe("\(told.count) changes for the worse were told, with what was before.")
+    }
+
+    @Test func `a container that lost its wrapper is told, though it uses no Secret`() throws {
+        let before = Samples.result([try Samples.pod("web", wrapped: true)])
+        let after = Samples.result([try Samples.pod("web")])
+        #expect(
+            try baseline(before).regressions(in: after)
+                == ["was protected, is unprotected: Pod shop/web app"])
+        // Controls: it never was, or has gone.
+        #expect(try baseline(after).regressions(in: after).isEmpty)
+        #expect(try baseline(before).regressions(in: Samples.result([])).isEmpty)
+        #expect(try baseline(Samples.result([])).regressions(in: after).isEmpty)
+        // A template that asks stands for pods that the webhook wraps.
+        func template(_ annotations: JSONTree) throws -> AuditResult {
+            Samples.result([
+                try Samples.object([
+                    "apiVersion": "apps/v1", "kind": "Deployment",
+                    "metadata": ["name": "web", "namespace": "shop"],
+                    "spec": [
+                        "template": [
+                            "metadata": ["annotations": annotations],
+                            "spec": ["containers": [["name": "app", "command": ["/app"]]]],
+                        ]
+                    ],
+                ])
+            ])
+        }
+        let pods = try baseline(
+            Samples.result([try Samples.pod("web-5d4f-aaaaa", wrapped: true, hash: "5d4f")]))
+        #expect(pods.regressions(in: try template(["cloudtaser.io/inject": "true"])).isEmpty)
+        #expect(
+            pods.regressions(in: try template([:]))
+                == ["was protected, is unprotected: Deployment shop/web app"])
+        // Of two pods one was not, and is not.
+        let both = Samples.result([
+            try Samples.pod("web-5d4f-aaaaa", wrapped: true, hash: "5d4f"),
+            try Samples.pod("web-5d4f-bbbbb", hash: "5d4f"),
+        ])
+        #expect(try baseline(both).regressions(in: both).isEmpty)
     }
 
     @Test(arguments: [
         "{}", #"{"apiVersion":"cloudtaser.io/v1alpha1","kind":"Audit"}"#,
         #"{"apiVersion":"cloudtaser.io/v1alpha1","kind":"Audit","findings":[{}],"workloads":[]}"#,
+        #"{"apiVersion":"cloudtaser.io/v1alpha1","kind":"Audit","findings":[],"workloads":[{}]}"#,
     ])
     func `what no audit has printed is refused`(_ text: String) throws {
         let tree = try JSONTree(Array(text.utf8))

@@ -19,7 +19,11 @@ def main():
     parser.add_argument("--openbao", required=True, help="the bao program")
     parser.add_argument("modules", nargs="*")
     options = parser.parse_args()
+    root = os.path.dirname(os.path.dirname(FOLDER))
     sys.path.insert(0, FOLDER)
+    # What writes evidence records, behind everything.
+    sys.path += [os.path.join(root, folder) for folder in ("e2e", "vm-tests")]
+    import evidence
     import packages
 
     packages.PROGRAM = os.path.abspath(options.program)
@@ -34,6 +38,7 @@ def main():
            for test, _ in result.failures + result.errors + result.skipped}
     for name in sorted(bad):
         print(f"FAILED {name}")
+    evidence.write()
     print(f"{max(0, result.testsRun - len(bad))} passed, {len(bad)} failed")
     return 1 if bad or not result.testsRun else 0
 

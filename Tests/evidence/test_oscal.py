@@ -12,6 +12,7 @@ import unittest
 import jsonschema
 
 import packages
+from evidence import evidence
 
 MODELS = {"catalog": ("catalog", "catalogs"),
           "component-definition": ("component", "component-definitions"),
@@ -72,7 +73,86 @@ def results(use="dora"):
     return packages.read(packages.package(use), "oscal", "assessment-results.json")
 
 
+# What names something that is defined elsewhere.
+REFERENCES = {"control-id", "statement-id", "target-id", "id-ref"}
+
+
+def members(value):
+    """Every name and value below."""
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        yield name, inner
+        yield from members(inner)
+    for inner in value if isinstance(value, list) else ():
+        yield from members(inner)
+
+
+def leading_nowhere(folder, files):
+    """References of documents, by name, to what none of them defines and to no file of the package: a second
+    hand beside the program's own."""
+    defined = {inner for document in files.values() for name, inner in members(document)
+               if name in ("uuid", "id") and isinstance(inner, str)}
+    lost = []
+    for document in files.values():
+        for name, inner in members(document):
+            if name == "with-ids":
+                lost += [one for one in inner if one not in defined]
+            elif not isinstance(inner, str):
+                continue
+            elif name in REFERENCES or name.endswith("-uuid"):
+                lost += [inner] if inner not in defined else []
+            elif name in ("href", "source") and not inner.startswith("http"):
+                file, _, fragment = inner.partition("#")
+                if file and not os.path.isfile(os.path.join(folder, file)):
+                    lost.append(inner)
+                if fragment and fragment not in defined:
+                    lost.append(inner)
+    return lost
+
+
 class Documents(unittest.TestCase):
+    @evidence("SIM-EVID-02", "with a state that OSCAL does not have the schema refuses them, with a UUID that "
+                             "is used twice trestle does, with a target that is not there the reference check does")
+    def test_a_package_s_documents_are_taken_by_all_three(self):
+        """NIST's schemas, trestle and the reference check took each document of each use's package"""
+        count, seen = 0, {}
+        for use in packages.USES:
+            folder = os.path.join(packages.package(use), "oscal")
+            files = {name: packages.read(folder, name) for name in os.listdir(folder)}
+            self.assertEqual(len(files), 5)
+            seen |= {name: (use, document) for name, document in files.items()
+                     if name not in seen or name == "assessment-results.json"}
+            for name, document in files.items():
+                if seen[name] != (use, document):
+                    # Of the catalogue alone, and the same in each package.
+                    self.assertEqual(document, seen[name][1])
+                    continue
+                errors = list(schema(next(iter(document))).iter_errors(document))
+                self.assertEqual([error.message for error in errors], [], f"{use}: {name}")
+                good, said = accepted(document, f"all-{use}-{name[:-5]}")
+                self.assertTrue(good, said)
+                count += 1
+            self.assertEqual(leading_nowhere(folder, files), [], use)
+        broken = self.spoilt(lambda result: result["findings"][0]["target"]["status"].update(state="compliant"))
+        self.assertNotEqual(list(schema("assessment-results").iter_errors(broken)), [])
+        broken = self.spoilt(lambda result: result["observations"][1].update(uuid=result["observations"][0]["uuid"]))
+        self.assertFalse(accepted(broken, "all-twice")[0])
+        folder = os.path.join(packages.package("dora"), "oscal")
+        files = {name: packages.read(folder, name) for name in os.listdir(folder)}
+        for change in (
+                lambda result: result["findings"][0]["target"].update({"target-id": "nothing_smt"}),
+                lambda result: result["findings"][0]["related-observations"][0].update(
+                    {"observation-uuid": "11111111-1111-5111-8111-111111111111"})):
+            files["assessment-results.json"] = self.spoilt(change)
+            self.assertEqual(len(leading_nowhere(folder, files)), 1)
+        self.control()
+        self.measured(f"{count} documents")
+
+    @staticmethod
+    def spoilt(change):
+        document = copy.deepcopy(results())
+        change(document["assessment-results"]["results"][0])
+        return document
+
     def test_schemas_accept_them(self):
         names = []
         for name, document in documents():

@@ -97,6 +97,16 @@ class InVault(unittest.TestCase):
             self.assertEqual(made.returncode, 4, made.stderr)
             self.verify(out, self.edwards())
 
+    def test_the_program_has_the_vault_sign_with_a_curve(self):
+        key = self.write("curve.pub.pem", self.vault.public_key("evidence").encode())
+        out, made = self.package("curve", self.vault.own, "--vault-transit-key", "evidence", "--public-key", key)
+        self.assertEqual(made.returncode, 4, made.stderr)
+        self.verify(out, key)
+        # Another kind of the vault's keys signs another way.
+        out, made = self.package("kinds", self.vault.own, "--vault-transit-key", "edwards", "--public-key", key)
+        self.assertEqual(made.returncode, 1)
+        self.assertFalse(os.path.exists(out))
+
     def test_another_key_of_the_vault_is_refused_and_nothing_is_written(self):
         out, made = self.package("other", self.vault.own, "--vault-transit-key", "other",
                                  "--public-key", self.edwards())

@@ -10,12 +10,13 @@ package struct TransitSignature: Sendable, Equatable {
     /// Of the key.
     package let version: Int
     package let signature: [UInt8]
-    /// As the vault exports it.
+    /// As the vault exports it: the 32 bytes of Ed25519, SubjectPublicKeyInfo (DER) of ECDSA.
     package let publicKey: [UInt8]
 }
 
-/// Signs with an Ed25519 key of the vault's transit engine, one login for each signature: nothing
-/// has to be renewed, and what the login gave is revoked again.
+/// Signs with a key of the vault's transit engine, one login for each signature: nothing has to be
+/// renewed, and what the login gave is revoked again. An `ed25519` key gives 64 bytes, `ecdsa-p256`
+/// DER over SHA-256, both as transit does without being asked for another way.
 package enum TransitSigning {
     /// - Parameters:
     ///   - settings: credentials come from files.
@@ -69,7 +70,13 @@ extension VaultSecretStore {
         try beginWithToken()
         let response = try get("/v1/\(path)")
         let names = ["data", "keys", String(version), "public_key"]
-        guard let bytes = Self.decode(try member(names, of: response, path: path)) else {
+        var text = try member(names, of: response, path: path)
+        let lines = text.split(separator: "\n")
+        // Of a curve the vault writes PEM.
+        if lines.first == "-----BEGIN PUBLIC KEY-----", lines.last == "-----END PUBLIC KEY-----" {
+            text = lines.dropFirst().dropLast().joined()
+        }
+        guard let bytes = Self.decode(text) else {
             throw .responseMalformed(path: path, detail: "the public key is not base64")
         }
         return bytes

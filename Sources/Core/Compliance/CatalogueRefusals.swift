@@ -15,7 +15,7 @@ extension Catalogue {
         return allIDs.compactMap { seen.insert($0).inserted ? nil : .idRepeated(id: $0) }
     }
 
-    private var allIDs: [String] {
+    var allIDs: [String] {
         frameworks.map(\.id) + requirements.map(\.id) + claims.map(\.id) + tests.map(\.id)
             + limitations.map(\.id) + events.map(\.id) + matrix.map(\.id) + auditItems.map(\.id)
             + uses.map(\.id) + scenarios.map(\.id)

@@ -163,9 +163,20 @@ extension Component {
     }
 }
 
-/// One table row; `|` in a text does not end its cell.
+/// One table row; `|` in a text does not end its cell, and a line break not its row.
 func cells(_ texts: [String]) -> String {
-    "| " + texts.map { escaped($0) }.joined(separator: " | ") + " |"
+    "| " + texts.map { escaped(oneLine($0)) }.joined(separator: " | ") + " |"
+}
+
+/// Text of others for a terminal: control and format characters become U+FFFD.
+func oneLine(_ text: String) -> String {
+    let scalars = text.unicodeScalars.map { scalar -> Unicode.Scalar in
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: "\u{FFFD}"
+        default: scalar
+        }
+    }
+    return String(String.UnicodeScalarView(scalars))
 }
 
 private func escaped(_ text: String) -> String {

@@ -22,7 +22,7 @@ package struct EvidenceReport {
         catalogue: Catalogue, records: [EvidenceRecord], commit: String? = nil,
         freshness: Freshness? = nil
     ) {
-        let newest = records.compactMap { $0.started.flatMap(RecordTime.init(rfc3339:)) }.max()
+        let newest = records.compactMap { $0.started.flatMap(EvidenceTime.init(rfc3339:)) }.max()
         let now = freshness?.now ?? newest
         let known = Set(catalogue.tests.map(\.id))
         rows = catalogue.tests.map { test in
@@ -69,7 +69,7 @@ package struct EvidenceReport {
             cells(["id", "result", "kernels", "positive control", "commit"]),
             "|---|---|---|---|---|",
         ]
-        let unknown = unknownIDs.map { "\($0): has a record and is not in the catalogue" }
+        let unknown = unknownIDs.map { "\(oneLine($0)): has a record and is not in the catalogue" }
         return (head + rows.map(line) + [summary] + unknown).joined(separator: "\n")
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A moment in seconds since 1970-01-01T00:00:00Z.
-package struct RecordTime: Sendable, Equatable, Comparable {
+package struct EvidenceTime: Sendable, Hashable, Comparable {
     package let seconds: Int64
 
     package init(seconds: Int64) { self.seconds = seconds }
@@ -25,7 +25,7 @@ package struct RecordTime: Sendable, Equatable, Comparable {
         seconds = ((days * 24 + hour) * 60 + minute) * 60 + second - offset
     }
 
-    package static func < (left: RecordTime, right: RecordTime) -> Bool {
+    package static func < (left: EvidenceTime, right: EvidenceTime) -> Bool {
         left.seconds < right.seconds
     }
 
@@ -87,22 +87,22 @@ package struct Freshness: Sendable, Equatable {
     /// Days; a record exactly as old as that still counts.
     package let maxAgeDays: Int
     /// nil: the newest record's time, so that a report is the same whenever it is made.
-    package let now: RecordTime?
+    package let now: EvidenceTime?
 
     /// What `maxAgeDays` may be.
     package static let range = 1...3650
 
     /// nil: `maxAgeDays` is not in `range`.
-    package init?(maxAgeDays: Int, now: RecordTime? = nil) {
+    package init?(maxAgeDays: Int, now: EvidenceTime? = nil) {
         guard Self.range.contains(maxAgeDays) else { return nil }
         self.maxAgeDays = maxAgeDays
         self.now = now
     }
 
     /// What is wrong with a record's age; nil: nothing.
-    func finding(about record: EvidenceRecord, now: RecordTime?) -> String? {
+    func finding(about record: EvidenceRecord, now: EvidenceTime?) -> String? {
         guard let text = record.started else { return "\(record.kernel) does not say when" }
-        guard let started = RecordTime(rfc3339: text) else {
+        guard let started = EvidenceTime(rfc3339: text) else {
             return "\(record.kernel) started at '\(text)', which is no RFC 3339 time"
         }
         guard let now else { return nil }

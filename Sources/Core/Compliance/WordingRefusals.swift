@@ -24,7 +24,15 @@ extension Catalogue {
                 refusals.append(.countWritten(id: entry.id, text: count))
             }
             return refusals
-        } + textsOfStandards()
+        } + promisedNames() + textsOfStandards()
+    }
+
+    /// Names are printed, too, and nothing refers to some of them.
+    private func promisedNames() -> [Refusal] {
+        let open = claims.flatMap(\.notYetProven) + auditItems.flatMap(\.notYetProven)
+        return (allIDs + frameworks.compactMap(\.page) + open.map(\.test)).compactMap { name in
+            Wording.promise(in: name).map { .phraseBanned(id: name, phrase: $0) }
+        }
     }
 
     private func textsOfStandards() -> [Refusal] {
@@ -60,6 +68,7 @@ extension Catalogue {
             [
                 PrintedText(id: $0.id, key: "title", text: $0.title),
                 PrintedText(id: $0.id, key: "source", text: $0.source),
+                PrintedText(id: $0.id, key: "textLicence", text: $0.textLicence),
             ]
         }
         let experiments = tests.flatMap {
@@ -86,7 +95,8 @@ extension Catalogue {
 
     private var tableTexts: [PrintedText] {
         let ofEvents = events.flatMap { entry in
-            [
+            entry.outcomes.map { PrintedText(id: entry.id, key: "outcomes", text: $0) } + [
+                PrintedText(id: entry.id, key: "name", text: entry.name),
                 PrintedText(id: entry.id, key: "seen", text: entry.seen),
                 PrintedText(id: entry.id, key: "ocsf", text: entry.ocsf),
             ] + correction(entry.id, entry.correction)

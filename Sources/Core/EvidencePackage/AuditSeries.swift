@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Compliance
 internal import KubernetesFormat
 
 /// What `cloudtaser audit -o json` said once: the members of it that a series needs.

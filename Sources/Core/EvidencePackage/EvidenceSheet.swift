@@ -65,7 +65,8 @@ package struct EvidenceSheet: Sendable {
     /// One for each day, when the use has a series.
     package let days: [SeriesDay]
 
-    /// - Throws: `slotUnknown` when `manual` fills what the package does not have.
+    /// - Throws: `slotUnknown` when `manual` fills what the package does not have,
+    ///   `scenarioUnknown` when the catalogue has no such scenario.
     package init(
         request: PackageRequest, publication: Publication, catalogue: Catalogue,
         records: [RecordFile], audits: [AuditSnapshot], auditsUnread: [String] = [],
@@ -74,6 +75,9 @@ package struct EvidenceSheet: Sendable {
         self.request = request
         self.publication = publication
         self.catalogue = catalogue
+        if let id = request.scenario?.id, !catalogue.scenarios.contains(where: { $0.id == id }) {
+            throw .scenarioUnknown(id: id, known: catalogue.scenarios.map(\.id))
+        }
         let book = RecordBook(records, request: request, catalogue: catalogue)
         self.book = book
         let requirements = catalogue.requirements.filter {
@@ -90,6 +94,14 @@ package struct EvidenceSheet: Sendable {
         days =
             request.use.hasSeries
             ? Self.series(request, self.audits, tests: tests, book) : []
+    }
+
+    /// The declared scenario in the catalogue's words; nil: undeclared.
+    var scenario: String? {
+        guard let declared = request.scenario else { return nil }
+        let titles = catalogue.scenarios.filter { $0.id == declared.id }.map(\.title)
+        return (["\(declared.id): \(titles.joined())"] + ["declared by \(declared.declaredBy)"])
+            .joined(separator: "; ")
     }
 
     private static func row(

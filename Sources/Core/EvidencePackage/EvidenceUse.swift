@@ -100,37 +100,16 @@ package struct ManualSlot: Sendable, Equatable {
     }
 }
 
-/// Where the workloads run; it decides the legal reading, and nothing measured tells it.
-package enum PackageScenario: String, Sendable, CaseIterable {
-    case thirdCountry = "SC-1"
-    case adequacy = "SC-2"
-    case foreignParent = "SC-3"
-    case european = "SC-4"
-    case confidential = "SC-5"
-
-    var text: String {
-        switch self {
-        case .thirdCountry: "a region outside the EEA, under a transfer tool of GDPR Art. 46"
-        case .adequacy: "an importer that an adequacy decision (GDPR Art. 45) covers"
-        case .foreignParent: "a region in the EEA of a provider with a parent outside the EEA"
-        case .european: "a provider in the EEA that nobody outside the EEA controls"
-        case .confidential:
-            "confidential virtual machines whose attestation the vault verifies before it answers"
-        }
-    }
-}
-
-/// A scenario and who declared it; the tool never infers one.
+/// Where the workloads run, one of the catalogue's scenarios, and who declared it. It decides the
+/// legal reading; nothing measured tells it, and the tool never infers one.
 package struct ScenarioDeclaration: Sendable, Equatable {
-    package let scenario: PackageScenario
+    package let id: String
     package let declaredBy: String
 
-    package init(_ scenario: PackageScenario, declaredBy: String) {
-        self.scenario = scenario
+    package init(_ id: String, declaredBy: String) {
+        self.id = id
         self.declaredBy = declaredBy
     }
-
-    var text: String { "\(scenario.rawValue): \(scenario.text); declared by \(declaredBy)" }
 }
 
 /// What is asked for.

@@ -53,8 +53,13 @@ package struct ManualEvidence: Sendable, Equatable {
     private static func item(
         _ entry: JSONTree, _ place: String
     ) throws(PackageFailure) -> Item {
+        let known = ["slot", "owner", "date", "statement", "file"]
+        for member in entry.members ?? [] where !known.contains(member.name) {
+            throw .inputMalformed(
+                file: place, detail: "'\(member.name)' is none of \(known.joined(separator: ", "))")
+        }
         var texts: [String: String] = [:]
-        for key in ["slot", "owner", "date", "statement"] {
+        for key in known.dropLast() {
             guard let text = entry[key]?.text, text.contains(where: { !$0.isWhitespace }) else {
                 throw .inputMalformed(file: place, detail: "'\(key)' is missing or empty")
             }
@@ -63,7 +68,14 @@ package struct ManualEvidence: Sendable, Equatable {
         guard let date = EvidenceDay(texts["date"] ?? "") else {
             throw .inputMalformed(file: place, detail: "'date' is no day like 2026-11-20")
         }
+        // It names a folder of the package, and of the place that attachments are taken from.
+        guard PackagePath.isName(texts["slot"] ?? "") else {
+            throw .fileNameUnsuitable(name: texts["slot"] ?? "")
+        }
         let file = entry["file"]?.text
+        guard entry["file"] == nil || file != nil else {
+            throw .inputMalformed(file: place, detail: "'file' is no text")
+        }
         if let file {
             guard PackagePath.isName(file) else { throw .fileNameUnsuitable(name: file) }
         }

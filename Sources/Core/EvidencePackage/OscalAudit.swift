@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Compliance
 package import KubernetesFormat
 
 /// An audit of a cluster as OSCAL assessment results: an observation for each finding and one of

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Compliance
 package import KubernetesFormat
 
 /// One OSCAL document: a file's name and its one top-level member.

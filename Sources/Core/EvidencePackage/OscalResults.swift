@@ -91,7 +91,7 @@ package struct OscalResults {
 
     private var scenario: JSONTree {
         OscalWriter.property(
-            "deployment-scenario", sheet.request.scenario?.text ?? "undeclared")
+            "deployment-scenario", sheet.scenario ?? "undeclared")
     }
 
     /// The records that states at the period's end come from.

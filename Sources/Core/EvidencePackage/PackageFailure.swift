@@ -5,6 +5,7 @@ internal import KubernetesFormat
 package enum PackageFailure: Error, Sendable, Equatable, CustomStringConvertible {
     case inputMalformed(file: String, detail: String)
     case slotUnknown(slot: String, known: [String])
+    case scenarioUnknown(id: String, known: [String])
     case slotRepeated(slot: String)
     case periodEmpty(from: EvidenceDay, to: EvidenceDay)
     case periodTooLong(days: Int)
@@ -17,6 +18,9 @@ package enum PackageFailure: Error, Sendable, Equatable, CustomStringConvertible
         case .inputMalformed(let file, let detail): "\(Plain.line(file)): \(Plain.line(detail))"
         case .slotUnknown(let slot, let known):
             "the slot '\(Plain.line(slot))' is not in this package; slots are "
+                + known.joined(separator: ", ")
+        case .scenarioUnknown(let id, let known):
+            "the scenario '\(Plain.line(id))' is not in the catalogue; scenarios are "
                 + known.joined(separator: ", ")
         case .slotRepeated(let slot):
             "the slot '\(Plain.line(slot))' is filled twice; leave one entry"

@@ -17,6 +17,8 @@ package enum PackageFault: Sendable, Equatable, Hashable, CustomStringConvertibl
     case unreadable(detail: String)
     case signatureInvalid(keyID: String)
     case keyUnknown(keyID: String)
+    /// Bytes that no signature covers are not those that the program writes.
+    case envelopeRewritten
     case statementDiffers
     case subjectMissing(path: String)
     case subjectUnknown(path: String)
@@ -36,6 +38,9 @@ package enum PackageFault: Sendable, Equatable, Hashable, CustomStringConvertibl
                 + "this statement"
         case .keyUnknown(let keyID):
             "\(PackageManifest.envelopeName): not signed with the key \(keyID)"
+        case .envelopeRewritten:
+            "\(PackageManifest.envelopeName): holds bytes that nobody signed, other than the "
+                + "program writes them; take the file as it was made"
         case .statementDiffers:
             "\(PackageManifest.statementName): not the statement that was signed"
         case .subjectMissing(let path): "\(path): the signed statement does not name it"
@@ -88,6 +93,9 @@ package struct PackageVerification {
         guard let bytes = files[PackageManifest.envelopeName] else { return nil }
         do throws(PackageFailure) {
             let envelope = try Envelope(json: bytes)
+            // White space, other members and other spellings of the same text are under no
+            // signature: there is one form.
+            if Array(envelope.text.utf8) != bytes { faults.append(.envelopeRewritten) }
             let message = Envelope.encoded(envelope.payload)
             // DSSE calls the key's name a hint. Here it has to be right, so that no byte of the
             // envelope can be another.

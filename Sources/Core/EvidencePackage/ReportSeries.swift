@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Compliance
 package import KubernetesFormat
 
 /// A series of audit reports: each names the one before it and its digest, so that one that is
@@ -74,14 +75,18 @@ package struct ReportSeries: Sendable {
     /// removed: that is told by `beginsAfter`.
     package let faults: [String]
     package let count: Int
+    /// Whether others came after it and were taken away, nothing in the folder tells.
+    package let last: String?
     /// What the first one follows; nil: it is the first of all.
     package let beginsAfter: String?
 
     /// - Parameters:
     ///   - reports: in any order.
+    ///   - strays: names of envelopes whose report is not there.
     ///   - verifier: nil: signatures are not looked at.
     package init(
-        _ reports: [Report], _ digests: some EvidenceDigests, verifier: (any StatementVerifier)?
+        _ reports: [Report], strays: [String] = [], _ digests: some EvidenceDigests,
+        verifier: (any StatementVerifier)?
     ) {
         let sorted = reports.sorted { $0.name < $1.name }
         var faults: [String] = []
@@ -100,8 +105,15 @@ package struct ReportSeries: Sendable {
             if let verifier { faults += Self.signatureFaults(report, verifier, digests) }
             before = report
         }
+        // Of reports that were let go, with --keep, an envelope may be left; not of a later one.
+        let first = sorted.first?.name ?? ""
+        for stray in strays.sorted() where stray > first {
+            let name = stray.dropLast(Self.envelopeEnding.count)
+            faults.append("\(name): is missing; its signature is there")
+        }
         self.faults = faults
         count = sorted.count
+        last = sorted.last?.name
         beginsAfter = beginning
     }
 

@@ -44,7 +44,7 @@ extension EvidenceSheet {
 
     private static func json(_ declaration: ScenarioDeclaration) -> JSONTree {
         [
-            "id": .string(declaration.scenario.rawValue),
+            "id": .string(declaration.id),
             "declaredBy": .string(declaration.declaredBy),
         ]
     }

@@ -26,7 +26,7 @@ package struct SheetPage {
                 head: ["", ""],
                 rows: [
                     ["period", "\(request.from) to \(request.to) (UTC)"],
-                    ["scenario", request.scenario?.text ?? "undeclared"],
+                    ["scenario", sheet.scenario ?? "undeclared"],
                 ] + scenario + [
                     ["records count for", "\(request.ageDaysMax) days"],
                     [
@@ -57,7 +57,7 @@ package struct SheetPage {
 
     /// How the catalogue reads the declared scenario.
     private var scenario: [[String]] {
-        let id = sheet.request.scenario?.scenario.rawValue
+        let id = sheet.request.scenario?.id
         return sheet.catalogue.scenarios.filter { $0.id == id }.flatMap {
             [["legal basis to be recorded", $0.basis], ["role of the product", $0.role]]
         }

@@ -23,6 +23,8 @@ package struct Audit: Sendable {
         package let standing: Standing
         /// Secrets of the cluster that it uses, or credentials in plain sight.
         package let useCount: Int
+        /// Of a template that asks: it stands for pods that the webhook wraps once they are made.
+        package let asksForWrapper: Bool
         package let note: String
     }
 
@@ -88,6 +90,7 @@ package struct Audit: Sendable {
                 object: workload.object.reference, owner: owner, container: container.name,
                 standing: standing,
                 useCount: workload.uses.count { $0.container == container.name },
+                asksForWrapper: !workload.isPod && workload.asks == true,
                 note: note(workload, container, isLeftOut))
         }
     }

@@ -9,7 +9,8 @@ package struct AuditBaseline: Sendable, Equatable {
     }
 
     private let fingerprints: Set<String>
-    private let unprotected: Set<String>
+    /// What each container of an owner was: of several pods of it there may be several words.
+    private let standings: [String: Set<String>]
     private let nodesWithAgent: Set<String>
 
     package init(_ document: JSONTree) throws(Malformed) {
@@ -25,31 +26,45 @@ package struct AuditBaseline: Sendable, Equatable {
             throw Malformed(reason: "has findings without fingerprints; make it anew")
         }
         fingerprints = Set(prints)
-        unprotected = Set(
-            workloads.filter { $0["standing"]?.text == "unprotected" }.compactMap { row in
-                guard let owner = row["owner"]?.text, let name = row["container"]?.text else {
-                    return nil
-                }
-                return "\(owner) \(name)"
-            })
+        var standings: [String: Set<String>] = [:]
+        for row in workloads {
+            guard let owner = row["owner"]?.text, let name = row["container"]?.text,
+                let standing = row["standing"]?.text
+            else { throw Malformed(reason: "has workloads without a standing; make it anew") }
+            standings["\(owner) \(name)", default: []].insert(standing)
+        }
+        self.standings = standings
         nodesWithAgent = Set(
             (document.value(at: "nodes", "list")?.elements ?? [])
                 .filter { $0["hasAgent"] == .bool(true) }.compactMap { $0["name"]?.text })
     }
 
-    /// What is there now and was not then, or was better: a line for each. Fewer findings are no
-    /// regression.
+    /// What is there now and was not then, or was better: a line for each, with what was before.
+    /// Fewer findings are no regression.
     package func regressions(in result: AuditResult) -> [String] {
         let new = result.groups.filter { !fingerprints.contains($0.finding.fingerprint) }.map {
             "new: \($0.finding.id.rawValue) \($0.finding.owner): \($0.finding.message)"
         }
-        var told: Set<String> = []
-        let exposed = result.audit.rows.filter { $0.standing == .unprotected && $0.useCount > 0 }
-            .map { "\($0.owner) \($0.container)" }
-            .filter { !unprotected.contains($0) && told.insert($0).inserted }
-            .map { "uses Secrets and is not protected, and was not so before: \($0)" }
         let lost = result.audit.nodes.filter { !$0.hasAgent && nodesWithAgent.contains($0.name) }
             .map { "had an agent and has none: node \($0.name)" }
-        return new + exposed + lost
+        return new + exposed(in: result.audit.rows) + lost
+    }
+
+    /// Containers that the wrapper started then and does not now, whether they use Secrets or not;
+    /// and others that use Secrets. A Deployment that asks and was scaled to none is not worse.
+    private func exposed(in rows: [Audit.Row]) -> [String] {
+        var told: Set<String> = []
+        return rows.filter { $0.standing == .unprotected }.compactMap { row in
+            let name = "\(row.owner) \(row.container)"
+            let before = standings[name] ?? []
+            guard !before.contains(Audit.Standing.unprotected.rawValue),
+                before.contains(Audit.Standing.protected.rawValue) && !row.asksForWrapper
+                    || row.useCount > 0,
+                told.insert(name).inserted
+            else { return nil }
+            let was = before.isEmpty ? "not there" : before.sorted().joined(separator: ", ")
+            let uses = row.useCount > 0 ? " and uses Secrets" : ""
+            return "was \(was), is unprotected\(uses): \(name)"
+        }
     }
 }

@@ -118,7 +118,7 @@ struct EvidenceReporting: ParsableCommand {
             guard now == nil else { throw ValidationError("--now needs --max-age-days") }
             return nil
         }
-        let time = now.flatMap(RecordTime.init(rfc3339:))
+        let time = now.flatMap(EvidenceTime.init(rfc3339:))
         guard now == nil || time != nil else {
             throw ValidationError("--now is no RFC 3339 time; write it as 2026-11-27T21:40:00Z")
         }
@@ -134,9 +134,9 @@ struct EvidenceReporting: ParsableCommand {
 
     func run() throws {
         let catalogue = try source.checked()
-        let files = try Folder.contents(of: records, ending: ".json")
-        let read = try files.sorted { $0.key < $1.key }.map { name, data in
-            try EvidenceRecord(json: data, file: "\(records)/\(name)")
+        let read = try Folder.names(in: records).filter { $0.hasSuffix(".json") }.sorted().map {
+            try EvidenceSources.record(
+                try FolderTree.bytes(at: "\(records)/\($0)"), file: "\(records)/\($0)")
         }
         let report = EvidenceReport(
             catalogue: catalogue, records: read, commit: commit, freshness: try freshness())

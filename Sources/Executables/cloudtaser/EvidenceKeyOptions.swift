@@ -28,8 +28,8 @@ struct EvidenceKeyOptions: ParsableArguments {
     var signWith: String?
     @Option(
         help: """
-            Ed25519 key of a vault's transit engine, NAME or MOUNT/NAME; the vault by VAULT_ADDR, \
-            VAULT_TOKEN_FILE and the other variables of docs/reference/vault.md.
+            Key (ed25519 or ecdsa-p256) of a vault's transit engine, NAME or MOUNT/NAME; the vault \
+            by VAULT_ADDR, VAULT_TOKEN_FILE and the other variables of docs/reference/vault.md.
             """)
     var vaultTransitKey: String?
     @Option(help: "PEM file of the public key that a command or a vault signs for.")

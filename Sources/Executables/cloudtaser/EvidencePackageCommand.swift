@@ -68,8 +68,10 @@ struct EvidencePackaging: ParsableCommand {
                         path: PackageManifest.envelopeName, bytes: Array(envelope.text.utf8)))
             }
         } catch let error as PackageFailure {
+            if case .scenarioUnknown = error { throw ValidationError("--scenario: \(error)") }
             throw OperationalError(description: error.description)
         }
+        if let note = period.note(at: Int64(Date().timeIntervalSince1970)) { Terminal.error(note) }
         try PackageTarget(folder: out).write(files, replacing: force)
         print("wrote \(files.count) files to \(out)")
         print(signer.map { "signed with the key \($0.keyID)" } ?? "not signed")

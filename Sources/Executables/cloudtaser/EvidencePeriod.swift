@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import Compliance
 import EvidencePackage
 
 /// What a package is for, and which records count in it.
@@ -15,7 +16,7 @@ struct EvidencePeriod: ParsableArguments {
     @Option(help: "Count records of this commit only (whole, hexadecimal); repeated for several.")
     var commit: [String] = []
     @Option(help: "SC-1 … SC-5, where the workloads run; nothing measured tells it.")
-    var scenario: PackageScenario?
+    var scenario: String?
     @Option(help: "Who declares the scenario.")
     var declaredBy: String?
 
@@ -29,7 +30,26 @@ struct EvidencePeriod: ParsableArguments {
         guard (1...PackageRequest.ageDaysMax).contains(maxAgeDays) else {
             throw ValidationError("--max-age-days is 1 to \(PackageRequest.ageDaysMax)")
         }
+        for text in commit where !Self.isCommit(text) {
+            throw ValidationError(
+                "--commit: '\(Plain.line(text))' is no whole commit of 40 or 64 lower-case "
+                    + "hexadecimal digits; git rev-parse writes one")
+        }
         do { _ = try request() } catch { throw ValidationError("\(error)") }
+    }
+
+    private static func isCommit(_ text: String) -> Bool {
+        [40, 64].contains(text.utf8.count)
+            && text.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+    }
+
+    /// Not in the package, which is the same whenever it is made: a day that is not over has what
+    /// the days before it had.
+    func note(at seconds: Int64) -> String? {
+        let now = EvidenceTime(seconds: seconds)
+        guard to.end > now else { return nil }
+        return "note: the period is not over; what is said for \(now.day) and later comes from "
+            + "records before, and may change"
     }
 
     func request() throws -> PackageRequest {
@@ -44,7 +64,6 @@ struct EvidencePeriod: ParsableArguments {
 }
 
 extension EvidenceUse: ExpressibleByArgument {}
-extension PackageScenario: ExpressibleByArgument {}
 extension EvidenceDay: ExpressibleByArgument {
     package init?(argument: String) { self.init(argument) }
 }

@@ -14,6 +14,8 @@ struct EvidenceSeries: ParsableCommand {
 
             The folder is what `cloudtaser audit --series` has written. Without a public key
             only the chain is checked: whoever may write the folder can make all of it anew.
+            Nothing in the folder tells that the last reports were taken away together with
+            their signatures: compare the last one with the day, or with what was seen before.
             \(Exit.help)
             """)
 
@@ -36,7 +38,13 @@ struct EvidenceSeries: ParsableCommand {
                 envelope: names.contains(envelope)
                     ? [UInt8](try Folder.data(at: "\(folder)/\(envelope)")) : nil)
         }
-        let series = ReportSeries(reports, OpenSSLDigests(), verifier: verifier)
+        let strays = names.filter { name in
+            guard name.hasSuffix(ReportSeries.envelopeEnding) else { return false }
+            let report = String(name.dropLast(ReportSeries.envelopeEnding.count))
+            return ReportSeries.isReport(report) && !names.contains(report)
+        }
+        let series = ReportSeries(
+            reports, strays: Array(strays), OpenSSLDigests(), verifier: verifier)
         guard series.faults.isEmpty else {
             throw Findings(description: series.faults.joined(separator: "\n"))
         }
@@ -47,6 +55,7 @@ struct EvidenceSeries: ParsableCommand {
         if let first = series.beginsAfter {
             print("what is before is not there: the first follows \(first)")
         }
+        if let last = series.last { print("the last is \(last); later ones would not be missed") }
         print(verifier == nil ? "signatures were not checked" : "each is signed by the key")
     }
 }

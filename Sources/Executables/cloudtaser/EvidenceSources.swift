@@ -3,6 +3,7 @@ import Compliance
 import EvidencePackage
 import EvidenceSigning
 import Foundation
+import KubernetesFormat
 
 extension CatalogueOption {
     /// The catalogue's files by name, as they are copied into a package.
@@ -47,29 +48,43 @@ struct EvidenceSources {
 
     mutating func readRecords(in folder: String) throws {
         for name in try FolderTree.files(in: folder) where name.hasSuffix(".json") {
-            let data = try Folder.data(at: "\(folder)/\(name)")
-            let record = try EvidenceRecord(json: data, file: "\(folder)/\(name)")
-            records.append(RecordFile(name: name, bytes: Array(data), record: record))
+            let bytes = try FolderTree.bytes(at: "\(folder)/\(name)")
+            let record = try Self.record(bytes, file: "\(folder)/\(name)")
+            records.append(RecordFile(name: name, bytes: bytes, record: record))
         }
+    }
+
+    /// A record in which no member stands twice: another reader might take the other one.
+    static func record(_ bytes: [UInt8], file: String) throws -> EvidenceRecord {
+        do throws(JSONTree.Failure) { _ = try JSONTree(bytes) } catch {
+            let reason =
+                if case .duplicateName(let name) = error {
+                    "'\(Plain.line(name))' is there twice"
+                } else {
+                    "no JSON that can be read"
+                }
+            throw OperationalError(description: "\(Plain.line(file)): \(reason)")
+        }
+        return try EvidenceRecord(json: Data(bytes), file: file)
     }
 
     /// A file that is no audit is told in the sheet, and does not stop the rest.
     mutating func readAudits(in folder: String) throws {
-        for (name, data) in try Folder.contents(of: folder, ending: ".json")
-            .sorted(by: { $0.key < $1.key })
-        {
+        for name in try FolderTree.files(in: folder)
+        where name.hasSuffix(".json") && !name.contains("/") {
+            let bytes = try FolderTree.bytes(at: "\(folder)/\(name)")
             do throws(PackageFailure) {
-                audits.append(try AuditSnapshot(name: name, bytes: Array(data)))
+                audits.append(try AuditSnapshot(name: name, bytes: bytes))
             } catch {
                 auditsUnread.append(error.description)
-                attachments.append(PackageFile(path: "audits/\(name)", bytes: Array(data)))
+                attachments.append(PackageFile(path: "audits/\(name)", bytes: bytes))
             }
         }
     }
 
     /// Attachments lie next to the file, or in its folder `attachments/SLOT` as in a package.
     mutating func readManual(at path: String) throws {
-        let bytes = Array(try Folder.data(at: path))
+        let bytes = try FolderTree.bytes(at: path)
         let read: ManualEvidence
         do { read = try ManualEvidence(json: bytes, file: path) } catch {
             throw OperationalError(description: error.description)
@@ -82,8 +97,12 @@ struct EvidenceSources {
             let places = [folder.appending(path: name), folder.appending(path: target)]
                 .map { $0.path(percentEncoded: false) }
             let place = places.first(where: FileManager.default.fileExists) ?? places[0]
-            attachments.append(
-                PackageFile(path: target, bytes: Array(try Folder.data(at: place))))
+            // A link would put something into the package that nobody named.
+            guard FolderTree.isFile(place) || !FileManager.default.fileExists(atPath: place) else {
+                throw OperationalError(
+                    description: "\(place): not a regular file; copy what it leads to")
+            }
+            attachments.append(PackageFile(path: target, bytes: try FolderTree.bytes(at: place)))
         }
     }
 }

@@ -7,7 +7,7 @@ import Ports
 import VaultSecretStore
 import WrapperConfiguration
 
-/// Signs with an Ed25519 key of a vault's transit engine, which the key never leaves.
+/// Signs with an Ed25519 or P-256 key of a vault's transit engine, which the key never leaves.
 struct EvidenceVaultSigner: StatementSigner {
     /// What a name without a mount belongs to.
     private static let usualMount = "transit"

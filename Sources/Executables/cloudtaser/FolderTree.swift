@@ -42,12 +42,22 @@ enum FolderTree {
         }
     }
 
+    /// Whether it is a regular file itself; a link to one is none.
+    static func isFile(_ path: String) -> Bool {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        return attributes?[.type] as? FileAttributeType == .typeRegular
+    }
+
+    /// Size of a file; nil: it cannot be told.
+    static func size(of path: String) -> Int? {
+        (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int
+    }
+
     /// Bytes of a file that is not too large.
     static func bytes(at path: String) throws -> [UInt8] {
-        let size = (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int
-        guard let size, size <= fileBytesMax else {
+        if let size = size(of: path), size > fileBytesMax {
             throw OperationalError(
-                description: "\(path): cannot be read, or larger than \(fileBytesMax) bytes")
+                description: "\(path): has \(size) bytes; at most \(fileBytesMax) are read")
         }
         return Array(try Folder.data(at: path))
     }

@@ -34,8 +34,12 @@ struct SeriesOptions: ParsableArguments {
     /// - Parameter time: RFC 3339 in UTC.
     func write(_ report: @autoclosure () -> JSONTree, at time: String) throws {
         guard let series else { return }
-        let digests = OpenSSLDigests()
         try Folder.make(series)
+        try FolderLock.holding(series) { try write(report(), at: time, in: series) }
+    }
+
+    private func write(_ report: JSONTree, at time: String, in series: String) throws {
+        let digests = OpenSSLDigests()
         let names = try Folder.names(in: series).filter(ReportSeries.isReport).sorted()
         let name = ReportSeries.name(at: time)
         guard names.last.map({ $0 < name }) ?? true else {
@@ -46,7 +50,7 @@ struct SeriesOptions: ParsableArguments {
         let last = try names.last.map {
             (name: $0, bytes: [UInt8](try Folder.data(at: "\(series)/\($0)")))
         }
-        var report = report()
+        var report = report
         report["series"] = ReportSeries.member(after: last, digests)
         let bytes = report.rendered()
         let envelope = try signingKey.map { path in
