@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 import Foundation
+import Glibc
 
 /// How this program ends.
 enum Exit: Int32, CaseIterable {
@@ -37,8 +38,32 @@ struct OperationalError: Error, CustomStringConvertible {
 }
 
 enum Terminal {
+    /// All of it, or an error: `Swift.print` says nothing of a disk that is full, and `FileHandle`
+    /// ends the program there.
+    static func print(_ text: String, terminator: String = "\n") throws {
+        try write((text + terminator).utf8)
+    }
+
+    /// As `print`, of bytes.
+    static func write(_ bytes: some Sequence<UInt8>) throws {
+        var rest = Array(bytes)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            if count < 0 {
+                guard errno == EINTR else {
+                    let reason = String(cString: strerror(errno)).lowercased()
+                    throw OperationalError(
+                        description: "standard output: cannot be written (\(reason))")
+                }
+            } else {
+                rest = rest.dropFirst(count)
+            }
+        }
+    }
+
     static func error(_ text: String) {
-        FileHandle.standardError.write(Data("\(text)\n".utf8))
+        // Where nobody can be told, the exit code still says it.
+        try? FileHandle.standardError.write(contentsOf: Data("\(text)\n".utf8))
     }
 }
 
@@ -79,7 +104,7 @@ struct Version: ParsableCommand {
     static let version = "0.1.0"
     static let line = "cloudtaser \(version)"
 
-    func run() {
-        print(Self.line)
+    func run() throws {
+        try Terminal.print(Self.line)
     }
 }

@@ -23,6 +23,6 @@ struct CompletionCommand: ParsableCommand {
         guard let known = CompletionShell(rawValue: shell.rawValue) else {
             throw OperationalError(description: "\(shell.rawValue): not known to this build")
         }
-        print(CloudTaser.completionScript(for: known))
+        try Terminal.print(CloudTaser.completionScript(for: known))
     }
 }

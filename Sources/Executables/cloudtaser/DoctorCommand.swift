@@ -55,7 +55,8 @@ struct DoctorCommand: ParsableCommand {
         if !node { checks += tools + cluster }
         let list = CheckList(checks)
         let isJSON = output == .json
-        print(isJSON ? String(decoding: list.json.rendered(), as: UTF8.self) : list.text)
+        try Terminal.print(
+            isJSON ? String(decoding: list.json.rendered(), as: UTF8.self) : list.text)
         guard !list.has(.fails) else { throw Findings(description: "something fails") }
         guard !list.has(.notChecked) else {
             throw Incomplete(description: "not everything could be checked")

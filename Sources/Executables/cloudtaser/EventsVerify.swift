@@ -65,7 +65,7 @@ struct EventsVerify: ParsableCommand {
                 ? try result(of: log, UncheckedSignatures(), isChecked: false)
                 : try result(of: log, TrustedCheckpointKeys(publicKeys: keys), isChecked: true)
         }
-        print(json ? try EventLogResult.json(results) : EventLogResult.text(results))
+        try Terminal.print(json ? try EventLogResult.json(results) : EventLogResult.text(results))
         if let broken = results.first(where: { !$0.isWhole }) {
             throw Findings(description: "\(broken.path): \(broken.findingsTotal) findings")
         }

@@ -48,7 +48,7 @@ struct EvidenceBuild: ParsableCommand {
         let pages = try source.pages()
         for (name, text) in pages.sorted(by: { $0.key < $1.key }) {
             try Folder.write(text, to: "\(out)/\(name)")
-            print("wrote \(out)/\(name)")
+            try Terminal.print("wrote \(out)/\(name)")
         }
     }
 }
@@ -84,7 +84,7 @@ struct EvidenceCheck: ParsableCommand {
                 description: (findings + ["run: cloudtaser evidence build --out \(pages)"])
                     .joined(separator: "\n"))
         }
-        print("\(expected.count) pages are as the catalogue says")
+        try Terminal.print("\(expected.count) pages are as the catalogue says")
     }
 }
 
@@ -140,7 +140,7 @@ struct EvidenceReporting: ParsableCommand {
         }
         let report = EvidenceReport(
             catalogue: catalogue, records: read, commit: commit, freshness: try freshness())
-        print(report.table)
+        try Terminal.print(report.table)
         guard report.isComplete else {
             throw Findings(description: "\(records): not every test of the catalogue is backed")
         }

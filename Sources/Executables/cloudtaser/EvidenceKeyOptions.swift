@@ -92,14 +92,13 @@ struct EvidenceKeygen: ParsableCommand {
 
     func run() throws {
         try Folder.make(out)
-        do {
-            let keyID = try EvidenceKeyPair.make(kind, in: out)
-            print("wrote \(out)/\(EvidenceKeyPair.privateName)")
-            print("wrote \(out)/\(EvidenceKeyPair.publicName)")
-            print("key \(keyID)")
-        } catch {
+        let keyID: String
+        do { keyID = try EvidenceKeyPair.make(kind, in: out) } catch {
             throw OperationalError(description: error.description)
         }
+        try Terminal.print("wrote \(out)/\(EvidenceKeyPair.privateName)")
+        try Terminal.print("wrote \(out)/\(EvidenceKeyPair.publicName)")
+        try Terminal.print("key \(keyID)")
     }
 }
 

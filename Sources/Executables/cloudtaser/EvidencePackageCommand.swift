@@ -73,14 +73,14 @@ struct EvidencePackaging: ParsableCommand {
         }
         if let note = period.note(at: Int64(Date().timeIntervalSince1970)) { Terminal.error(note) }
         try PackageTarget(folder: out).write(files, replacing: force)
-        print("wrote \(files.count) files to \(out)")
-        print(signer.map { "signed with the key \($0.keyID)" } ?? "not signed")
+        try Terminal.print("wrote \(files.count) files to \(out)")
+        try Terminal.print(signer.map { "signed with the key \($0.keyID)" } ?? "not signed")
         try Self.conclude(sheet)
     }
 
     private static func conclude(_ sheet: EvidenceSheet) throws {
         let result = TestStatement.result(of: sheet)
-        print("result \(result.rawValue)")
+        try Terminal.print("result \(result.rawValue)")
         guard result != .failed else {
             throw Findings(
                 description: sheet.tests.compactMap { test in

@@ -51,11 +51,14 @@ struct EvidenceSeries: ParsableCommand {
         guard series.count > 0 else {
             throw OperationalError(description: "\(folder): no report is there")
         }
-        print("\(series.count) reports, each bound to the one before it")
+        try Terminal.print("\(series.count) reports, each bound to the one before it")
         if let first = series.beginsAfter {
-            print("what is before is not there: the first follows \(first)")
+            try Terminal.print("what is before is not there: the first follows \(first)")
         }
-        if let last = series.last { print("the last is \(last); later ones would not be missed") }
-        print(verifier == nil ? "signatures were not checked" : "each is signed by the key")
+        if let last = series.last {
+            try Terminal.print("the last is \(last); later ones would not be missed")
+        }
+        try Terminal.print(
+            verifier == nil ? "signatures were not checked" : "each is signed by the key")
     }
 }

@@ -51,6 +51,6 @@ struct EvidenceVerify: ParsableCommand {
             throw Findings(
                 description: faults.map { "\(folder): \($0)" }.joined(separator: "\n"))
         }
-        print("\(found.count) files are as the key \(verifier.keyID) signed them")
+        try Terminal.print("\(found.count) files are as the key \(verifier.keyID) signed them")
     }
 }

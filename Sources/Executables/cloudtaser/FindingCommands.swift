@@ -26,7 +26,7 @@ struct ReferenceFindings: ParsableCommand {
             for (name, text) in pages.sorted(by: { $0.key < $1.key }) {
                 try Folder.write(text, to: "\(out)/\(name)")
             }
-            print("wrote \(pages.count) pages to \(out)")
+            try Terminal.print("wrote \(pages.count) pages to \(out)")
             return
         }
         let committed = try Folder.contents(of: out, ending: ".md")
@@ -38,7 +38,7 @@ struct ReferenceFindings: ParsableCommand {
                 description: different.map { "\(out)/\($0): differs" }.joined(separator: "\n")
                     + "\nrun: cloudtaser reference findings --out \(out)")
         }
-        print("\(pages.count) pages are as the sources say")
+        try Terminal.print("\(pages.count) pages are as the sources say")
     }
 }
 
@@ -59,13 +59,13 @@ struct Explain: ParsableCommand {
     func run() throws {
         guard let id else {
             for one in FindingID.allCases {
-                print("\(one.rawValue)  \(one.severity.rawValue)  \(one.title)")
+                try Terminal.print("\(one.rawValue)  \(one.severity.rawValue)  \(one.title)")
             }
             return
         }
         guard let known = FindingID(rawValue: id.uppercased()) else {
             throw ValidationError("\(id) is no finding; `cloudtaser explain` lists them")
         }
-        print(FindingPages.text(known))
+        try Terminal.print(FindingPages.text(known))
     }
 }

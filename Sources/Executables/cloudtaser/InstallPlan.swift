@@ -21,7 +21,7 @@ struct InstallPlan {
             return try run(helm, words)
         }
         try checkUnchanged()
-        FileHandle.standardOutput.write(Data(try base().utf8))
+        try Terminal.print(try base(), terminator: "")
     }
 
     func apply() throws {

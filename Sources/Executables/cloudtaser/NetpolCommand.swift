@@ -56,9 +56,9 @@ struct NetpolGenerate: ParsableCommand {
         let generated = GeneratedPolicies(inventory, objects, settings)
         switch output {
         case .yaml:
-            print(YAMLText.stream(generated.policies.map(\.tree)), terminator: "")
-        case .json: print(String(decoding: generated.list.rendered(), as: UTF8.self))
-        case .text: print(generated.table)
+            try Terminal.print(YAMLText.stream(generated.policies.map(\.tree)), terminator: "")
+        case .json: try Terminal.print(String(decoding: generated.list.rendered(), as: UTF8.self))
+        case .text: try Terminal.print(generated.table)
         }
         for (workload, reason) in generated.skipped {
             tell("without a policy: \(workload): \(reason)")
@@ -97,7 +97,8 @@ struct NetpolCheck: ParsableCommand {
         let (objects, inventory, _) = try input.scanned()
         let check = PolicyCheck(inventory, objects, settings, protectedOnly: protectedOnly)
         let isJSON = output == .json
-        print(isJSON ? String(decoding: check.json.rendered(), as: UTF8.self) : check.table)
+        try Terminal.print(
+            isJSON ? String(decoding: check.json.rendered(), as: UTF8.self) : check.table)
         guard check.unread.isEmpty else {
             throw Incomplete(description: "\(check.unread.count) objects could not be read")
         }

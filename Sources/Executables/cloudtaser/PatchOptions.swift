@@ -62,11 +62,11 @@ struct PatchOptions: ParsableArguments {
     func conclude(_ inventory: Inventory, asJSON: Bool) throws {
         let manifests = ConvertedManifests(inventory, try settings())
         if vaultCommands {
-            manifests.vaultCommands.forEach { print($0) }
+            for line in manifests.vaultCommands { try Terminal.print(line) }
         } else if asJSON {
-            print(String(decoding: manifests.list.rendered(), as: UTF8.self))
+            try Terminal.print(String(decoding: manifests.list.rendered(), as: UTF8.self))
         } else {
-            print(YAMLText.stream(manifests.converted.map(\.tree)), terminator: "")
+            try Terminal.print(YAMLText.stream(manifests.converted.map(\.tree)), terminator: "")
         }
         for note in manifests.converted.flatMap(\.notes) { tell("note: \(note)") }
         for line in manifests.left { tell("stays: \(line)") }

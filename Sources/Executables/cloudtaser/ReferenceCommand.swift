@@ -22,14 +22,14 @@ struct GeneratedPage: ParsableArguments {
     func conclude(_ page: String, at path: String, command: String) throws {
         guard check else {
             try Folder.write(page, to: path)
-            print("wrote \(path)")
+            try Terminal.print("wrote \(path)")
             return
         }
         guard try Folder.data(at: path) == Data(page.utf8) else {
             throw Findings(
                 description: "\(path): differs; run: cloudtaser reference \(command)")
         }
-        print("\(path) is as the sources say")
+        try Terminal.print("\(path) is as the sources say")
     }
 }
 

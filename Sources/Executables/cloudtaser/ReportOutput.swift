@@ -48,7 +48,7 @@ struct ReportOutput: ParsableArguments {
         case .oscal: text = try oscal?() ?? ""
         case .sarif: return try write(sarif())
         }
-        guard let out else { return FileHandle.standardOutput.write(Data(text.utf8)) }
+        guard let out else { return try Terminal.print(text, terminator: "") }
         try Folder.write(text, to: out)
         Terminal.error("wrote \(out)")
     }
@@ -56,8 +56,8 @@ struct ReportOutput: ParsableArguments {
     /// Piece by piece: of a large cluster it is large.
     private func write(_ tree: JSONTree) throws {
         guard let out else {
-            tree.forEachPiece { FileHandle.standardOutput.write(Data($0)) }
-            return FileHandle.standardOutput.write(Data("\n".utf8))
+            try tree.forEachPiece { try Terminal.write($0) }
+            return try Terminal.write("\n".utf8)
         }
         try Folder.write(to: out) { file in
             try tree.forEachPiece { try file.write(contentsOf: Data($0)) }

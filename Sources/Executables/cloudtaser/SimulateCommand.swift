@@ -126,7 +126,7 @@ struct Simulate: ParsableCommand {
         try campaign.run()
         let failures = try FailureReport.all(of: campaign, shrinking: shrink)
         let report = CampaignReport(campaign: campaign, failures: failures, canaries: canaries)
-        print(output == .json ? try report.json : report.table)
+        try Terminal.print(output == .json ? try report.json : report.table)
         guard report.isClean else { throw OperationalError(description: report.verdict) }
     }
 }

@@ -10,9 +10,9 @@ enum SimulateMatrix {
     static func run(_ output: SimulateOutput, fixtures: String) throws {
         let matrix = try build(fixtures)
         switch output {
-        case .table: print(matrix.table(), terminator: "")
-        case .json: print(matrix.json(), terminator: "")
-        case .html: print(matrix.html(), terminator: "")
+        case .table: try Terminal.print(matrix.table(), terminator: "")
+        case .json: try Terminal.print(matrix.json(), terminator: "")
+        case .html: try Terminal.print(matrix.html(), terminator: "")
         }
         let wrong = matrix.disagreements.count
         guard wrong == 0 else {

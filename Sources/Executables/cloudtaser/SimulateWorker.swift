@@ -25,7 +25,7 @@ struct SimulateWorker: ParsableCommand {
         let scenario = try scenario.type
         SimulationEngineProcess.own()
         if shrink { return shrinkFailure(of: scenario) }
-        if trace { return writeTraces(of: scenario) }
+        if trace { return try writeTraces(of: scenario) }
         var marks: [String: Int] = [:]
         for seed in first..<first + UInt64(count) {
             write(.begin(seed))
@@ -39,13 +39,13 @@ struct SimulateWorker: ParsableCommand {
     }
 
     /// Without deterministic hashing: two processes show that no trace depends on it.
-    private func writeTraces(of scenario: any SimulatedScenario.Type) {
+    private func writeTraces(of scenario: any SimulatedScenario.Type) throws {
         var runner = SimulationRunner()
         runner.keepsTrace = true
         for seed in first..<first + UInt64(count) {
             let result = runner.run(scenario, seed: seed)
-            print(result.trace.joined(separator: "\n"))
-            print("seed \(seed) \(result.hash) \(result.tape.text)")
+            try Terminal.print(result.trace.joined(separator: "\n"))
+            try Terminal.print("seed \(seed) \(result.hash) \(result.tape.text)")
         }
     }
 
@@ -66,7 +66,10 @@ struct SimulateWorker: ParsableCommand {
 
     /// At once: the supervisor has to know the seed that a trap ends.
     private func write(_ line: WorkerLine) {
-        FileHandle.standardOutput.write(Data("\(line.text)\n".utf8))
+        do { try Terminal.print(line.text) } catch {
+            // The supervisor has gone, and would not hear the end either.
+            Foundation.exit(Exit.operational.rawValue)
+        }
     }
 }
 

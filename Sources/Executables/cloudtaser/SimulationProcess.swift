@@ -63,11 +63,11 @@ struct SingleRun {
         var runner = SimulationRunner()
         runner.keepsTrace = showsTrace && output == .json
         if showsTrace, output == .table {
-            runner.onTraceLine = { FileHandle.standardOutput.write(Data("\($0)\n".utf8)) }
+            runner.onTraceLine = { try? Terminal.print($0) }
         }
         SimulationEngineProcess.own()
         let result = runner.run(scenario, seed: seed ?? 0, replaying: tape)
-        print(output == .json ? try json(result) : table(result))
+        try Terminal.print(output == .json ? try json(result) : table(result))
         guard result.findings.isEmpty else {
             throw OperationalError(
                 description: "seed \(result.seed): \(result.findingCount) findings, the first of "

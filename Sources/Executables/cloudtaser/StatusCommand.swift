@@ -45,7 +45,8 @@ struct StatusCommand: ParsableCommand {
                 now: Int64(Date().timeIntervalSince1970)),
             withVaults: !withoutVaults || !vaults.vaultAddress.isEmpty)
         let isJSON = output == .json
-        print(isJSON ? String(decoding: status.json.rendered(), as: UTF8.self) : status.text)
+        try Terminal.print(
+            isJSON ? String(decoding: status.json.rendered(), as: UTF8.self) : status.text)
         for object in inventory.unread {
             Terminal.error(TextTable.neutral("not read: \(object.source): \(object.reason)"))
         }

@@ -18,8 +18,8 @@ do {
     let code = CloudTaser.exitCode(for: error)
     let message = CloudTaser.fullMessage(for: error)
     if code.isSuccess {
-        print(message)
-        exit(Exit.clean.rawValue)
+        let isPrinted = (try? Terminal.print(message)) != nil
+        exit((isPrinted ? Exit.clean : .operational).rawValue)
     }
     Terminal.error(message)
     exit(code == .validationFailure ? Exit.usage.rawValue : Exit.operational.rawValue)
