@@ -42,10 +42,20 @@ package struct Manifests {
     /// - Parameter path: of a file, a pipe or a folder, whose files are read with those of the
     ///   folders in it; `-` is standard input.
     package mutating func read(_ path: String) throws(Failure) {
+        let before = objects.count + unread.count
+        try contents(of: path)
+        guard objects.count + unread.count == before else { return }
+        // What was to write it may have failed: nothing found in nothing is no result.
+        unread.append(
+            UnreadObject(source: path == "-" ? Self.input : path, reason: "holds no object"))
+    }
+
+    private static let input = "standard input"
+
+    private mutating func contents(of path: String) throws(Failure) {
         if path == "-" {
-            let source = "standard input"
-            let bytes = try FileBytes.all(of: 0, source, limit: Self.bytesMax)
-            return try read(bytes, source: source)
+            let bytes = try FileBytes.all(of: 0, Self.input, limit: Self.bytesMax)
+            return try read(bytes, source: Self.input)
         }
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
