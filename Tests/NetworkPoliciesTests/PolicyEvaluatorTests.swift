@@ -115,8 +115,12 @@ import Testing
     ) throws {
         let spec = Self.egress([["ipBlock": block]])
         #expect(try verdict([spec], .egress, try address(asked)) == expected)
-        // A block is about addresses outside the cluster.
-        #expect(try verdict([spec], .egress, Self.pod([:])) == .none)
+        // A block is about addresses outside the cluster. Of one with all addresses, plugins differ
+        // in whether pods are meant: that is not "none".
+        let isEverything = block["cidr"]?.text?.hasSuffix("/0") == true
+        for pod in [Self.pod([:]), .anyPod(inOwnNamespace: true), .anyPod(inOwnNamespace: false)] {
+            #expect(try verdict([spec], .egress, pod) == (isEverything ? .part : .none))
+        }
     }
 
     @Test(
@@ -247,6 +251,116 @@ import Testing
             #expect(try verdict(order, .egress, try address("10.0.2.1")) == .none)
             #expect(try verdict(order, .ingress, try address("10.0.2.1")) == .all)
         }
+    }
+
+    @Test(
+        arguments: [
+            // Rules as peers and ports, what is asked, and how much of it they allow together.
+            ([(["10.0.0.0/25"], []), (["10.0.0.128/25"], [])], "10.0.0.0/24", 80, Extent.all),
+            ([(["10.0.0.0/25"], []), (["10.0.0.192/26"], [])], "10.0.0.0/24", 80, .part),
+            ([(["0.0.0.0/1"], []), (["128.0.0.0/1"], [])], "0.0.0.0/0", nil, .all),
+            ([(["::/1"], []), (["8000::/1"], [])], "::/0", nil, .all),
+            ([(["::/1"], []), (["128.0.0.0/1"], [])], "::/0", nil, .part),
+            // Ports of one and addresses of the other, and all four corners or three of them.
+            ([([], [1...79]), ([], [80...65_535])], "10.0.0.0/24", nil, .all),
+            ([([], [1...79]), ([], [81...65_535])], "10.0.0.0/24", nil, .part),
+            (
+                [
+                    (["10.0.0.0/25"], [1...99]), (["10.0.0.128/25"], [1...99]),
+                    ([], [100...65_535]),
+                ], "10.0.0.0/24", nil, .all
+            ),
+            (
+                [
+                    (["10.0.0.0/25"], [1...99]), (["10.0.0.128/25"], [1...98]),
+                    ([], [100...65_535]),
+                ], "10.0.0.0/24", nil, .part
+            ),
+            (
+                [(["10.0.0.0/24"], [443...443]), (["10.0.1.0/24"], [80...80])],
+                "10.0.0.0/24", 80, .none
+            ),
+            (
+                [(["10.0.0.0/25"], [80...80]), (["10.0.0.0/24"], [70...90])],
+                "10.0.0.0/24", 80, .all
+            ),
+            ([(["192.0.2.0/24"], [])], "10.0.0.0/24", 80, .none),
+        ] as [([([String], [ClosedRange<Int>])], String, Int?, Extent)])
+    func `what several policies or rules allow is joined`(
+        _ rules: [([String], [ClosedRange<Int>])], _ asked: String, _ port: Int?,
+        _ expected: Extent
+    ) throws {
+        let specs = rules.map { blocks, ports in
+            Self.egress(
+                blocks.map { ["ipBlock": ["cidr": .string($0)]] },
+                ports.map { range in
+                    [
+                        "port": .number(String(range.lowerBound)),
+                        "endPort": .number(String(range.upperBound)),
+                    ]
+                })
+        }
+        let peer = try address(asked)
+        #expect(try verdict(specs, .egress, peer, NetworkPort(.tcp, port)) == expected)
+        #expect(try verdict(specs.reversed(), .egress, peer, NetworkPort(.tcp, port)) == expected)
+        // The same rules in one policy.
+        var one = specs[0]
+        one["egress"] = .array(specs.flatMap { $0["egress"]?.elements ?? [] })
+        #expect(try verdict([one], .egress, peer, NetworkPort(.tcp, port)) == expected)
+    }
+
+    @Test func `what one block leaves out, another may have, and pods are joined by ports`() throws
+    {
+        let holed = Self.egress([
+            ["ipBlock": ["cidr": "10.0.0.0/24", "except": ["10.0.0.8/29", "10.0.0.64/26"]]]
+        ])
+        let fill = Self.egress([
+            ["ipBlock": ["cidr": "10.0.0.8/29"]], ["ipBlock": ["cidr": "10.0.0.64/26"]],
+        ])
+        let peer = try address("10.0.0.0/24")
+        #expect(try verdict([holed], .egress, peer) == .part)
+        #expect(try verdict([holed, fill], .egress, peer) == .all)
+        #expect(try verdict([fill], .egress, try address("10.0.0.9")) == .all)
+        let low = Self.egress([["podSelector": [:]]], [["port": 1, "endPort": 100]])
+        let high = Self.egress([["podSelector": [:]]], [["port": 101, "endPort": 65_535]])
+        let some = Self.egress([["podSelector": ["matchLabels": ["a": "b"]]]])
+        let own = NetworkPeer.anyPod(inOwnNamespace: true)
+        let every = NetworkPort(.tcp, nil)
+        #expect(try verdict([low, high], .egress, own, every) == .all)
+        #expect(try verdict([low, some], .egress, own, every) == .part)
+        #expect(try verdict([some], .egress, own, every) == .part)
+        #expect(try verdict([low], .egress, .anyPod(inOwnNamespace: false), every) == .none)
+        // A name that the other end may have is some of its ports; of one that is read it is known.
+        let named = Self.egress([["podSelector": [:]]], [["port": "db"]])
+        #expect(try verdict([named, low], .egress, own, NetworkPort(.tcp, 80)) == .all)
+        #expect(try verdict([named], .egress, own, NetworkPort(.tcp, 80)) == .part)
+        let selected = Self.egress([["podSelector": ["matchLabels": ["a": "b"]]]], [["port": 81]])
+        #expect(try verdict([selected], .egress, own, NetworkPort(.tcp, 80)) == .none)
+    }
+
+    @Test func `networks that are known are not asked about`() throws {
+        let known = try Make.network("10.0.0.0/24")
+        let policy = { (cidr: String) in
+            try Make.policy(Self.egress([["ipBlock": ["cidr": .string(cidr)]]]))
+        }
+        func extent(_ cidrs: [String]) throws -> Extent {
+            try PolicyEvaluator(cidrs.map(policy)).verdict(
+                .egress, of: Self.subject, with: .addresses(.everyVersion4),
+                NetworkPort(.tcp, nil), beyond: [known]
+            ).allowed
+        }
+        #expect(try extent(["10.0.0.0/24"]) == .none)
+        #expect(try extent(["10.0.0.7/32"]) == .none)
+        #expect(try extent(["10.0.0.0/23"]) == .part)
+        // All others, in halves of what is left: the known network is not needed for that.
+        let rest = (1...24).map { length in
+            let number = UInt32(0x0A00_0000) ^ (1 << UInt32(32 - length))
+            let first = (number >> UInt32(32 - length)) << UInt32(32 - length)
+            let parts = [24, 16, 8, 0].map { String(first >> UInt32($0) & 255) }
+            return "\(parts.joined(separator: "."))/\(length)"
+        }
+        #expect(try extent(rest) == .all)
+        #expect(try extent(Array(rest.dropLast())) == .part)
     }
 
     @Test(

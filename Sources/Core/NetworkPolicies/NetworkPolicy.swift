@@ -166,7 +166,7 @@ package struct NetworkPolicy: Sendable {
             throw .field(path)
         }
         switch tree["port"] {
-        case nil:
+        case nil, .null?:
             guard tree["endPort"] == nil else { throw .field("\(path).endPort") }
             return Port(transport: transport, number: nil)
         case .string(let name)?:

@@ -100,97 +100,130 @@ package struct PolicyEvaluator: Sendable {
         }
     }
 
-    /// - Parameter known: networks that do not count where a rule allows no more than them.
+    /// - Parameter known: networks that are not asked about, though the peer has them.
     package func verdict(
         _ direction: NetworkPolicy.Direction, of pod: NetworkPod, with peer: NetworkPeer,
         _ port: NetworkPort, beyond known: [NetworkPrefix] = []
     ) -> Verdict {
         let selecting = selecting(pod, direction)
         guard !selecting.isEmpty else { return Verdict(allowed: .all, policies: []) }
-        var allowed = Extent.none
+        let asked = AllowedRegion(
+            addresses: Self.addresses(of: peer, beyond: known),
+            ports: NumberRanges([port.number.map { $0...$0 } ?? 1...65_535]))
+        // Named ports are those of the end that is connected to.
+        let target = direction == .ingress ? pod : peer.pod
+        let isKnown = direction == .ingress || !peer.isAnyPod
+        var all: [AllowedRegion.Part] = []
         var names: [String] = []
         for policy in selecting {
-            let rules = policy.rules[direction] ?? []
-            let extents = rules.map { rule -> Extent in
-                let peers = extent(of: rule.peers, peer, policy, pod, known)
-                // Named ports are those of the end that is connected to.
-                let ports =
-                    direction == .ingress
-                    ? extent(of: rule.ports, port, pod, isKnown: true)
-                    : extent(of: rule.ports, port, peer.pod, isKnown: !peer.isAnyPod)
-                return min(peers, ports)
+            let parts = (policy.rules[direction] ?? []).map { rule in
+                var part = part(of: rule.peers, peer, policy, pod, asked)
+                let (ports, isVague) = Self.ports(
+                    of: rule.ports, port, isKnown ? target?.ports ?? [] : nil)
+                part.ports = ports.intersecting(asked.ports)
+                let isSome = part.isVague || !part.addresses.isEmpty
+                part.isVague = isSome && (isVague || part.isVague && !part.ports.isEmpty)
+                return part
             }
-            let most = extents.max() ?? .none
-            if most > .none { names.append("\(policy.namespace)/\(policy.name)") }
-            allowed = max(allowed, most)
+            if parts.contains(where: { !$0.isEmpty }) {
+                names.append("\(policy.namespace)/\(policy.name)")
+            }
+            all += parts
         }
+        let allowed = asked.extent(of: all)
         return Verdict(
             allowed: allowed,
             policies: allowed == .none
                 ? selecting.map { "\($0.namespace)/\($0.name)" } : names)
     }
 
-    private func extent(
+    /// Of pods, which have no address here: one that stands for all.
+    private static func addresses(
+        of peer: NetworkPeer, beyond known: [NetworkPrefix]
+    ) -> NumberRanges<UInt128> {
+        guard case .addresses(let prefix) = peer else { return NumberRanges([0...0]) }
+        let others = known.filter { $0.family == prefix.family }.map(\.range)
+        return NumberRanges([prefix.range]).subtracting(NumberRanges(others))
+    }
+
+    /// The peers of a rule, without its ports.
+    private func part(
         of peers: [NetworkPolicy.Peer], _ other: NetworkPeer, _ policy: NetworkPolicy,
-        _ pod: NetworkPod, _ known: [NetworkPrefix]
-    ) -> Extent {
-        guard !peers.isEmpty else { return .all }
-        return peers.map { peer -> Extent in
+        _ pod: NetworkPod, _ asked: AllowedRegion
+    ) -> AllowedRegion.Part {
+        var part = AllowedRegion.Part(addresses: NumberRanges([]), ports: asked.ports)
+        guard !peers.isEmpty else {
+            part.addresses = asked.addresses
+            return part
+        }
+        var ranges: [ClosedRange<UInt128>] = []
+        for peer in peers {
             switch (peer, other) {
             case (.block(let block, let except), .addresses(let prefix)):
-                if known.contains(where: { $0.contains(block) }) { return .none }
-                return extent(of: block, except, prefix)
-            case (.pods(let namespaces, let pods), .pod(let other)):
-                let isThere =
-                    namespaces?.matches(other.namespaceLabels)
-                    ?? (other.namespace == policy.namespace)
-                return isThere && pods.matches(other.labels) ? .all : .none
-            case (.pods(let namespaces, let pods), .anyPod(let isOwn)):
-                guard let namespaces else {
-                    return !isOwn ? .none : pods.requirements.isEmpty ? .all : .part
+                guard block.family == prefix.family else { continue }
+                let holes = except.filter { $0.family == block.family }.map(\.range)
+                ranges += NumberRanges([block.range]).subtracting(NumberRanges(holes)).ranges
+            // A block is about addresses outside the cluster. Of one with all addresses, plugins
+            // differ in whether those of pods are among them.
+            case (.block(let block, _), .pod), (.block(let block, _), .anyPod):
+                if block.length == 0 { part.isVague = true }
+            case (.pods, .addresses): continue
+            case (.pods(let namespaces, let pods), _):
+                switch Self.extent(of: namespaces, pods, other, policy, pod) {
+                case .all: ranges += asked.addresses.ranges
+                case .part: part.isVague = true
+                case .none: continue
                 }
-                if isOwn, !namespaces.matches(pod.namespaceLabels) { return .none }
-                let isOpen =
-                    pods.requirements.isEmpty && (isOwn || namespaces.requirements.isEmpty)
-                return isOpen ? .all : .part
-            // A block is about addresses outside the cluster, and a selector about pods.
-            case (.block, .pod), (.block, .anyPod), (.pods, .addresses): return .none
             }
-        }.max() ?? .none
-    }
-
-    private func extent(
-        of block: NetworkPrefix, _ except: [NetworkPrefix], _ wanted: NetworkPrefix
-    ) -> Extent {
-        guard block.overlaps(wanted), !except.contains(where: { $0.contains(wanted) }) else {
-            return .none
         }
-        let isWhole = block.contains(wanted) && !except.contains { $0.overlaps(wanted) }
-        return isWhole ? .all : .part
+        part.addresses = NumberRanges(ranges).intersecting(asked.addresses)
+        // What it surely allows is more than what it may.
+        if part.addresses == asked.addresses { part.isVague = false }
+        return part
     }
 
-    /// - Parameter isKnown: false: which ports the target has is not known.
-    private func extent(
-        of ports: [NetworkPolicy.Port], _ wanted: NetworkPort, _ target: NetworkPod?, isKnown: Bool
+    private static func extent(
+        of namespaces: LabelSelector?, _ pods: LabelSelector, _ other: NetworkPeer,
+        _ policy: NetworkPolicy, _ subject: NetworkPod
     ) -> Extent {
-        guard !ports.isEmpty else { return .all }
-        return ports.filter { $0.transport == wanted.transport }.map { port -> Extent in
-            let ranges: [ClosedRange<Int>]
+        switch other {
+        case .addresses: return .none
+        case .pod(let other):
+            let isThere =
+                namespaces?.matches(other.namespaceLabels) ?? (other.namespace == policy.namespace)
+            return isThere && pods.matches(other.labels) ? .all : .none
+        case .anyPod(let isOwn):
+            guard let namespaces else {
+                return !isOwn ? .none : pods.requirements.isEmpty ? .all : .part
+            }
+            if isOwn, !namespaces.matches(subject.namespaceLabels) { return .none }
+            let isOpen = pods.requirements.isEmpty && (isOwn || namespaces.requirements.isEmpty)
+            return isOpen ? .all : .part
+        }
+    }
+
+    /// - Parameter target: ports of the end that is connected to; nil: not known.
+    /// - Returns: and whether there may be more of them.
+    private static func ports(
+        of ports: [NetworkPolicy.Port], _ wanted: NetworkPort, _ target: [NetworkPod.Port]?
+    ) -> (NumberRanges<Int>, isVague: Bool) {
+        guard !ports.isEmpty else { return (NumberRanges([1...65_535]), false) }
+        var ranges: [ClosedRange<Int>] = []
+        var isVague = false
+        for port in ports where port.transport == wanted.transport {
             switch port.number {
-            case nil: return .all
-            case .range(let range)?: ranges = [range]
-            case .name? where !isKnown: return .part
+            case nil: ranges.append(1...65_535)
+            case .range(let range)?: ranges.append(range)
             case .name(let name)?:
-                ranges = (target?.ports ?? []).filter {
-                    $0.name == name && $0.transport == port.transport
-                }.map { $0.number...$0.number }
+                guard let target else {
+                    isVague = true
+                    continue
+                }
+                ranges += target.filter { $0.name == name && $0.transport == port.transport }
+                    .map { $0.number...$0.number }
             }
-            guard let number = wanted.number else {
-                if ranges.contains(where: { $0 == 1...65_535 }) { return .all }
-                return ranges.isEmpty ? .none : .part
-            }
-            return ranges.contains { $0.contains(number) } ? .all : .none
-        }.max() ?? .none
+        }
+        return (NumberRanges(ranges), isVague)
     }
 }
 
