@@ -56,6 +56,63 @@ import Testing
         Evidence.observe("Of 9 containers each was counted once, in one of the four words.")
     }
 
+    @Test func `an earlier version without replicas counts nowhere, and is told`() throws {
+        let spec: JSONTree = [
+            "containers": [
+                [
+                    "name": "app", "command": ["/app"],
+                    "env": [
+                        [
+                            "name": "A",
+                            "valueFrom": ["secretKeyRef": ["name": "db", "key": "a"]],
+                        ]
+                    ],
+                ]
+            ]
+        ]
+        func set(_ replicas: Int, isOwned: Bool, kind: String = "ReplicaSet") throws
+            -> ClusterObject
+        {
+            var metadata: JSONTree = [
+                "name": "web-1", "namespace": "shop",
+                "annotations": ["api-token": "xyz-12345"],
+            ]
+            if isOwned {
+                metadata["ownerReferences"] = [
+                    ["kind": "Deployment", "name": "web", "controller": true]
+                ]
+            }
+            return try Objects.make([
+                "apiVersion": kind == "ReplicaSet" ? "apps/v1" : "v1", "kind": .string(kind),
+                "metadata": metadata,
+                "spec": ["replicas": .number(String(replicas)), "template": ["spec": spec]],
+            ])
+        }
+        let secret = try Objects.make([
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": ["name": "db", "namespace": "shop"],
+        ])
+        for kind in ["ReplicaSet", "ReplicationController"] {
+            let inventory = Inventory([try set(0, isOwned: true, kind: kind), secret])
+            let audit = Audit(inventory)
+            #expect(counts(audit) == [0, 0, 0, 0, 0] && audit.retiredCount == 1)
+            // What it names is needed to go back, and nothing else is found in it.
+            #expect(audit.findings.isEmpty, "\(audit.findings)")
+            #expect(audit.json["retired"] == 1)
+            let discovery = Discovery(inventory)
+            #expect(discovery.entries.isEmpty && discovery.workloadCount == 0)
+            #expect(discovery.findings.isEmpty && discovery.retiredCount == 1)
+        }
+        // Controls: with replicas, or of nobody.
+        for (replicas, isOwned) in [(1, true), (0, false)] {
+            let inventory = Inventory([try set(replicas, isOwned: isOwned), secret])
+            #expect(counts(Audit(inventory)) == [0, 1, 0, 0, 1])
+            #expect(Audit(inventory).retiredCount == 0)
+            #expect(Discovery(inventory).entries.count == 1)
+            #expect(!Discovery(inventory).findings.isEmpty)
+        }
+    }
+
     @Test func `a template counts only where no pod of it was read`() throws {
         let spec: JSONTree = ["containers": [container("app", Objects.command)]]
         let set = try Objects.make([

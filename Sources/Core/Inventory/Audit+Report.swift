@@ -10,7 +10,8 @@ extension Audit {
         population["total"] = .number(String(total))
         var tree: JSONTree = [
             "apiVersion": "cloudtaser.io/v1alpha1", "kind": "Audit",
-            "objects": .number(String(objectCount)), "containers": population,
+            "objects": .number(String(objectCount)),
+            "retired": .number(String(retiredCount)), "containers": population,
         ]
         if !nodes.isEmpty {
             tree["nodes"] = [

@@ -40,6 +40,8 @@ package struct Audit: Sendable {
     package let findings: [Finding]
     package let unread: [UnreadObject]
     package let objectCount: Int
+    /// Earlier versions without replicas, which are not counted.
+    package let retiredCount: Int
     /// Each node that was read, and whether an agent is ready there.
     package let nodes: [Node]
     package let proxy: ProxyPlacement
@@ -55,6 +57,7 @@ package struct Audit: Sendable {
         }
         unread = inventory.unread
         objectCount = inventory.objectCount
+        retiredCount = inventory.retiredCount
         let coverage = Coverage(inventory)
         nodes = coverage.nodes
         proxy = ProxyPlacement(inventory)

@@ -27,6 +27,8 @@ package struct Discovery: Sendable {
     package let workloadCount: Int
     package let unread: [UnreadObject]
     package let objectCount: Int
+    /// Earlier versions without replicas, which are not counted.
+    package let retiredCount: Int
 
     package init(_ inventory: Inventory) {
         let managers = Self.managers(in: inventory)
@@ -47,6 +49,7 @@ package struct Discovery: Sendable {
         workloadCount = looked.count
         unread = inventory.unread
         objectCount = inventory.objectCount
+        retiredCount = inventory.retiredCount
     }
 
     /// Uses whose subject is a Secret.
@@ -78,6 +81,7 @@ extension Discovery {
             "apiVersion": "cloudtaser.io/v1alpha1", "kind": "Discovery",
             "objects": .number(String(objectCount)),
             "workloads": .number(String(workloadCount)),
+            "retired": .number(String(retiredCount)),
             "uses": .array(entries.map(\.json)),
             "findings": .array(findings.map(\.json)),
             "unread": .array(unread.map(\.json)),

@@ -186,7 +186,13 @@ package struct Inventory: Sendable {
     /// the pods of a ReplicaSet.
     package var originals: [Workload] {
         let read = Set(workloads.map(\.place))
-        return workloads.filter { $0.controllerPlace.map(read.contains) != true }
+        return workloads.filter { $0.controllerPlace.map(read.contains) != true && !$0.isRetired }
+    }
+
+    /// Those that are counted nowhere, of controllers that were not read.
+    package var retiredCount: Int {
+        let read = Set(workloads.map(\.place))
+        return workloads.count { $0.isRetired && $0.controllerPlace.map(read.contains) != true }
     }
 
     private static func running(of workloads: [Workload]) -> [Workload] {
@@ -204,6 +210,7 @@ package struct Inventory: Sendable {
         let ended = Set(workloads.filter { $0.isPod && $0.isOver }.compactMap(\.controllerPlace))
         return workloads.filter { workload in
             if workload.isPod { return true }
+            if workload.isRetired { return false }
             if workload.isOver, ended.contains(workload.place) { return false }
             return !owners.contains(workload.place)
                 && workload.controllerPlace.map(read.contains) != true

@@ -5,7 +5,7 @@ internal import KubernetesFormat
 struct ObjectFindings {
     let inventory: Inventory
     private let namespaces: [ClusterObject]
-    /// Objects that another one which was read has made, with what it says.
+    /// Objects that another one which was read has made, with what it says, and earlier versions.
     private let copies: Set<String>
 
     init(_ inventory: Inventory, _ objects: [ClusterObject]) {
@@ -13,8 +13,9 @@ struct ObjectFindings {
         namespaces = objects.filter { $0.kind == "Namespace" && $0.group.isEmpty }
         let read = Set(inventory.workloads.map(\.place))
         copies = Set(
-            inventory.workloads.filter { $0.controllerPlace.map(read.contains) == true }
-                .map(\.place))
+            inventory.workloads.filter {
+                $0.controllerPlace.map(read.contains) == true || $0.isRetired
+            }.map(\.place))
     }
 
     /// In the order of what was read, each with its object's namespace.

@@ -107,6 +107,12 @@ package struct Workload: Sendable {
         return phase == "Succeeded" || phase == "Failed"
     }
 
+    /// An earlier version that a controller keeps to go back to: it has an owner and no replicas.
+    package var isRetired: Bool {
+        ["ReplicaSet", "ReplicationController"].contains(object.kind) && controllerPlace != nil
+            && object.tree.value(at: "spec", "replicas")?.wholeNumber == 0
+    }
+
     /// Namespace, kind and name.
     var place: String { "\(object.namespace)/\(object.kind)/\(object.name)" }
 

@@ -113,6 +113,10 @@ package struct AuditDocument {
                 "\(sum) = \(audit.total) containers in \(audit.objectCount) objects. Each "
                     + "container is counted once; a template counts where no pod of it runs; an "
                     + "object that could not be read counts as one."
+                    + (audit.retiredCount == 0
+                        ? ""
+                        : " \(audit.retiredCount) earlier versions that a controller keeps without "
+                            + "replicas are not counted.")
             ])
     }
 

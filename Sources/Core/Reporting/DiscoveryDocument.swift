@@ -14,13 +14,19 @@ package struct DiscoveryDocument {
             title: "Uses of Secrets and credentials", header: [],
             verdict: "\(discovery.entries.count) uses in \(discovery.workloadCount) workloads of "
                 + "\(discovery.objectCount) objects; \(converting) convert as they are; "
-                + "\(unread) not read.",
+                + "\(unread) not read\(retired).",
             figures: [
                 .init("uses", String(discovery.entries.count)),
                 .init("convert as they are", String(converting), converting > 0 ? .good : .neutral),
                 .init("not read", String(unread), unread > 0 ? .bad : .neutral),
             ],
             sections: [uses, objects, unreadObjects].compactMap { $0 })
+    }
+
+    private var retired: String {
+        discovery.retiredCount == 0
+            ? ""
+            : "; \(discovery.retiredCount) earlier versions without replicas are not counted"
     }
 
     private var uses: ReportDocument.Section? {
