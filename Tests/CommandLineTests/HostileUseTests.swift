@@ -8,10 +8,13 @@ import Testing
     private static let manifest = """
         apiVersion: v1
         kind: Pod
-        metadata: {name: p, namespace: shop, annotations: {cloudtaser.io/inject: "true"}}
+        metadata: {name: p, namespace: shop, labels: {app: p, cloudtaser.io/inject: "true"}}
         spec:
           containers:
-          - {name: a, image: x, command: [x], env: [{name: DB_PASSWORD, value: hunter2}]}
+          - name: a
+            image: x
+            command: [x]
+            env: [{name: A, valueFrom: {secretKeyRef: {name: db, key: a}}}]
         """
 
     private func shell(_ words: String, _ redirection: String) throws -> ProgramRun {
