@@ -187,9 +187,12 @@ import Testing
         #expect(
             audit.findings.map(\.id) == [kind == "PushSecret" ? .secretPushed : .storeCredential])
         #expect(audit.findings.first?.message.hasSuffix(": shop/db") == true)
-        // Control: an object of another group uses nothing.
+        // Control: one of another group is told of nowhere; what it names may be in use.
         let other = try Self.object("example.org/v1", kind, "x", spec)
-        let without = Audit(Inventory([other, try Objects.secret("db")]))
+        let unknown = Audit(Inventory([other, try Objects.secret("db")]))
+        #expect(unknown.findings.isEmpty)
+        let without = Audit(
+            Inventory([try Self.object(version, kind, "x", [:]), try Objects.secret("db")]))
         #expect(without.findings.map(\.id) == [.orphanedSecret])
     }
 

@@ -31,7 +31,8 @@ package struct ClusterObject: Sendable {
     /// Kinds that are looked at and have no namespace.
     private static let clusterKinds: Set = [
         "Namespace", "Node", "ClusterSecretStore", "ClusterExternalSecret", "ClusterPushSecret",
-        "ClusterIssuer", "CloudTaserPolicy", "MutatingWebhookConfiguration",
+        "ClusterIssuer", "CloudTaserPolicy", "MutatingWebhookConfiguration", "PersistentVolume",
+        "StorageClass",
     ]
 
     package init(_ tree: JSONTree, source: String, line: Int? = nil) throws(Failure) {

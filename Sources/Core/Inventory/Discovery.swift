@@ -32,13 +32,12 @@ package struct Discovery: Sendable {
 
     package init(_ inventory: Inventory) {
         let managers = Self.managers(in: inventory)
-        let filled = Self.filledUses
         let looked = inventory.originals
         entries = looked.flatMap { workload in
             workload.uses.map { use in
                 let namespace = workload.object.namespace
                 let source =
-                    filled.contains(use.finding)
+                    SecretUse.ofSecrets.contains(use.finding)
                     ? inventory.sources.target(of: use.subject, namespace)?.manager : nil
                 return Entry(
                     workload: workload, use: use,
@@ -51,11 +50,6 @@ package struct Discovery: Sendable {
         objectCount = inventory.objectCount
         retiredCount = inventory.retiredCount
     }
-
-    /// Uses whose subject is a Secret.
-    private static let filledUses: Set<FindingID> = [
-        .secretInEnvironment, .secretImported, .secretVolume, .registrySecret,
-    ]
 
     /// By the owner that a Secret names.
     private static func managers(in inventory: Inventory) -> [String: SecretManager] {

@@ -21,6 +21,8 @@ package struct Inventory: Sendable {
     package let objectCount: Int
     /// `namespace/name` of Secrets that something uses; `*/name` where it may be any namespace's.
     let secretsInUse: Set<String>
+    /// `namespace/name` of ConfigMaps with credentials that a workload uses.
+    let mapsInUse: Set<String>
     /// Secrets that objects of other tools fill.
     let sources: SecretSources
     /// Of objects that run no containers, and of annotations.
@@ -71,11 +73,13 @@ package struct Inventory: Sendable {
         policies = objects.filter { $0.kind == "CloudTaserPolicy" }
         webhooks = objects.filter { $0.kind == "MutatingWebhookConfiguration" }
         secretNames = Set(secrets.map { "\($0.namespace)/\($0.name)" })
-        let kinds: Set<FindingID> = [
-            .secretInEnvironment, .secretImported, .secretVolume, .registrySecret,
-        ]
         secretsInUse = workloads.reduce(into: Self.references(in: objects)) { found, workload in
-            for use in workload.uses where kinds.contains(use.finding) {
+            for use in workload.uses where SecretUse.ofSecrets.contains(use.finding) {
+                found.insert("\(workload.object.namespace)/\(use.subject)")
+            }
+        }
+        mapsInUse = workloads.reduce(into: []) { found, workload in
+            for use in workload.uses where use.finding == .credentialInConfigMap {
                 found.insert("\(workload.object.namespace)/\(use.subject)")
             }
         }
@@ -88,7 +92,7 @@ package struct Inventory: Sendable {
         guard isWholeCluster || !nodes.isEmpty, !use.subject.isEmpty else { return false }
         let place = "\(namespace)/\(use.subject)"
         return switch use.finding {
-        case .secretInEnvironment, .secretImported, .secretVolume, .registrySecret:
+        case _ where SecretUse.ofSecrets.contains(use.finding):
             !secretNames.isEmpty && !secretNames.contains(place)
                 && sources.target(of: use.subject, namespace) == nil
         default: false
@@ -133,9 +137,7 @@ package struct Inventory: Sendable {
                     let names = ["data", "stringData"].flatMap { object.tree[$0]?.members ?? [] }
                     secretKeys[place] = Set(names.map(\.name)).sorted()
                 case "ConfigMap":
-                    credentials[place] = (object.tree["data"]?.members ?? []).filter {
-                        CredentialNames.isCredential(name: $0.name, value: $0.value.text ?? "")
-                    }.map(\.name).sorted()
+                    credentials[place] = Self.credentials(in: object)
                 default: break
                 }
             }
@@ -144,6 +146,14 @@ package struct Inventory: Sendable {
         /// nil: neither the Secret was read nor what fills it and says its keys.
         func keys(ofSecret name: String, _ namespace: String) -> [String]? {
             secretKeys["\(namespace)/\(name)"] ?? sources.target(of: name, namespace)?.keys
+        }
+
+        static func credentials(in map: ClusterObject) -> [String] {
+            ["data", "binaryData"].flatMap { map.tree[$0]?.members ?? [] }.filter { member in
+                let value = member.value.text ?? ""
+                return CredentialNames.isCredential(name: member.name, value: value)
+                    || CredentialFiles.haveCredential(value)
+            }.map(\.name).sorted()
         }
 
         func credentials(inConfigMap name: String, _ namespace: String) -> [String] {
@@ -160,15 +170,12 @@ package struct Inventory: Sendable {
         var found: Set<String> = []
         for object in objects {
             found.formUnion(StoreReferences.secrets(of: object))
+            found.formUnion(OtherReferences.secrets(of: object))
             let lists: [(JSONTree?, String)] =
                 switch object.kind {
                 case "ServiceAccount":
                     [(object.tree["secrets"], "name"), (object.tree["imagePullSecrets"], "name")]
                 case "Ingress": [(object.tree.value(at: "spec", "tls"), "secretName")]
-                case "Gateway":
-                    (object.tree.value(at: "spec", "listeners")?.elements ?? []).map {
-                        ($0.value(at: "tls", "certificateRefs"), "name")
-                    }
                 default: []
                 }
             for (list, name) in lists {

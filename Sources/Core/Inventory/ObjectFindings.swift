@@ -69,6 +69,15 @@ struct ObjectFindings {
                     finding(.registrySecret, object, "imagePullSecrets[\(index)]", $0)
                 }
             }
+        case "ConfigMap" where !inventory.mapsInUse.contains("\(object.namespace)/\(object.name)"):
+            // What workloads use is told of them.
+            let keys = Inventory.Knowledge.credentials(in: object)
+            guard !keys.isEmpty else { return [] }
+            return [
+                finding(
+                    .credentialInConfigMap, object, "data",
+                    "\(keys.joined(separator: ", ")), used by nothing that was read")
+            ]
         case "Secret" where object.tree["type"]?.text == "kubernetes.io/service-account-token":
             let names = object.tree.value(at: "metadata", "annotations")
             let name = names?["kubernetes.io/service-account.name"]?.text ?? "not named"
@@ -118,7 +127,7 @@ enum StoreReferences {
 
     /// Members by which these tools name Secrets: `…SecretRef` (an object or the name), an object
     /// with name and key that says of no ConfigMap, `secretName`, and PushSecret's `secret`.
-    private static func collect(
+    static func collect(
         _ tree: JSONTree, _ namespace: String, _ found: inout Set<String>
     ) {
         for element in tree.elements ?? [] { collect(element, namespace, &found) }
@@ -137,6 +146,53 @@ enum StoreReferences {
                 collect(value, namespace, &found)
             }
         }
+    }
+}
+
+/// Secrets that objects name without being looked at otherwise. Too many rather than too few: what
+/// nothing names is told to be orphaned.
+enum OtherReferences {
+    /// Whose kinds are looked at by name: what they name is often what they fill.
+    private static let known: Set = [
+        "external-secrets.io", "bitnami.com", "secrets.hashicorp.com", "cert-manager.io",
+    ]
+
+    /// `namespace/name`.
+    static func secrets(of object: ClusterObject) -> Set<String> {
+        let place = object.namespace.isEmpty ? "*" : object.namespace
+        var found: Set<String> = []
+        switch object.kind {
+        case "Gateway":
+            for listener in object.tree.value(at: "spec", "listeners")?.elements ?? [] {
+                let references = listener.value(at: "tls", "certificateRefs")?.elements ?? []
+                for reference in references {
+                    guard let name = reference["name"]?.text else { continue }
+                    found.insert("\(reference["namespace"]?.text ?? place)/\(name)")
+                }
+            }
+        case "Ingress":
+            // nginx.ingress.kubernetes.io/auth-secret: NAME or NAMESPACE/NAME.
+            let annotations = object.tree.value(at: "metadata", "annotations")?.members ?? []
+            for member in annotations where member.name.hasSuffix("-secret") {
+                guard let text = member.value.text else { continue }
+                found.insert(text.contains("/") ? text : "\(place)/\(text)")
+            }
+        case "PersistentVolume":
+            StoreReferences.collect(object.tree["spec"] ?? .null, place, &found)
+        case "StorageClass":
+            for member in object.tree["parameters"]?.members ?? []
+            where member.name.hasSuffix("secret-name") {
+                // The namespace is another parameter, and either may be a template.
+                if let name = member.value.text { found.insert("*/\(name)") }
+            }
+        default:
+            // Operators' own kinds.
+            guard object.group.contains("."), !object.group.hasSuffix("k8s.io"),
+                !known.contains(object.group)
+            else { break }
+            StoreReferences.collect(object.tree["spec"] ?? .null, place, &found)
+        }
+        return found
     }
 }
 

@@ -14,6 +14,11 @@ package struct SecretUse: Sendable, Equatable {
     package let keys: [String]
     package let conversion: Conversion
 
+    /// Uses whose subject is a Secret.
+    static let ofSecrets: Set<FindingID> = [
+        .secretInEnvironment, .secretImported, .secretVolume, .registrySecret, .storeCredential,
+    ]
+
     /// Whether delivery by the wrapper can take its place.
     package enum Conversion: Sendable, Equatable {
         case converts
@@ -153,10 +158,56 @@ struct SecretUses {
         (workload.pod["volumes"]?.elements ?? []).enumerated().flatMap { index, volume in
             let path = "\(workload.podPath).volumes[\(index)]"
             let containers = users(of: volume["name"]?.text ?? "").map(\.name)
-            return secrets(in: volume, path).flatMap { use in
-                // A volume that nobody mounts is still fetched by the kubelet.
+            let found = secrets(in: volume, path) + maps(in: volume, path)
+            // A volume that nobody mounts is still fetched by the kubelet.
+            return found.flatMap { use in
                 containers.isEmpty ? [use] : containers.map { use.used(by: $0) }
-            }
+            } + mounting(volume, path)
+        }
+    }
+
+    /// ConfigMaps in which a credential is seen, of the keys that are mounted.
+    private func maps(in volume: JSONTree, _ path: String) -> [SecretUse] {
+        var maps: [(path: String, map: JSONTree)] = volume["configMap"].map { [(path, $0)] } ?? []
+        for (index, source) in (volume.value(at: "projected", "sources")?.elements ?? [])
+            .enumerated()
+        {
+            guard let map = source["configMap"] else { continue }
+            maps.append(("\(path).projected.sources[\(index)]", map))
+        }
+        return maps.compactMap { path, map in
+            let name = map["name"]?.text ?? ""
+            let items = (map["items"]?.elements ?? []).compactMap { $0["key"]?.text }
+            let keys = knowledge.credentials(inConfigMap: name, workload.object.namespace)
+                .filter { items.isEmpty || items.contains($0) }
+            guard !keys.isEmpty else { return nil }
+            return SecretUse(
+                finding: .credentialInConfigMap, container: nil, path: path, subject: name,
+                keys: keys, conversion: .after(Self.needsFiles))
+        }
+    }
+
+    /// Volumes that are mounted with a Secret's help: members that lead to its name
+    /// (https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume/).
+    private static let mountingNames: [[String]] = [
+        ["csi", "nodePublishSecretRef", "name"], ["azureFile", "secretName"],
+        ["cephfs", "secretRef", "name"], ["rbd", "secretRef", "name"],
+        ["iscsi", "secretRef", "name"], ["flexVolume", "secretRef", "name"],
+        ["scaleIO", "secretRef", "name"], ["storageos", "secretRef", "name"],
+    ]
+
+    private func mounting(_ volume: JSONTree, _ path: String) -> [SecretUse] {
+        Self.mountingNames.compactMap { names in
+            var tree: JSONTree? = volume
+            for name in names { tree = tree?[name] }
+            guard let secret = tree?.text else { return nil }
+            return SecretUse(
+                finding: .storeCredential, container: nil,
+                path: "\(path).\(names.prefix(2).joined(separator: "."))", subject: secret,
+                keys: [],
+                conversion: .cannot(
+                    "the node needs it before any container runs: let the driver use an identity "
+                        + "of its own"))
         }
     }
 
