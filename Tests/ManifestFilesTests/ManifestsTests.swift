@@ -12,6 +12,26 @@ import Testing
         return manifests
     }
 
+    @Test func `objects of JSON one after another are read, as jq prints them`() throws {
+        func object(_ name: String) -> String {
+            #"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"\#(name)","a":"}{\"\\"}}"#
+        }
+        let list = #"{"apiVersion":"v1","kind":"List","items":[\#(object("c"))]}"#
+        let read = try read("\(object("a"))\n\(object("b")) \(list)\n")
+        #expect(read.objects.map(\.name) == ["a", "b", "c"] && read.unread.isEmpty)
+        #expect(
+            read.objects.map(\.source) == [
+                "x, document 1", "x, document 2", "x, document 3, item 1",
+            ])
+        // One that is wrong takes nothing with it; what is behind them is told.
+        let broken = try self.read("\(object("a"))\n{\"a\": }\n\(object("b"))")
+        #expect(broken.objects.map(\.name) == ["a", "b"])
+        #expect(broken.unread.map(\.source) == ["x, document 2"])
+        for rest in ["garbage", "}", "{", "\""] {
+            #expect(try !self.read("\(object("a"))\n\(object("b"))\(rest)").unread.isEmpty)
+        }
+    }
+
     private static let map = """
         apiVersion: v1
         kind: ConfigMap

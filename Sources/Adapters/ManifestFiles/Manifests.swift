@@ -91,6 +91,7 @@ package struct Manifests {
             if try list(bytes, source) { return }
             switch Self.json(bytes) {
             case .success(let tree): return try add(tree, source, line: nil)
+            case .failure where try stream(bytes, source): return
             case .failure(.malformed(let offset)) where bytes.count > YAMLDocuments.bytesMax:
                 let line = bytes[..<min(offset, bytes.count)].count { $0 == 0x0A } + 1
                 unread.append(
@@ -143,6 +144,22 @@ package struct Manifests {
             }
         }
         if let failure { throw failure }
+        return true
+    }
+
+    /// - Returns: whether there were several; then they were read.
+    private mutating func stream(_ bytes: [UInt8], _ source: String) throws(Failure) -> Bool {
+        guard let parts = JSONStream.objects(in: bytes), parts.count > 1 else { return false }
+        guard parts.count <= Inventory.objectsMax else { throw .tooMany }
+        for (index, part) in parts.enumerated() {
+            let place = "\(source), document \(index + 1)"
+            switch Self.json(Array(bytes[part])) {
+            case .success(let tree): try add(tree, place, line: nil)
+            case .failure:
+                unread.append(UnreadObject(source: place, reason: "is no JSON"))
+                try checkCount()
+            }
+        }
         return true
     }
 
