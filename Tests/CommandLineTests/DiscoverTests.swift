@@ -77,6 +77,7 @@ import Testing
     @Test func `discover has no OSCAL, and audit has`() throws {
         let refused = try run("discover", "-o", "oscal", "FILE")
         #expect(refused.status == 2 && refused.errors.contains("cloudtaser audit"), "\(refused)")
+        #expect(try run("validate", "-o", "oscal", "FILE").status == 2)
         let audit = try run("audit", "-o", "oscal", "FILE")
         #expect(audit.status == 0 && audit.output.contains("\"assessment-results\": {"))
         #expect(!audit.output.contains("hunter2"))

@@ -107,10 +107,44 @@ import Testing
         #expect(missing.status == 1 && missing.errors.contains("/no/such/file"), "\(missing)")
     }
 
+    @Test func `accepted findings are told, and do not count until their last day is over`() throws
+    {
+        let wrong = Self.manifest.replacing("shop/db", with: "other/db")
+        func declared(_ expires: String, _ more: String = "") throws -> [String] {
+            let text = """
+                apiVersion: cloudtaser.io/v1alpha1
+                kind: AuditDeclarations
+                acceptances:
+                - {id: CT3001, object: Deployment shop/web, reason: moves in May, owner: ann,
+                   expires: "\(expires)"}
+                - {id: CT1001, reason: audit alone looks for it, owner: ann, expires: "2999-12-31"}
+                \(more)
+                """
+            return ["--declarations", try folder.write("d.yaml", text)]
+        }
+        let accepted = try run(declared("2999-12-31"), wrong, Self.policy)
+        #expect(accepted.status == 0, "\(accepted)")
+        #expect(accepted.output.contains("ACCEPTED") && accepted.output.contains("moves in May"))
+        #expect(!accepted.output.contains("CT2010") && accepted.output.hasPrefix("Validation"))
+        let sarif = try run(declared("2999-12-31") + ["-o", "sarif"], wrong, Self.policy)
+        #expect(sarif.output.contains("\"justification\":\"moves in May\""), "\(sarif)")
+        // Controls: over, or of what is not there.
+        let over = try run(declared("2020-02-29"), wrong, Self.policy)
+        #expect(over.status == 3 && over.output.contains("CT2009"), "\(over)")
+        let unused = try run(
+            declared("2999-12-31") + ["--fail-on", "info"], Self.manifest, Self.policy)
+        #expect(unused.status == 3 && unused.output.contains("CT2010"), "\(unused)")
+        let broken = try run(declared("2999-02-30"), wrong, Self.policy)
+        #expect(broken.status == 1 && broken.errors.contains("acceptances[0].expires"), "\(broken)")
+    }
+
     @Test func `what is not read ends with 4, and wrong usage with 2`() throws {
         let run = try run([], Self.manifest, "just: text")
         #expect(run.status == 4, "\(run)")
         #expect(try self.run(["--fail-on", "sever"], Self.manifest).status == 2)
+        let other = try folder.write("other.crt", "-----BEGIN PUBLIC KEY-----\n")
+        let none = try self.run(["--certificate", other], Self.manifest)
+        #expect(none.status == 1 && none.errors.contains("holds no certificate"), "\(none)")
         let missing = try self.run(["--certificate", "/no/such/file"], Self.manifest)
         #expect(missing.status == 1 && missing.errors.contains("/no/such/file"), "\(missing)")
     }

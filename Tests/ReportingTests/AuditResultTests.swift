@@ -102,6 +102,16 @@ private func ids(_ result: AuditResult) -> [String] { result.findings.map(\.id.r
             ),
             (
                 "acceptances",
+                [["id": "CT1001", "reason": "r", "owner": "o", "expires": "2027-02-29"]],
+                "is no date"
+            ),
+            (
+                "acceptances",
+                [["id": "CT1001", "reason": "r", "owner": "o", "expires": "2027-+1-01"]],
+                "is no date"
+            ),
+            (
+                "acceptances",
                 [["id": "CT9999", "reason": "r", "owner": "o", "expires": "2027-01-01"]],
                 "is no finding that is known"
             ),
@@ -140,6 +150,33 @@ private func ids(_ result: AuditResult) -> [String] { result.findings.map(\.id.r
 }
 
 @Suite("A baseline") struct AuditBaselineTests {
+    @Test func `a baseline of another cluster is refused, where both are declared`() throws {
+        func declared(_ cluster: String) -> AuditDeclarations {
+            AuditDeclarations(
+                cluster: cluster, scenario: "", vaults: [], proxy: nil, acceptances: [])
+        }
+        let one = try AuditBaseline([
+            "apiVersion": "cloudtaser.io/v1alpha1", "kind": "Audit", "cluster": "prod",
+            "findings": [], "workloads": [],
+        ])
+        #expect(one.mismatch(with: declared("test"))?.contains("is of the cluster prod") == true)
+        #expect(one.mismatch(with: declared("prod")) == nil)
+        #expect(one.mismatch(with: declared("")) == nil)
+    }
+
+    @Test(
+        arguments: [
+            (["audit", "--push-url", "https://u:s3cr3t@x:9091/a@b"], "https://…@x:9091/a@b"),
+            (["audit", "--push-url=http://s3cr3t@x"], "http://…@x"),
+            (["audit", "a@b", "https://x/y@z"], "audit a@b https://x/y@z"),
+        ])
+    func `the command is told without what stands before an address`(
+        _ words: [String], _ expected: String
+    ) {
+        let text = AuditRun.command(words)
+        #expect(text.contains(expected) && !text.contains("s3cr3t"), "\(text)")
+    }
+
     private func baseline(_ result: AuditResult) throws -> AuditBaseline {
         try AuditBaseline(result.json())
     }

@@ -17,6 +17,9 @@ struct FindingWords {
 
 extension FindingID {
     /// Of what `cloudtaser validate` alone finds; of any other nothing.
+    /// Whether `validate` alone looks for it.
+    package var isOfValidation: Bool { rawValue.hasPrefix("CT3") }
+
     var ofValidation: FindingWords {
         ofPods ?? ofPolicies ?? ofInstallation ?? ofTrust
             ?? FindingWords(.critical, rawValue, "", fix: "")

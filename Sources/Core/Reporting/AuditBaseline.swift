@@ -8,6 +8,8 @@ package struct AuditBaseline: Sendable, Equatable {
         package let reason: String
     }
 
+    /// Empty: nobody has declared which it is of.
+    private let cluster: String
     private let fingerprints: Set<String>
     /// What each container of an owner was: of several pods of it there may be several words.
     private let standings: [String: Set<String>]
@@ -21,6 +23,7 @@ package struct AuditBaseline: Sendable, Equatable {
         else {
             throw Malformed(reason: "is nothing that `cloudtaser audit -o json` has printed")
         }
+        cluster = document["cluster"]?.text ?? ""
         let prints = findings.compactMap { $0["fingerprint"]?.text }
         guard prints.count == findings.count else {
             throw Malformed(reason: "has findings without fingerprints; make it anew")
@@ -37,6 +40,13 @@ package struct AuditBaseline: Sendable, Equatable {
         nodesWithAgent = Set(
             (document.value(at: "nodes", "list")?.elements ?? [])
                 .filter { $0["hasAgent"] == .bool(true) }.compactMap { $0["name"]?.text })
+    }
+
+    /// Why it is no measure for what is declared now; nil: nothing says that it is not.
+    package func mismatch(with declarations: AuditDeclarations) -> String? {
+        let names = [cluster, declarations.cluster]
+        guard !names.contains(""), names[0] != names[1] else { return nil }
+        return "is of the cluster \(names[0]), and \(names[1]) is declared; name its own baseline"
     }
 
     /// What is there now and was not then, or was better: a line for each, with what was before.

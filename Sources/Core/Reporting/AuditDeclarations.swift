@@ -168,9 +168,16 @@ private struct Fields {
         let numbers = parts.compactMap { Int($0) }
         let isDate =
             parts.map(\.count) == [4, 2, 2] && numbers.count == 3
-            && (1...12).contains(numbers[1]) && (1...31).contains(numbers[2])
+            && text.utf8.allSatisfy { $0 == UInt8(ascii: "-") || (0x30...0x39).contains($0) }
+            && (1...12).contains(numbers[1])
+            && (1...Self.days(numbers[0], numbers[1])).contains(numbers[2])
         guard isDate else { throw wrong(name, "is no date like 2027-01-31") }
         return text
+    }
+
+    private static func days(_ year: Int, _ month: Int) -> Int {
+        let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+        return [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1]
     }
 
     func list<Element>(

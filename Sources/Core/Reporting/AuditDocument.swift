@@ -220,20 +220,7 @@ package struct AuditDocument {
                 }))
     }
 
-    private var accepted: ReportDocument.Section? {
-        guard !result.accepted.isEmpty else { return nil }
-        return .init(
-            "Accepted",
-            text: ["They are there, and somebody answers for them until a day."],
-            table: .init(
-                ["id", "object", "reason", "owner", "until"],
-                result.accepted.map {
-                    [
-                        $0.finding.id.rawValue, $0.finding.object, $0.acceptance.reason,
-                        $0.acceptance.owner, $0.acceptance.expires,
-                    ]
-                }))
-    }
+    private var accepted: ReportDocument.Section? { result.divided.section }
 
     private var unread: ReportDocument.Section? {
         guard !audit.unread.isEmpty else { return nil }

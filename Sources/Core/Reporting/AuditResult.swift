@@ -63,6 +63,19 @@ package struct AuditRun: Sendable, Equatable {
         self.source = source
     }
 
+    /// As it was called, for the report: without what stands before the `@` of an address, which
+    /// may be a password.
+    package static func command(_ words: [String]) -> String {
+        words.map(withoutUser).joined(separator: " ")
+    }
+
+    package static func withoutUser(_ text: String) -> String {
+        guard let scheme = text.firstRange(of: "://") else { return text }
+        let authority = text[scheme.upperBound...].prefix { !"/?#".contains($0) }
+        guard let at = authority.lastIndex(of: "@") else { return text }
+        return text[..<scheme.upperBound] + "…" + text[at...]
+    }
+
     /// `2026-11-27`
     var day: String { String(time.prefix(10)) }
 }
@@ -78,8 +91,12 @@ package struct AuditResult: Sendable {
     package let findings: [Finding]
     /// Those that are the same but for the pod, the most severe first.
     package let groups: [(finding: Finding, count: Int)]
+    let divided: AcceptedFindings
+
     /// That somebody accepted, and until when.
-    package let accepted: [(finding: Finding, acceptance: AuditDeclarations.Acceptance)]
+    package var accepted: [(finding: Finding, acceptance: AuditDeclarations.Acceptance)] {
+        divided.accepted
+    }
 
     package init(
         _ audit: Audit, run: AuditRun, declarations: AuditDeclarations = .none,
@@ -94,19 +111,10 @@ package struct AuditResult: Sendable {
         if !audit.proxy.isInCluster, declarations.proxy == nil {
             all.append(Self.finding(.proxyUndeclared, "-", ""))
         }
-        let isOver = { (one: AuditDeclarations.Acceptance) in one.expires < run.day }
-        let current = declarations.acceptances.filter { !isOver($0) }
-        all += declarations.acceptances.filter(isOver).map {
-            Self.finding(.acceptanceOver, $0.object ?? "-", "\($0.id.rawValue), \($0.expires)")
-        }
-        let known = all
-        all += current.filter { one in !known.contains(where: one.covers) }.map {
-            Self.finding(.acceptanceUnused, $0.object ?? "-", $0.id.rawValue)
-        }
-        accepted = all.compactMap { finding in
-            current.first { $0.covers(finding) }.map { (finding, $0) }
-        }
-        findings = all.filter { finding in !current.contains { $0.covers(finding) } }
+        let divided = AcceptedFindings(
+            all, declarations.acceptances, today: run.day, isOwn: { !$0.isOfValidation })
+        self.divided = divided
+        findings = divided.counting
         groups = Self.groups(of: findings)
     }
 

@@ -86,7 +86,11 @@ extension ReportDocument {
     ]
 
     private static func cell(_ text: String) -> String {
-        words.contains(text)
+        // A finding's id stays in one piece.
+        if text.utf8.count == 6, text.hasPrefix("CT"), text.dropFirst(2).allSatisfy(\.isNumber) {
+            return "<td class=\"id\">\(escaped(text))</td>"
+        }
+        return words.contains(text)
             ? "<td><span class=\"w \(text)\">\(text)</span></td>" : "<td>\(escaped(text))</td>"
     }
 
@@ -131,6 +135,7 @@ extension ReportDocument {
         th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;\
         border-bottom:1px solid var(--l);overflow-wrap:anywhere}
         th{position:sticky;top:0;background:var(--c)}
+        .id{white-space:nowrap}
         .w{font-weight:600}
         .critical,.high,.unprotected,.exposed,.unreadable{color:var(--r)}
         .medium,.unknown,.detected{color:var(--y)}

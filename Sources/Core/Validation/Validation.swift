@@ -8,7 +8,9 @@ internal import Reporting
 package struct Validation: Sendable {
     package let checks: [Check]
     package let verdicts: [PodVerdict]
+    /// That count.
     package let findings: [Finding]
+    let divided: AcceptedFindings
     package let unread: [UnreadObject]
     package let objectCount: Int
 
@@ -30,9 +32,12 @@ package struct Validation: Sendable {
         checks =
             [Self.pods(verdicts.map(\.1), missed), Self.check(names, namespaces)]
             + [policies.check, roles.check] + installation.checks
-        findings =
+        divided = AcceptedFindings(
             verdicts.flatMap(\.1.findings) + missed + namespaces + policies.findings
-            + roles.findings + installation.findings
+                + roles.findings + installation.findings,
+            input.acceptances, today: String(WallClockText.seconds(input.now).prefix(10)),
+            isOwn: \.isOfValidation)
+        findings = divided.counting
         unread = input.inventory.unread + roles.unread
         objectCount = input.objects.count
     }
@@ -54,6 +59,11 @@ package struct Validation: Sendable {
                         workload, in: names[namespace], policy: reading.policy, webhook: webhook)
             )
         }
+    }
+
+    /// That somebody accepted, with the reason.
+    package var suppressed: [(finding: Finding, reason: String)] {
+        divided.accepted.map { ($0.finding, $0.acceptance.reason) }
     }
 
     package func reaches(_ threshold: FindingSeverity) -> Bool {
@@ -134,6 +144,16 @@ package struct Validation: Sendable {
                     ]
                 }),
             "findings": .array(findings.map(\.validationJSON)),
+            "accepted": .array(
+                divided.accepted.map { entry in
+                    var tree = entry.finding.validationJSON
+                    tree["acceptance"] = [
+                        "reason": .string(entry.acceptance.reason),
+                        "owner": .string(entry.acceptance.owner),
+                        "expires": .string(entry.acceptance.expires),
+                    ]
+                    return tree
+                }),
             "unread": .array(
                 unread.map { ["source": .string($0.source), "reason": .string($0.reason)] }),
         ]

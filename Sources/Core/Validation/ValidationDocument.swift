@@ -21,7 +21,8 @@ package struct ValidationDocument {
                 .init("high or critical", String(high), high > 0 ? .bad : .good),
                 .init("not checked", String(open)),
             ],
-            sections: [checks, findings, fixes, pods, unread].compactMap { $0 })
+            sections: [checks, findings, validation.divided.section, fixes, pods, unread].compactMap
+            { $0 })
     }
 
     private var checks: ReportDocument.Section {

@@ -24,6 +24,8 @@ package struct ValidationInput: Sendable {
             self.name = name
             self.pem = pem
         }
+
+        package var isThere: Bool { !CertificateLife.all(inPEM: pem).isEmpty }
     }
 
     package let objects: [ClusterObject]
@@ -33,14 +35,18 @@ package struct ValidationInput: Sendable {
     package let certificates: [Certificate]
     /// What vaults say of the roles that pods log in by; of those that were not asked nothing.
     package let roles: [VaultLogin: VaultRole]
+    /// Findings that somebody answers for.
+    package let acceptances: [AuditDeclarations.Acceptance]
     /// Seconds since 1970.
     package let now: Int64
 
     package init(
         _ objects: [ClusterObject], _ inventory: Inventory, scope: Scope,
         vaults: [VaultRecord] = [], certificates: [Certificate] = [],
-        roles: [VaultLogin: VaultRole] = [:], now: Int64
+        roles: [VaultLogin: VaultRole] = [:],
+        acceptances: [AuditDeclarations.Acceptance] = [], now: Int64
     ) {
+        self.acceptances = acceptances
         self.objects = objects
         self.inventory = inventory
         self.scope = scope

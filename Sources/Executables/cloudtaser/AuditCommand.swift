@@ -63,8 +63,11 @@ struct AuditCommand: ParsableCommand {
 
     func run() throws {
         // Before the cluster is read: what is wrong with a file is told at once.
-        let declared = try declarations.map(Self.declarations) ?? .none
+        let declared = try declarations.map(DeclarationsFile.read) ?? .none
         let before = try baseline.map(Self.baseline)
+        if let reason = before?.mismatch(with: declared) {
+            throw OperationalError(description: "\(baseline ?? ""): \(reason)")
+        }
         let now = Int64(Date().timeIntervalSince1970)
         let result = try result(declared, at: now)
         let regressions = before?.regressions(in: result)
@@ -99,7 +102,7 @@ struct AuditCommand: ParsableCommand {
             Audit(inventory, excluding: excluded),
             run: AuditRun(
                 time: WallClockText.seconds(now), tool: "cloudtaser \(Version.version)",
-                command: CommandLine.arguments.joined(separator: " "), source: source),
+                command: AuditRun.command(CommandLine.arguments), source: source),
             declarations: declared, vaults: try vaults.records(declared),
             scores: AuditScores(
                 inventory, excluding: excluded, answers: try answers(inventory)))
@@ -121,13 +124,6 @@ struct AuditCommand: ParsableCommand {
         return try Blocking.run {
             await AgentRound(CurlNodeAgents()).answers(for: inventory)
         }
-    }
-
-    private static func declarations(_ path: String) throws -> AuditDeclarations {
-        let document = try document(path)
-        do throws(AuditDeclarations.Malformed) {
-            return try AuditDeclarations(document)
-        } catch { throw OperationalError(description: "\(path): \(error.message)") }
     }
 
     private static func baseline(_ path: String) throws -> AuditBaseline {

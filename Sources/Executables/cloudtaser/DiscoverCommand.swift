@@ -35,9 +35,7 @@ struct Discover: ParsableCommand {
     @OptionGroup var conversion: PatchOptions
 
     func validate() throws {
-        guard output.format != .oscal else {
-            throw ValidationError("-o oscal is a form of `cloudtaser audit`; leave it out here")
-        }
+        try output.refuseOSCAL()
         guard conversion.patch else { return }
         guard output.failOn == nil, output.out == nil,
             output.format == .text || output.format == .json

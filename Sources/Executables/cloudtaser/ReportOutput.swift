@@ -31,6 +31,13 @@ struct ReportOutput: ParsableArguments {
             && (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb"
     }
 
+    /// For a command whose answer has no such form.
+    func refuseOSCAL() throws {
+        guard format != .oscal else {
+            throw ValidationError("-o oscal is a form of `cloudtaser audit`; leave it out here")
+        }
+    }
+
     /// Prints or writes the answer.
     ///
     /// - Parameter oscal: nil: the command has refused that format before.

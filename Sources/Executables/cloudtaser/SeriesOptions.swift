@@ -6,6 +6,7 @@ import EvidenceSigning
 import Foundation
 import InspectionPorts
 import KubernetesFormat
+import Reporting
 
 /// Where an audit's report goes beside its output: a series, and metrics.
 struct SeriesOptions: ParsableArguments {
@@ -93,7 +94,8 @@ struct SeriesOptions: ParsableArguments {
                 try await CurlMetricsPush().push(metrics, to: pushURL, job: "cloudtaser_audit")
             }
         } catch let failure as MetricsPushFailure {
-            throw OperationalError(description: "\(pushURL): \(failure.reason)")
+            throw OperationalError(
+                description: "\(AuditRun.withoutUser(pushURL)): \(failure.reason)")
         }
     }
 }

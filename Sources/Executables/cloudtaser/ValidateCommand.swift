@@ -15,6 +15,7 @@ struct ValidateCommand: ParsableCommand {
               cloudtaser validate manifests/ policy.yaml --fail-on medium
               cloudtaser validate --context prod-eu-1 --look-at-vaults
               cloudtaser validate -o sarif --out validate.sarif manifests/
+              cloudtaser validate manifests/ --declarations declarations.yaml
               cloudtaser validate --certificate webhook.crt --vault-cacert ca.crt \\
                 --vault-address https://vault.example.eu:8200 --vault-token-file token
 
@@ -41,8 +42,11 @@ struct ValidateCommand: ParsableCommand {
     var certificate: [String] = []
     @Option(help: "File of a token that may read roles, for the vaults of --vault-address.")
     var vaultTokenFile: String?
+    @Option(help: "YAML, as of audit: its accepted findings are told and do not count.")
+    var declarations: String?
 
     func validate() throws {
+        try output.refuseOSCAL()
         guard vaultTokenFile == nil || !vaults.vaultAddress.isEmpty else {
             throw ValidationError(
                 "--vault-token-file needs --vault-address: a token goes to no vault that is "
@@ -51,9 +55,15 @@ struct ValidateCommand: ParsableCommand {
     }
 
     func run() throws {
-        let certificates = try certificate.map {
-            ValidationInput.Certificate(name: $0, pem: [UInt8](try Folder.data(at: $0)))
+        let certificates = try certificate.map { path in
+            let one = ValidationInput.Certificate(
+                name: path, pem: [UInt8](try Folder.data(at: path)))
+            guard one.isThere else {
+                throw OperationalError(description: "\(path): holds no certificate in PEM")
+            }
+            return one
         }
+        let declared = try declarations.map(DeclarationsFile.read) ?? .none
         let (objects, inventory, _) = try input.scanned()
         let named = lookAtVaults ? ValidationInput.vaultAddresses(in: inventory) : []
         let roles = try vaultTokenFile.map { file in
@@ -63,12 +73,14 @@ struct ValidateCommand: ParsableCommand {
             ValidationInput(
                 objects, inventory, scope: input.scope, vaults: try vaults.records(of: named),
                 certificates: certificates, roles: roles ?? [:],
+                acceptances: declared.acceptances,
                 now: Int64(Date().timeIntervalSince1970)))
         try output.write(
             report: { ValidationDocument(validation).report }, json: { validation.json },
             sarif: {
                 SarifLog.document(
-                    validation.findings, unread: validation.unread, version: Version.version)
+                    validation.findings, suppressed: validation.suppressed,
+                    unread: validation.unread, version: Version.version)
             })
         try output.conclude(
             isReached: validation.reaches, unreadCount: validation.unread.count, usual: .high)
