@@ -21,7 +21,16 @@ package struct OscalDocument: Sendable, Equatable {
     }
 
     /// Indented JSON that ends in one newline.
-    package var text: String { JSONTree.object([.init(model, content)]).indented }
+    package var text: String { whole.indented }
+
+    /// The text in pieces, so that a large one is never there as a whole.
+    package func forEachPiece<WriteFailure: Error>(
+        _ body: (String) throws(WriteFailure) -> Void
+    ) throws(WriteFailure) {
+        try whole.forEachIndentedPiece(body)
+    }
+
+    private var whole: JSONTree { .object([.init(model, content)]) }
 }
 
 /// What the catalogue's folder says about its publication: `publication.json`.
@@ -140,11 +149,28 @@ extension JSONTree {
     /// Two spaces for each level, members in their order, one newline at the end.
     package var indented: String {
         var text = ""
-        write(to: &text, level: 0)
-        return text + "\n"
+        forEachIndentedPiece { text += $0 }
+        return text
     }
 
-    private func write(to text: inout String, level: Int) {
+    private static let pieceBytes = 1 << 20
+
+    fileprivate func forEachIndentedPiece<WriteFailure: Error>(
+        _ body: (String) throws(WriteFailure) -> Void
+    ) throws(WriteFailure) {
+        var text = ""
+        try write(to: &text, level: 0) { (text: inout String) throws(WriteFailure) in
+            guard text.utf8.count >= Self.pieceBytes else { return }
+            try body(text)
+            text.removeAll(keepingCapacity: true)
+        }
+        try body(text + "\n")
+    }
+
+    private func write<WriteFailure: Error>(
+        to text: inout String, level: Int,
+        _ afterValue: (inout String) throws(WriteFailure) -> Void
+    ) throws(WriteFailure) {
         let inner = String(repeating: "  ", count: level + 1)
         let outer = String(repeating: "  ", count: level)
         switch self {
@@ -152,7 +178,7 @@ extension JSONTree {
             text += "{\n"
             for (index, member) in members.enumerated() {
                 text += inner + JSONTree.string(member.name).compact + ": "
-                member.value.write(to: &text, level: level + 1)
+                try member.value.write(to: &text, level: level + 1, afterValue)
                 text += index + 1 < members.count ? ",\n" : "\n"
             }
             text += outer + "}"
@@ -160,12 +186,13 @@ extension JSONTree {
             text += "[\n"
             for (index, element) in elements.enumerated() {
                 text += inner
-                element.write(to: &text, level: level + 1)
+                try element.write(to: &text, level: level + 1, afterValue)
                 text += index + 1 < elements.count ? ",\n" : "\n"
             }
             text += outer + "]"
         default: text += compact
         }
+        try afterValue(&text)
     }
 
     private var compact: String { String(decoding: rendered(), as: UTF8.self) }

@@ -108,14 +108,14 @@ struct AuditCommand: ParsableCommand {
                 inventory, excluding: excluded, answers: try answers(inventory)))
     }
 
-    private static func oscal(_ audit: JSONTree) throws -> String {
+    private static func oscal(_ audit: JSONTree) throws -> OscalDocument {
         let rules = FindingID.allCases.map { id in
             (id.rawValue, OscalAudit.Rule(title: id.title, meaning: id.meaning, fix: id.fix))
         }
         do throws(PackageFailure) {
             return try OscalAudit(
                 audit, rules: Dictionary(uniqueKeysWithValues: rules), digests: OpenSSLDigests()
-            ).document.text
+            ).document
         } catch { throw OperationalError(description: error.description) }
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import EvidencePackage
 import Foundation
 import Inventory
 import KubernetesFormat
@@ -43,7 +44,7 @@ struct ReportOutput: ParsableArguments {
     /// - Parameter oscal: nil: the command has refused that format before.
     func write(
         report: () -> ReportDocument, json: () -> JSONTree, sarif: () -> JSONTree,
-        oscal: (() throws -> String)? = nil
+        oscal: (() throws -> OscalDocument?)? = nil
     ) throws {
         let text: String
         switch format {
@@ -51,25 +52,28 @@ struct ReportOutput: ParsableArguments {
         case .markdown: text = report().markdown
         case .html: text = report().html
         case .json: return try write(json())
-        case .yaml: text = YAMLText.document(json())
-        case .oscal: text = try oscal?() ?? ""
         case .sarif: return try write(sarif())
+        case .oscal:
+            let document = try oscal?()
+            return try write { body in try document?.forEachPiece { try body(Data($0.utf8)) } }
+        case .yaml: text = YAMLText.document(json())
         }
         guard let out else { return try Terminal.print(text, terminator: "") }
         try Folder.write(text, to: out)
         Terminal.error("wrote \(out)")
     }
 
-    /// Piece by piece: of a large cluster it is large.
     private func write(_ tree: JSONTree) throws {
-        guard let out else {
-            try tree.forEachPiece { try Terminal.write($0) }
-            return try Terminal.write("\n".utf8)
+        try write { body in
+            try tree.forEachPiece { try body(Data($0)) }
+            try body(Data("\n".utf8))
         }
-        try Folder.write(to: out) { file in
-            try tree.forEachPiece { try file.write(contentsOf: Data($0)) }
-            try file.write(contentsOf: Data("\n".utf8))
-        }
+    }
+
+    /// Piece by piece: of a large cluster it is large.
+    private func write(_ pieces: ((Data) throws -> Void) throws -> Void) throws {
+        guard let out else { return try pieces { try Terminal.write($0) } }
+        try Folder.write(to: out) { file in try pieces { try file.write(contentsOf: $0) } }
         Terminal.error("wrote \(out)")
     }
 
