@@ -60,6 +60,40 @@ private func named(_ name: String) -> String {
         #expect(Set(reader.asked.map(\.resource)) == Set(ScannedKind.all.map(\.resource)))
     }
 
+    @Test func `ends with a server whose lists do not end, and says so`() async throws {
+        let empty = Planned { collection, _ in
+            collection.resource == "pods" ? .success(["more"]) : nil
+        }
+        let outcome = try await ClusterScan(empty, pagesMax: 3).run()
+        #expect(outcome.unread.map(\.reason) == ["come on more than 3 pages"])
+        #expect(empty.asked.count { $0.resource == "pods" } == 3)
+        // At the edge: as many pages as there may be.
+        let last = Planned { collection, number in
+            collection.resource == "pods" ? .success(number < 2 ? ["more"] : [named("a")]) : nil
+        }
+        let whole = try await ClusterScan(last, pagesMax: 3).run()
+        #expect(whole.unread.isEmpty && whole.objects.count == 1)
+    }
+
+    @Test func `fetches no more of a kind that has more objects than may be looked at`()
+        async throws
+    {
+        func scan(_ objectsMax: Int) async throws -> (ClusterScan.Outcome, pages: Int) {
+            let reader = Planned { collection, number in
+                guard collection.resource == "pods" else { return nil }
+                return .success(
+                    [named("a\(number)"), named("b\(number)")] + (number < 4 ? ["more"] : []))
+            }
+            let outcome = try await ClusterScan(reader, objectsMax: objectsMax).run()
+            return (outcome, reader.asked.count { $0.resource == "pods" })
+        }
+        let (outcome, pages) = try await scan(5)
+        #expect(pages == 3 && outcome.unread.count == 1)
+        #expect(outcome.unread.first?.reason.hasPrefix("has more than 5 objects") == true)
+        let (whole, all) = try await scan(10)
+        #expect(all == 5 && whole.unread.isEmpty && whole.objects.count == 10)
+    }
+
     @Test(
         arguments: [
             (KubernetesFailure.forbidden(message: "no"), "may not be listed"),

@@ -10,6 +10,8 @@ package import KubernetesPorts
 package struct ClusterScan: Sendable {
     /// How often a list begins anew whose pages grew too old.
     static let attemptsMax = 3
+    /// Of one kind. A server gives 500 objects on each, and may give fewer.
+    package static let pagesMax = 20_000
 
     package struct Progress: Sendable, Equatable {
         package let kind: String
@@ -23,16 +25,23 @@ package struct ClusterScan: Sendable {
     private let reader: any KubernetesReading
     private let kinds: [ScannedKind]
     private let namespace: String?
+    private let pagesMax: Int
+    private let objectsMax: Int
 
     /// - Parameters:
     ///   - namespace: the one to look at; nil: all. Kinds without namespaces are read in any case.
+    ///   - pagesMax: of one kind.
+    ///   - objectsMax: of all kinds; where one kind alone has more, no more of it is fetched.
     package init(
         _ reader: any KubernetesReading, kinds: [ScannedKind] = ScannedKind.all,
-        namespace: String? = nil
+        namespace: String? = nil, pagesMax: Int = Self.pagesMax,
+        objectsMax: Int = Inventory.objectsMax
     ) {
         self.reader = reader
         self.kinds = kinds
         self.namespace = namespace
+        self.pagesMax = pagesMax
+        self.objectsMax = objectsMax
     }
 
     package struct Outcome: Sendable {
@@ -61,11 +70,11 @@ package struct ClusterScan: Sendable {
                 outcome.unread.append(
                     UnreadObject(source: "the cluster's \(kind.name)", reason: error.text))
             }
-            guard outcome.objects.count <= Inventory.objectsMax else {
+            guard outcome.objects.count <= objectsMax else {
                 outcome.unread.append(
                     UnreadObject(
                         source: "the cluster",
-                        reason: "has more than \(Inventory.objectsMax) objects; "
+                        reason: "has more than \(objectsMax) objects; "
                             + "look at one namespace after the other"))
                 break
             }
@@ -115,7 +124,16 @@ package struct ClusterScan: Sendable {
     ) async throws(KubernetesFailure) -> Outcome {
         var outcome = Outcome()
         var continuation: String?
+        var pages = 0
         repeat {
+            pages += 1
+            guard pages <= pagesMax else {
+                outcome.unread.append(
+                    UnreadObject(
+                        source: "the cluster's \(kind.name)",
+                        reason: "come on more than \(pagesMax) pages"))
+                return outcome
+            }
             let page = try await reader.list(
                 kind.collection(version, namespace), ObjectSelection(),
                 limit: KubernetesLimits.pageItemsMax, continuation: continuation)
@@ -127,7 +145,8 @@ package struct ClusterScan: Sendable {
             }
             tell(outcome.objects.count)
             continuation = page.continuation
-        } while continuation != nil
+            // Of one more than may be looked at, nothing more is fetched.
+        } while continuation != nil && outcome.objects.count <= objectsMax
         return outcome
     }
 
