@@ -83,20 +83,21 @@ package struct PolicyEvaluator: Sendable {
         package var isUnrestricted: Bool { policies.isEmpty }
     }
 
-    package let policies: [NetworkPolicy]
+    private let policies: [String: [NetworkPolicy]]
 
     /// Their order does not count.
     package init(_ policies: [NetworkPolicy]) {
-        self.policies = policies.sorted { ($0.namespace, $0.name) < ($1.namespace, $1.name) }
+        self.policies = Dictionary(grouping: policies, by: \.namespace).mapValues { policies in
+            policies.sorted { $0.name < $1.name }
+        }
     }
 
     /// Policies that isolate the pod in a direction.
     package func selecting(
         _ pod: NetworkPod, _ direction: NetworkPolicy.Direction
     ) -> [NetworkPolicy] {
-        policies.filter {
-            $0.namespace == pod.namespace && $0.directions.contains(direction)
-                && $0.selector.matches(pod.labels)
+        (policies[pod.namespace] ?? []).filter {
+            $0.directions.contains(direction) && $0.selector.matches(pod.labels)
         }
     }
 
