@@ -65,9 +65,11 @@ extension Inventory {
     /// Of each node that was read whether an agent is ready there, and its address in digits; nil:
     /// there is none, or it says none.
     package var agentAddresses: [(name: String, hasAgent: Bool, address: String?)] {
-        let pods = Coverage.agents(self)
+        let pods = Dictionary(
+            Coverage.agents(self).map { ($0.pod["nodeName"]?.text ?? "", $0) },
+            uniquingKeysWith: { first, _ in first })
         return nodes.map { node in
-            let pod = pods.first { $0.pod["nodeName"]?.text == node.name }
+            let pod = pods[node.name]
             let address = pod?.object.tree.value(at: "status", "podIP")?.text
             return (node.name, pod != nil, address)
         }

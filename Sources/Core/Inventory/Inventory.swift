@@ -203,15 +203,18 @@ package struct Inventory: Sendable {
     }
 
     private static func running(of workloads: [Workload]) -> [Workload] {
-        var owners = Set(
-            workloads.filter { $0.isPod && !$0.isOver }.compactMap(\.controllerPlace))
-        // From pods to ReplicaSets to Deployments, Jobs to CronJobs.
-        var grows = true
-        while grows {
-            let above = workloads.filter { owners.contains($0.place) }.compactMap(\.controllerPlace)
-            let before = owners.count
-            owners.formUnion(above)
-            grows = owners.count > before
+        // From pods to ReplicaSets to Deployments, Jobs to CronJobs; each place once, however long
+        // a chain somebody has written.
+        var above: [String: [String]] = [:]
+        for workload in workloads {
+            if let owner = workload.controllerPlace {
+                above[workload.place, default: []] += [owner]
+            }
+        }
+        var owners: Set<String> = []
+        var open = workloads.filter { $0.isPod && !$0.isOver }.compactMap(\.controllerPlace)
+        while let place = open.popLast() {
+            if owners.insert(place).inserted { open += above[place] ?? [] }
         }
         let read = Set(workloads.map(\.place))
         let ended = Set(workloads.filter { $0.isPod && $0.isOver }.compactMap(\.controllerPlace))
