@@ -42,7 +42,17 @@ import Testing
         ] {
             let (written, read) = try again(value)
             #expect(read == value, "\(written)")
+            for size in [1, 50] {
+                var pieces: [String] = []
+                YAMLText.forEachPiece(of: value, size: size) { pieces.append($0) }
+                #expect(pieces.joined() == YAMLText.document(value))
+                #expect(pieces.dropLast().allSatisfy { $0.utf8.count >= size })
+            }
         }
+        // A line ends a piece of any size.
+        var lines: [String] = []
+        YAMLText.forEachPiece(of: ["a": ["b", "c"], "d": ["e": "f"]], size: 1) { lines.append($0) }
+        #expect(lines == ["a:\n- b\n", "- c\n", "d:\n  e: f\n"])
     }
 
     @Test func `looks as kubectl writes it`() {
@@ -75,7 +85,17 @@ import Testing
             let value = Self.tree(&random, depth: 0)
             let (written, read) = try again(value)
             #expect(read == value, "\(written)")
+            for size in [1, 50] {
+                var pieces: [String] = []
+                YAMLText.forEachPiece(of: value, size: size) { pieces.append($0) }
+                #expect(pieces.joined() == YAMLText.document(value))
+                #expect(pieces.dropLast().allSatisfy { $0.utf8.count >= size })
+            }
         }
+        // A line ends a piece of any size.
+        var lines: [String] = []
+        YAMLText.forEachPiece(of: ["a": ["b", "c"], "d": ["e": "f"]], size: 1) { lines.append($0) }
+        #expect(lines == ["a:\n- b\n", "- c\n", "d:\n  e: f\n"])
     }
 
     static func tree(_ random: inout SeededGenerator, depth: Int) -> JSONTree {

@@ -7,12 +7,34 @@ package enum YAMLText {
     /// One document, without the mark before it.
     package static func document(_ tree: JSONTree) -> String {
         var text = ""
+        forEachPiece(of: tree) { text += $0 }
+        return text
+    }
+
+    package static let pieceBytes = 1 << 20
+
+    /// The same in pieces, so that a large document is never there as a whole.
+    ///
+    /// - Parameter size: bytes that a piece has at least, but for the last one.
+    package static func forEachPiece<WriteFailure: Error>(
+        of tree: JSONTree, size: Int = Self.pieceBytes,
+        _ body: (String) throws(WriteFailure) -> Void
+    ) throws(WriteFailure) {
+        var text = ""
+        // Only where a line has ended: what comes next looks at the end of its line.
+        func afterLine(_ text: inout String) throws(WriteFailure) {
+            guard text.utf8.count >= size else { return }
+            try body(text)
+            text.removeAll(keepingCapacity: true)
+        }
         switch tree {
-        case .object(let members) where !members.isEmpty: write(members, depth: 0, into: &text)
-        case .array(let elements) where !elements.isEmpty: write(elements, depth: 0, into: &text)
+        case .object(let members) where !members.isEmpty:
+            try write(members, depth: 0, into: &text, afterLine)
+        case .array(let elements) where !elements.isEmpty:
+            try write(elements, depth: 0, into: &text, afterLine)
         default: text = "\(scalar(tree, depth: 0))\n"
         }
-        return text
+        if !text.isEmpty { try body(text) }
     }
 
     /// Documents with a mark before each.
@@ -22,41 +44,52 @@ package enum YAMLText {
 
     private static func indent(_ depth: Int) -> String { String(repeating: "  ", count: depth) }
 
-    private static func write(_ members: [JSONTree.Member], depth: Int, into text: inout String) {
+    private static func write<WriteFailure: Error>(
+        _ members: [JSONTree.Member], depth: Int, into text: inout String,
+        _ afterLine: (inout String) throws(WriteFailure) -> Void
+    ) throws(WriteFailure) {
         for (index, member) in members.enumerated() {
             // The first stands behind the dash of the list that it is in, if it is in one.
             if index > 0 || depth == 0 || text.hasSuffix("\n") { text += indent(depth) }
             text += key(member.name, depth: depth)
-            write(value: member.value, depth: depth, into: &text)
+            try write(value: member.value, depth: depth, into: &text, afterLine)
+            try afterLine(&text)
         }
     }
 
-    private static func write(value: JSONTree, depth: Int, into text: inout String) {
+    private static func write<WriteFailure: Error>(
+        value: JSONTree, depth: Int, into text: inout String,
+        _ afterLine: (inout String) throws(WriteFailure) -> Void
+    ) throws(WriteFailure) {
         switch value {
         case .object(let members) where !members.isEmpty:
             text += "\n"
-            write(members, depth: depth + 1, into: &text)
+            try write(members, depth: depth + 1, into: &text, afterLine)
         case .array(let elements) where !elements.isEmpty:
             text += "\n"
             // As kubectl writes lists: no deeper than their name.
-            write(elements, depth: depth, into: &text)
+            try write(elements, depth: depth, into: &text, afterLine)
         default: text += " \(scalar(value, depth: depth))\n"
         }
     }
 
-    private static func write(_ elements: [JSONTree], depth: Int, into text: inout String) {
+    private static func write<WriteFailure: Error>(
+        _ elements: [JSONTree], depth: Int, into text: inout String,
+        _ afterLine: (inout String) throws(WriteFailure) -> Void
+    ) throws(WriteFailure) {
         for element in elements {
             text += indent(depth) + "- "
             switch element {
             case .object(let members) where !members.isEmpty:
-                write(members, depth: depth + 1, into: &text)
+                try write(members, depth: depth + 1, into: &text, afterLine)
             case .array(let elements) where !elements.isEmpty:
                 // On a line of its own, deeper than the dash.
                 text.removeLast()
                 text += "\n"
-                write(elements, depth: depth + 1, into: &text)
+                try write(elements, depth: depth + 1, into: &text, afterLine)
             default: text += "\(scalar(element, depth: depth))\n"
             }
+            try afterLine(&text)
         }
     }
 

@@ -53,10 +53,14 @@ struct ReportOutput: ParsableArguments {
         case .html: text = report().html
         case .json: return try write(json())
         case .sarif: return try write(sarif())
+        case .yaml:
+            let tree = json()
+            return try write { body in
+                try YAMLText.forEachPiece(of: tree) { try body(Data($0.utf8)) }
+            }
         case .oscal:
             let document = try oscal?()
             return try write { body in try document?.forEachPiece { try body(Data($0.utf8)) } }
-        case .yaml: text = YAMLText.document(json())
         }
         guard let out else { return try Terminal.print(text, terminator: "") }
         try Folder.write(text, to: out)
