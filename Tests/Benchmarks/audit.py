@@ -100,6 +100,8 @@ def measure(program, folder, quick, say):
     size = write(path, count)
     ways = {"text": [program, "audit", path], "json": [program, "audit", "-o", "json", path],
             "html": [program, "audit", "-o", "html", path],
+            "yaml": [program, "audit", "-o", "yaml", path],
+            "oscal": [program, "audit", "-o", "oscal", path],
             "python": [sys.executable, "-c", PYTHON, path]}
     if shutil.which("jq"):
         ways["jq"] = ["jq", JQ, path]
@@ -129,7 +131,7 @@ def show(report):
                            f"{row['kib'] / ways[other]['kib']:.2f} x the memory of {other}"
                            for other in others if name not in others)
         print(f"      {name:<7} {row['seconds']:>6.2f} s {row['kib'] / 1024:>6.0f} MiB  {ratios}")
-    for name in ("text", "json", "html"):
+    for name in ("text", "json", "html", "yaml", "oscal"):
         for words, value, limit in (("seconds", ways[name]["seconds"], TARGETS["seconds"]),
                                     ("KiB", ways[name]["kib"], TARGETS["resident_kib"])):
             word = "met" if value <= limit else "NOT MET"

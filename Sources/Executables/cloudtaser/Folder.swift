@@ -53,29 +53,44 @@ enum Folder {
         }
     }
 
-    /// Has `body` write a file, which is there as a whole or not at all.
+    /// Has `body` write a file, which is there as a whole or not at all; what is no file (a pipe,
+    /// a terminal) is written to as it is.
     static func write(to path: String, _ body: (FileHandle) throws -> Void) throws {
-        let url = URL(filePath: path)
-        let draft = url.appendingPathExtension("\(getpid()).new")
+        var facts = stat()
+        let isThere = stat(path, &facts) == 0
         do {
-            try FileManager.default.createDirectory(
-                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try Data().write(to: draft)
-            // Whoever kept the last one to himself keeps this one, too.
-            if let mode = try? FileManager.default.attributesOfItem(atPath: path)[.posixPermissions]
-            {
-                try FileManager.default.setAttributes(
-                    [.posixPermissions: mode], ofItemAtPath: draft.path(percentEncoded: false))
+            guard !isThere || facts.st_mode & S_IFMT == S_IFREG else {
+                return try body(FileHandle(forWritingTo: URL(filePath: path)))
             }
-            let file = try FileHandle(forWritingTo: draft)
-            try body(file)
-            try file.close()
-            guard rename(draft.path(percentEncoded: false), url.path(percentEncoded: false)) == 0
-            else { throw CocoaError(.fileWriteUnknown) }
+            try replace(path, mode: isThere ? facts.st_mode & 0o7777 : nil, body)
         } catch {
-            try? FileManager.default.removeItem(at: draft)
             throw OperationalError(
                 description: "\(path): cannot be written (\(reason(error)))")
+        }
+    }
+
+    /// - Parameter mode: of the file that is there: who kept that to himself keeps this one, too.
+    private static func replace(
+        _ path: String, mode: mode_t?, _ body: (FileHandle) throws -> Void
+    ) throws {
+        let url = URL(filePath: path).resolvingSymlinksInPath()
+        let place = url.path(percentEncoded: false)
+        let draft = "\(place).\(getpid()).new"
+        try FileManager.default.createDirectory(
+            at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data().write(to: URL(filePath: draft))
+        do {
+            if let mode {
+                try FileManager.default.setAttributes(
+                    [.posixPermissions: Int(mode)], ofItemAtPath: draft)
+            }
+            let file = try FileHandle(forWritingTo: URL(filePath: draft))
+            try body(file)
+            try file.close()
+            guard rename(draft, place) == 0 else { throw CocoaError(.fileWriteUnknown) }
+        } catch {
+            try? FileManager.default.removeItem(atPath: draft)
+            throw error
         }
     }
 
