@@ -145,6 +145,7 @@ final class FakeRecorder: EnforcementRecorder {
     ]
 
     var unsignedCheckpoints: UInt64 = 3
+    var toldLosses: UInt64 = 4
     var lastLine: EventLink? = EventLink(
         place: String(repeating: "0", count: 32) + ":7:" + String(repeating: "1", count: 64))
 

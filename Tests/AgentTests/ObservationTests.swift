@@ -87,7 +87,7 @@ struct MetricsGrammar {
     @Test func `gives metrics that a scraper can read`() throws {
         let metrics = try Self.metrics(Self.busy())
         #expect(metrics.problems == [])
-        #expect(metrics.types.count == 17)
+        #expect(metrics.types.count == 19)
         // Control: the grammar finds what is wrong.
         for wrong in [
             "a 1\n", "# HELP a b\n# TYPE a gauge\na{b=\"c} 1\n",
@@ -112,7 +112,7 @@ struct MetricsGrammar {
             "attempts_total{vector=\"AV-001\"}": 10, "denied_total{vector=\"AV-008\"}": 9,
             "events_suppressed_total{vector=\"AV-008\"}": 2,
             "ringbuf_dropped_total{vector=\"AV-008\"}": 1, "ringbuf_missing_total": 1,
-            "checkpoints_unsigned_total": 3,
+            "checkpoints_unsigned_total": 3, "losses_told_total": 4,
             "sink_delivered_total{sink=\"stdout\"}": 7, "sink_lost_total{sink=\"file\"}": 2,
         ]
         for (name, value) in wanted {

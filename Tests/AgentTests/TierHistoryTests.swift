@@ -41,6 +41,42 @@ import Testing
         #expect(try Self.told(next) == [])
     }
 
+    @Test func `counts what became weaker, and nothing else`() throws {
+        let bench = Bench()
+        bench.findings = [
+            .denied("AV-001"), .denied("AV-004"), .open("AV-008"), .killed("AV-044"),
+            .denied("AV-046"),
+        ]
+        bench.tierMemory = FakeTierMemory([
+            .named("AV-001"): .lsm, .named("AV-004"): EventTier.none, .named("AV-008"): .lsm,
+            .named("AV-044"): .modifyReturn,
+        ])
+        var agent = bench.agent()
+        func downgrades() throws -> [String] {
+            try bench.page("/metrics", of: &agent).body.split(separator: "\n").map(String.init)
+                .filter { $0.hasPrefix("cloudtaser_agent_tier_downgrades_total") }
+        }
+        #expect(try downgrades() == [])
+        _ = try agent.run()
+        #expect(
+            try downgrades()
+                == ["AV-008", "AV-044"].map {
+                    "cloudtaser_agent_tier_downgrades_total{vector=\"\($0)\"} 1"
+                })
+        // Control: all changes are told.
+        #expect(bench.recorder.told.count { $0.hasPrefix("tier") } == 3)
+    }
+
+    @Test func `is weaker with each tier that follows`() {
+        let tiers: [EventTier] = [.lsm, .modifyReturn, .systemCall, .signal, .none]
+        #expect(EventTier.allCases == tiers)
+        for (index, tier) in tiers.enumerated() {
+            for (other, stronger) in tiers.enumerated() {
+                #expect(tier.isWeaker(than: stronger) == (index > other))
+            }
+        }
+    }
+
     @Test func `is not told in a first run, nor without a memory`() throws {
         let bench = Bench()
         #expect(try Self.told(bench) == [])

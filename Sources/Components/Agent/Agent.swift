@@ -28,6 +28,8 @@ package struct Agent<
     private var lastLook: EnrolmentID = 0
     private var enrolments = Enrolments()
     private var totals: RecordTotals
+    /// Vectors that were told to be enforced in a weaker way than in the last run.
+    private var downgrades: [VectorNumber: UInt64] = [:]
     private var nextTick: MonotonicTime
     private var generation: UInt32 = 1
     /// In force since generation `generation`.
@@ -124,6 +126,7 @@ package struct Agent<
             let before = try tierMemory?.read() ?? [:]
             for change in TierHistory.changes(from: before, to: measured) {
                 recorder.tierChanged(change.vector, from: change.from, to: change.to)
+                if change.isDowngrade { downgrades[change.vector, default: 0] += 1 }
             }
             try tierMemory?.write(before.merging(measured) { $1 })
         } catch {
@@ -368,8 +371,9 @@ package struct Agent<
             hooks: kernel.hooks, findings: findings, enrolments: enrolments.count,
             protectedTasks: living.values.reduce(0, +), workloads: workloads, node: node,
             counts: counts, totals: totals,
-            sinks: recorder.sinks, scan: scan,
-            unsignedCheckpoints: recorder.unsignedCheckpoints, lastLine: recorder.lastLine)
+            downgrades: downgrades, sinks: recorder.sinks, scan: scan,
+            unsignedCheckpoints: recorder.unsignedCheckpoints, toldLosses: recorder.toldLosses,
+            lastLine: recorder.lastLine)
     }
 }
 

@@ -19,10 +19,14 @@ package struct AgentStatus: Sendable, Equatable {
     package let node: NodeObservation?
     package let counts: [VectorNumber: EnforcementCounts]
     package let totals: RecordTotals
+    /// Told by this run: vectors that are enforced in a weaker way than in the one before.
+    package let downgrades: [VectorNumber: UInt64]
     package let sinks: [SinkFacts]
     /// Nil where nothing is scanned.
     package let scan: ScanCounts?
     package let unsignedCheckpoints: UInt64
+    /// Events that told a loss.
+    package let toldLosses: UInt64
     /// Of the chain of events.
     package let lastLine: EventLink?
 

@@ -118,6 +118,13 @@ enum Metrics {
         family(
             "ringbuf_missing_total", "counter",
             "Events missing from the ring, by their sequence numbers.", [("", status.totals.lost)])
+        family(
+            "losses_told_total", "counter", "Events that told a loss, of events or of lines.",
+            [("", status.toldLosses)])
+        family(
+            "tier_downgrades_total", "counter",
+            "Vectors that were told to be enforced in a weaker way than in the run before.",
+            status.downgrades.sorted { $0.key < $1.key }.map { ("vector=\"\($0.key)\"", $0.value) })
         scan(status, family)
         family(
             "checkpoints_unsigned_total", "counter",

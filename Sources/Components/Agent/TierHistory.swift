@@ -9,6 +9,8 @@ package enum TierHistory {
         package let vector: VectorNumber
         package let from: EventTier
         package let to: EventTier
+
+        package var isDowngrade: Bool { to.isWeaker(than: from) }
     }
 
     /// What the self-test showed; a vector that could not be tested is not there.

@@ -49,6 +49,8 @@ package struct EventPipeline<Hasher: EventHasher, Signer: CheckpointSigner & ~Co
     /// The line that is being signed, and when that was asked for.
     private var request: (link: EventLink, moment: EnforcementEvent.Moment)?
     private var lostElsewhere: UInt64 = 0
+    /// Events that tell a loss.
+    package private(set) var toldLosses: UInt64 = 0
     private var lastTry: MonotonicTime
     private var nextHeartbeat: MonotonicTime
     /// Checkpoints that could not be signed, and why the last one could not.
@@ -83,8 +85,9 @@ package struct EventPipeline<Hasher: EventHasher, Signer: CheckpointSigner & ~Co
         var stamped = event
         stamped.boot = stamped.boot ?? host.boot
         stamped.node = stamped.node ?? host.node
-        if case .loss(let loss) = event.details, loss.source != .sink {
-            lostElsewhere += loss.count
+        if case .loss(let loss) = event.details {
+            toldLosses += 1
+            if loss.source != .sink { lostElsewhere += loss.count }
         }
         send(chain.append(stamped))
         if untriedLines >= policy.checkpointLines { checkpoint(at: event.time) }

@@ -160,6 +160,8 @@ package struct EventRecorder<
 
     package var unsignedCheckpoints: UInt64 { pipeline.unsignedCheckpoints }
 
+    package var toldLosses: UInt64 { pipeline.toldLosses }
+
     package var lastLine: EventLink? { pipeline.lastLine }
 
     package var sinks: [SinkFacts] {

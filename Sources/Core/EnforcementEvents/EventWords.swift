@@ -60,6 +60,7 @@ package enum EventAccess: String, Sendable, CaseIterable {
 
 /// How a verdict is enforced.
 package enum EventTier: String, Sendable, CaseIterable {
+    // From the strongest to the weakest: `isWeaker` goes by this order.
     /// An LSM program.
     case lsm
     /// A program that replaces the result of a `security_` function.
@@ -70,6 +71,12 @@ package enum EventTier: String, Sendable, CaseIterable {
     case signal
     /// Nothing is enforced.
     case none
+
+    /// Whether less is kept from an attacker than by the other one.
+    package func isWeaker(than other: EventTier) -> Bool {
+        let strongestFirst = Self.allCases
+        return strongestFirst.firstIndex(of: self) ?? 0 > strongestFirst.firstIndex(of: other) ?? 0
+    }
 }
 
 /// How urgent an event is (the words of syslog, RFC 5424, and OpenTelemetry can be had from it).

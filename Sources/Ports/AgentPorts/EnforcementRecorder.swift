@@ -52,6 +52,8 @@ package protocol EnforcementRecorder: ~Copyable {
     var sinks: [SinkFacts] { get }
     /// Checkpoints that could not be signed, each tried again later.
     var unsignedCheckpoints: UInt64 { get }
+    /// Events that told a loss, of whatever.
+    var toldLosses: UInt64 { get }
     /// The last line of the chain of events; nil before the first.
     var lastLine: EventLink? { get }
 }
