@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdmissionServer
 import AsyncHTTPClient
+import Foundation
 import LoopbackPKI
 import NIOCore
 import NIOHTTP1
@@ -95,6 +96,7 @@ private func ask(_ port: Int, _ client: HTTPClient, closing: Bool = false) async
     @Test func `may come later, and nobody is answered before`() async throws {
         let pki = try LoopbackPKI()
         let own = ServerIdentity()
+        #expect(own.validUntil == nil)
         let server = try await served(by: own)
         let client = try client(trusting: [pki])
         #expect(await ask(server.port, client) == nil)
@@ -104,6 +106,8 @@ private func ask(_ port: Int, _ client: HTTPClient, closing: Bool = false) async
         let (certificates, key) = try identity(pki)
         try own.replace(certificates: certificates, key: key)
         #expect(await ask(server.port, client) == 200)
+        let days = (Double(try #require(own.validUntil)) - Date().timeIntervalSince1970) / 86_400
+        #expect(days > 29.9 && days <= 30)
         try await client.shutdown()
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AsyncHTTPClient
+import Foundation
 import LoopbackPKI
 import NIOCore
 import NIOHTTP1
@@ -176,6 +177,7 @@ private func identity(_ pki: LoopbackPKI) throws -> ([UInt8], [UInt8]) {
     @Test func `may come later, and nobody is answered before`() async throws {
         let pki = try LoopbackPKI()
         let own = TLSIdentity()
+        #expect(own.validUntil == nil)
         let server = try await server(identity: own, echo)
         let url = "https://127.0.0.1:\(server.port)/"
         let client = try client(trusting: pki)
@@ -183,6 +185,8 @@ private func identity(_ pki: LoopbackPKI) throws -> ([UInt8], [UInt8]) {
         let (certificates, key) = try identity(pki)
         try own.replace(certificates: certificates, key: key)
         #expect(await sent(Self.word, to: url, by: client) == Self.word)
+        let days = (Double(try #require(own.validUntil)) - Date().timeIntervalSince1970) / 86_400
+        #expect(days > 29.9 && days <= 30)
         for (certificates, key) in [
             ([], key), (certificates, []), (key, certificates),
             (certificates, try identity(try LoopbackPKI()).1),

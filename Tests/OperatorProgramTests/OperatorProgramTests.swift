@@ -153,12 +153,14 @@ import Testing
         }
         let client = try TrustingClient(program.pki)
         #expect(try await program.post(review, with: client).0 == 200)
-        try RunningOperator.write(try other.server(), to: program.folder)
+        #expect(try await program.certificateDays() == 30)
+        try RunningOperator.write(try other.server(days: 60), to: program.folder)
         while !program.log.contains("certificate_replaced") {
             try await Task.sleep(for: .milliseconds(50))
         }
         let late = try TrustingClient(other)
         #expect(try await program.post(review, with: late).0 == 200)
+        #expect(try await program.certificateDays() == 60)
         #expect(!program.log.contains("PRIVATE"))
     }
 

@@ -77,6 +77,14 @@ final class RunningOperator: Sendable {
         }
     }
 
+    /// Until the certificate expires, rounded; nil: the metrics have none.
+    func certificateDays() async throws -> Int? {
+        let name = "cloudtaser_operator_certificate_expiration_timestamp_seconds "
+        let lines = try await health("/metrics").1.split(separator: "\n")
+        return lines.first { $0.hasPrefix(name) }.flatMap { Double($0.dropFirst(name.count)) }
+            .map { Int((($0 - Date().timeIntervalSince1970) / 86_400).rounded()) }
+    }
+
     var log: String {
         (try? String(contentsOf: folder.appending(path: "log"), encoding: .utf8)) ?? ""
     }

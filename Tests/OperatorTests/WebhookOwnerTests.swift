@@ -88,7 +88,7 @@ import Testing
     @Test("says why nobody can call yet")
     func obstacles() throws {
         var found: [WebhookTrust.Obstacle?] = []
-        let world = try world(seconds: 400) { world in
+        _ = try world(seconds: 400) { world in
             world.spawn("one")
             world.spawn("two", after: .seconds(3))
             world.run.after(.seconds(100)) {
@@ -105,7 +105,6 @@ import Testing
             }
         }
         #expect(found == [nil, .notBelieved, nil])
-        #expect(world.trusts["one"]?.validUntil != nil)
     }
 }
 

@@ -103,11 +103,19 @@ import VaultListener
         let proxy = try await RunningProxy(vault: SampleVault.make(), tls: first.server())
         #expect(try await proxy.answers(to: first.authority.certificatePEM))
         #expect(try await !proxy.answers(to: second.authority.certificatePEM))
-        try RunningProxy.write(second.server(), to: proxy.folder)
+        #expect(try await proxy.certificateDays() == 30)
+        try RunningProxy.write(second.server(days: 60), to: proxy.folder)
         for _ in 0..<6000 where !proxy.log.contains("certificate_replaced") {
             try await Task.sleep(for: .milliseconds(20))
         }
         #expect(try await proxy.answers(to: second.authority.certificatePEM))
         #expect(try await !proxy.answers(to: first.authority.certificatePEM))
+        #expect(try await proxy.certificateDays() == 60)
+    }
+
+    @Test func `tells no end of a certificate where it serves none`() async throws {
+        let proxy = try await RunningProxy(vault: SampleVault.make())
+        #expect(try await proxy.certificateDays() == nil)
+        #expect(try await proxy.health("/metrics").1.contains("cloudtaser_s3_proxy_ready"))
     }
 }

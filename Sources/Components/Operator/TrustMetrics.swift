@@ -29,6 +29,16 @@ extension WebhookTrust.Report {
     }
 }
 
+extension MetricsPage {
+    /// - Parameter validUntil: of what is served, in seconds since 1970; nil: nothing is.
+    package mutating func certificateExpiration(_ validUntil: Int64?) {
+        family(
+            "cloudtaser_operator_certificate_expiration_timestamp_seconds", .gauge,
+            "When the certificate that is served expires, in seconds since 1970.",
+            validUntil.map { [([:], Double($0))] } ?? [])
+    }
+}
+
 /// Counts what became of the webhook's certificates.
 package final class TrustMetrics: Sendable {
     private let counts = Mutex<[String: Int]>([:])
@@ -41,12 +51,7 @@ package final class TrustMetrics: Sendable {
         if report.isFailedRound { failedRounds.withLock { $0 += 1 } }
     }
 
-    /// - Parameter validUntil: of what is served, in seconds since 1970; nil: nothing is.
-    package func append(to page: inout MetricsPage, validUntil: Int64?) {
-        page.family(
-            "cloudtaser_operator_certificate_expiration_timestamp_seconds", .gauge,
-            "When the certificate that is served expires, in seconds since 1970.",
-            validUntil.map { [([:], Double($0))] } ?? [])
+    package func append(to page: inout MetricsPage) {
         page.family(
             "cloudtaser_operator_certificate_failed_rounds_total", .counter,
             "Looks at the certificates and the webhook's configuration that came to no end.",

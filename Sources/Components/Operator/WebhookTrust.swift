@@ -134,9 +134,6 @@ package final class WebhookTrust: Sendable {
         }
     }
 
-    /// The end of the certificate that is handed out, in seconds since 1970; nil: there is none.
-    package var validUntil: Int64? { state.withLock { $0.served?.validUntil } }
-
     /// Until the task is cancelled.
     package func run() async {
         await withTaskGroup(of: Void.self) { group in

@@ -10,6 +10,7 @@ struct OperatorPage: Sendable {
     let images: ImageCommands
     let access: ClusterAccess
     let webhooks: AdmissionServer
+    let identity: ServerIdentity
     /// nil: the certificate is in files.
     let certificate: OwnCertificate?
     /// The Lease, and whether this replica holds it.
@@ -44,9 +45,8 @@ struct OperatorPage: Sendable {
             "cloudtaser_operator_buffered_bytes", .gauge,
             "Bodies of requests that are being received or answered.",
             [([:], Double(webhooks.bufferedBytes))])
-        if let certificate {
-            certificate.metrics.append(to: &page, validUntil: certificate.trust.validUntil)
-        }
+        page.certificateExpiration(identity.validUntil)
+        if let certificate { certificate.metrics.append(to: &page) }
         if let cluster = access.cluster { appendCluster(cluster, to: &page) }
         if let bytes = Self.residentBytes {
             page.family(

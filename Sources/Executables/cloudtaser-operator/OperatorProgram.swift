@@ -40,7 +40,7 @@ struct OperatorProgram: Sendable {
         let health: AdmissionServer
         do throws(ServerFailure) {
             webhooks = try await serveWebhooks(identity)
-            health = try await serveHealth(webhooks, certificate)
+            health = try await serveHealth(webhooks, identity, certificate)
         } catch { throw StartFailure(text: explain(error)) }
         log.write(
             .notice, "serving", "webhooks and health are served",
@@ -98,11 +98,11 @@ struct OperatorProgram: Sendable {
     }
 
     private func serveHealth(
-        _ webhooks: AdmissionServer, _ certificate: ServedCertificate
+        _ webhooks: AdmissionServer, _ identity: ServerIdentity, _ certificate: ServedCertificate
     ) async throws(ServerFailure) -> AdmissionServer {
         let page = OperatorPage(
             metrics: metrics, images: registries.commands, access: access, webhooks: webhooks,
-            certificate: certificate.own,
+            identity: identity, certificate: certificate.own,
             leads: { (command.leaseName, election.isLeading) },
             uninjectedCount: { election.uninjectedCount },
             unprotectedCount: { election.unprotectedCount })

@@ -13,6 +13,8 @@ struct HealthPage: RequestHandler {
     let proxy: Proxy
     let vault: VaultAccess
     let server: ObjectServer
+    /// nil: without TLS.
+    let identity: TLSIdentity?
     let stopping: StopFlag
 
     func handle(
@@ -77,6 +79,11 @@ struct HealthPage: RequestHandler {
             gauge(
                 "credentials_age_seconds", "Since clients were last read.",
                 Int(age.components.seconds))
+        }
+        if let validUntil = identity?.validUntil {
+            let name = "cloudtaser_s3_certificate_expiration_timestamp_seconds"
+            text += "# HELP \(name) When the certificate that is served expires, in seconds since "
+            text += "1970.\n# TYPE \(name) gauge\n\(name) \(validUntil)\n"
         }
         if let bytes = Self.residentBytes {
             let name = "process_resident_memory_bytes"

@@ -40,7 +40,9 @@ struct S3ProxyProgram: Sendable {
             settings.listen, "--listen", certificate?.identity, proxy)
         let health = try await serve(
             settings.healthListen, "--health-listen", nil,
-            HealthPage(proxy: proxy, vault: vault, server: server, stopping: stopping))
+            HealthPage(
+                proxy: proxy, vault: vault, server: server, identity: certificate?.identity,
+                stopping: stopping))
         log.write(
             .notice, "serving", "S3 and health are served",
             [

@@ -53,8 +53,12 @@ package struct LoopbackPKI: Sendable {
     }
 
     /// A server certificate for `serverNames`.
-    package func server() throws -> Identity {
-        try issue(Request(commonName: "vault.test", alternativeNames: Self.serverNames))
+    ///
+    /// - Parameter days: from now until it expires.
+    package func server(days: Int = 30) throws -> Identity {
+        var request = Request(commonName: "vault.test", alternativeNames: Self.serverNames)
+        request.validUntil = days * 86_400
+        return try issue(request)
     }
 
     /// The right names, and its time is over.
