@@ -165,8 +165,8 @@ let components: [Target] = [
         "Operator", in: "Sources/Components",
         [
             "Ports", "ImageFormat", "ImagePorts", "KubernetesPorts", "KubernetesFormat",
-            "Admission", "AdmissionTrust", "Caching", "Injection", "MetricsFormat",
-            "NodePorts", "Protection",
+            "Admission", "AdmissionTrust", "Caching", "Injection", "InspectionPorts",
+            "MetricsFormat", "NodePorts", "Protection",
         ]),
     library(
         "Inspector", in: "Sources/Components",
@@ -280,6 +280,16 @@ let adapters: [Target] = [
             .product(name: "NIOHTTP1", package: "swift-nio"),
         ]),
     library(
+        "VaultHealthHTTP", in: "Sources/Adapters",
+        [
+            "InspectionPorts", "KubernetesFormat",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
+    library(
         "CryptoHasher", in: "Sources/Adapters",
         ["Checksums", "ImageFormat", .product(name: "Crypto", package: "swift-crypto")]),
     library(
@@ -336,8 +346,9 @@ let executables: [Target] = [
         [
             "Operator", "Admission", "AdmissionServer", "AdmissionTrust", "AsyncClock",
             "CryptoHasher", "ImageFormat", "ImagePorts", "Injection", "Kubeconfig",
-            "KubernetesHTTP", "KubernetesPorts", "MetricsFormat", "NodeAgentHTTP", "OCIRegistry",
-            "Ports", "Protection", "ServerProcess", "X509Issuer",
+            "KubernetesFormat", "KubernetesHTTP", "KubernetesPorts", "MetricsFormat",
+            "InspectionPorts", "NodeAgentHTTP", "OCIRegistry", "Ports", "Protection",
+            "ServerProcess", "VaultHealthHTTP", "X509Issuer",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     program(
@@ -367,15 +378,16 @@ let simulation: [Target] = [
     .target(
         name: "Simulation",
         dependencies: [
-            "Ports", "Delivery", "JSONFormat", "LeakIndex", "SecretMemory", "WrapperConfiguration",
+            "Ports", "AgentPorts", "Delivery", "JSONFormat", "LeakIndex", "SecretMemory",
+            "WrapperConfiguration",
         ],
         path: "Simulation/World", swiftSettings: strict),
     // Apart from the world that the VM guest links: it has no tasks.
     .target(
         name: "SimulatedCluster",
         dependencies: [
-            "Ports", "ImageFormat", "ImagePorts", "KubernetesPorts", "KubernetesFormat",
-            "AdmissionTrust", "NodePorts", "Protection",
+            "Ports", "ImageFormat", "ImagePorts", "InspectionPorts", "KubernetesPorts",
+            "KubernetesFormat", "AdmissionTrust", "NodePorts", "Protection",
         ],
         path: "Simulation/Cluster", swiftSettings: strict),
     .target(
@@ -540,7 +552,8 @@ let testTargets: [Target] = [
             "AdmissionTrust", "X509Issuer", "Injection", "CryptoHasher", "ImageFormat",
             "ImagePorts", "OCIRegistry", "RegistryServer", "NodeAgentHTTP", "NodePorts",
             "ObjectKeyPorts", "ObjectStorePorts", "VaultCustody", "Protection", "S3Format",
-            "S3HTTP", "S3Server", "SimulatedStorage", "MetricsFormat",
+            "S3HTTP", "S3Server", "SimulatedStorage", "MetricsFormat", "InspectionPorts",
+            "VaultHealthHTTP", "AgentPorts", "AgentFiles",
         ]),
     tests(
         "VaultCustodyTests",
@@ -626,6 +639,7 @@ let testTargets: [Target] = [
         "AgentTests",
         [
             "Agent", "AgentPorts", "AgentProtocol", "Enforcement", "EnforcementEvents", "Ports",
+            "Simulation", "TestKit",
         ]),
     tests(
         "AgentSocketsTests",
@@ -655,7 +669,7 @@ let testTargets: [Target] = [
         "OperatorProgramTests",
         [
             "cloudtaser-operator", "KubernetesFormat", "KubernetesServer", "LoopbackPKI",
-            "RegistryServer", "TestKit",
+            "OpenBaoServer", "RegistryServer", "TestKit",
             .product(name: "AsyncHTTPClient", package: "async-http-client"),
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -719,6 +733,9 @@ let testTargets: [Target] = [
             "RequestSignature", "Checksums", "CryptoHasher", "KubernetesFormat", "SecretMemory",
             "TestKit",
         ]),
+    tests(
+        "VaultHealthHTTPTests",
+        ["InspectionPorts", "LoopbackPKI", "ScriptedServer", "VaultHealthHTTP"]),
     tests("NodeAgentHTTPTests", ["NodeAgentHTTP", "NodePorts", "Protection", "ScriptedServer"]),
     tests("ProtectionTests", ["Protection", "KubernetesFormat"]),
     tests(
@@ -755,7 +772,7 @@ let testTargets: [Target] = [
             "Operator", "KubernetesPorts", "KubernetesFormat", "Ports", "AdmissionTrust",
             "SimulatedCluster", "SimulationEngine", "SimulationScenarios", "ElectionTrial",
             "Admission", "AsyncClock", "CryptoHasher", "ImageFormat", "ImagePorts", "Injection",
-            "MetricsFormat", "NodePorts", "Protection",
+            "InspectionPorts", "MetricsFormat", "NodePorts", "Protection",
         ]),
     tests("CachingTests", ["Caching", "Ports"]),
     tests("MetricsFormatTests", ["MetricsFormat"]),

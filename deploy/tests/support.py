@@ -30,7 +30,7 @@ AUDIT = {"enabled": True, "series": {"claim": "audit-series"}}
 ALERTS = {"enabled": True, "runbooks": "https://git.example.eu/cloudtaser/docs/runbooks"}
 EVERYTHING = {
     "networkPolicy": {"enabled": True, "metricsFrom": [{"namespaceSelector": {}}]},
-    "serviceMonitor": {"enabled": True}, "s3Proxy": S3_PROXY, "audit": AUDIT, "alerts": ALERTS,
+    "serviceMonitor": {"enabled": True}, "operator": {"vaultProbe": {"enabled": True}}, "s3Proxy": S3_PROXY, "audit": AUDIT, "alerts": ALERTS,
 }
 
 

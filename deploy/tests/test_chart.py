@@ -36,6 +36,7 @@ CHANGES = {
     "image.registry": "other.example.eu", "image.tag": "2", "image.pullPolicy": "Always",
     "image.pullSecrets": ["secret"], "kubernetesVersion": "1.20",
     "operator.digest": DIGEST, "operator.certificateSecret": "tls", "operator.replicas": 3,
+    "operator.vaultProbe.enabled": False, "operator.vaultProbe.authorities": "vault-ca",
     "operator.priorityClassName": "",
     "operator.resources": {"requests": {"cpu": 1}},
     "operator.nodeSelector": {"a": "b"}, "operator.tolerations": [{"operator": "Exists"}],

@@ -4,7 +4,6 @@ internal import KubernetesFormat
 
 /// `VaultSurvey` by libcurl: one `GET /v1/sys/health`.
 package struct CurlVaultSurvey: VaultSurvey {
-    private static let bodyBytesMax = 64 << 10
     private static let textCharactersMax = 256
 
     private let time: Duration
@@ -19,7 +18,7 @@ package struct CurlVaultSurvey: VaultSurvey {
         }
         let request = CurlRequest(
             url: base + "/v1/sys/health", authorities: authorities, time: time,
-            connectTime: time, bytesMax: Self.bodyBytesMax, wantsCertificates: true)
+            connectTime: time, bytesMax: VaultHealthLimits.bodyBytesMax, wantsCertificates: true)
         let answer: CurlAnswer
         do throws(CurlFailure) {
             answer = try await CurlSession().perform(request)
@@ -35,13 +34,7 @@ package struct CurlVaultSurvey: VaultSurvey {
     /// https://openbao.org/api-docs/system/health/: the status says it all.
     private static func state(_ answer: CurlAnswer) -> VaultObservation.State {
         guard (try? JSONTree(answer.body))?["sealed"] != nil else { return .other }
-        return switch answer.status {
-        case 200: .active
-        case 429, 472, 473: .standby
-        case 501: .notInitialized
-        case 503: .sealed
-        default: .other
-        }
+        return VaultObservation.State(healthStatus: answer.status)
     }
 
     private static func certificate(_ lines: [String: String]) -> ShownCertificate {

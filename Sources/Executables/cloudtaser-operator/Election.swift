@@ -21,7 +21,7 @@ final class Election: Sendable {
 
     /// Until the task is cancelled; then the lock is given back.
     func takePart(
-        _ cluster: ClusterAccess.Cluster, _ command: OperatorCommand,
+        _ cluster: ClusterAccess.Cluster, _ command: OperatorCommand, vaults: VaultProbe?,
         clock: any AsyncTimeSource, log: ProgramLog
     ) async {
         guard let namespace = command.namespace ?? cluster.namespace else {
@@ -42,7 +42,8 @@ final class Election: Sendable {
             }
             log.write(.notice, "election", "\(report)")
         }
-        let duties = LeaderDuties(cluster, namespace: namespace, clock: clock, log: log)
+        let duties = LeaderDuties(
+            cluster, namespace: namespace, vaults: vaults, clock: clock, log: log)
         self.duties.withLock { $0 = duties }
         let waiting = Duration.seconds(1)
         await election.run(until: { while !Task.isCancelled { await clock.sleep(for: waiting) } }) {

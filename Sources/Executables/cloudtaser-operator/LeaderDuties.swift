@@ -11,14 +11,17 @@ import ServerProcess
 struct LeaderDuties: Sendable {
     let uninjected: UninjectedPods
     let reports: ProtectionReports
+    /// nil: vaults are not asked.
+    let vaults: VaultProbe?
     /// nil: the policy is in a file.
     private let status: PolicyStatus?
 
     /// - Parameter namespace: the operator's own.
     init(
-        _ cluster: ClusterAccess.Cluster, namespace: String, clock: any AsyncTimeSource,
-        log: ProgramLog
+        _ cluster: ClusterAccess.Cluster, namespace: String, vaults: VaultProbe?,
+        clock: any AsyncTimeSource, log: ProgramLog
     ) {
+        self.vaults = vaults
         let excluded: Set = [WebhookSettings.alwaysExcluded, namespace]
         uninjected = UninjectedPods(
             api: cluster.api, clock: clock, namespaces: cluster.mirroredNamespaces,
@@ -57,6 +60,9 @@ struct LeaderDuties: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await uninjected.run(while: { leadership.isCurrent }) }
             group.addTask { await reports.run(while: { leadership.isCurrent }) }
+            if let vaults {
+                group.addTask { await vaults.run(while: { leadership.isCurrent }) }
+            }
             if let status {
                 group.addTask { await status.run(while: { leadership.isCurrent }) }
             }

@@ -61,6 +61,10 @@ struct OperatorCommand: AsyncParsableCommand {
     var drainSeconds = 5
     @Option(help: "Seconds that a request may take to arrive.")
     var requestSeconds = 10
+    @Flag(help: "Ask the policy's vaults how they are, and tell it by metrics; no secret is read.")
+    var vaultProbe = false
+    @Option(help: "PEM file of the authorities of vaults, for that; default: the system's.")
+    var vaultAuthorities: String?
     @OptionGroup(title: "Registries")
     var registries: RegistryFlags
 
@@ -85,6 +89,9 @@ struct OperatorCommand: AsyncParsableCommand {
             throw ValidationError(
                 "without a cluster nobody believes a certificate of its own; give "
                     + "--tls-certificate and --tls-key, or --kubeconfig")
+        }
+        guard vaultAuthorities == nil || vaultProbe else {
+            throw ValidationError("--vault-authorities is for --vault-probe; give both")
         }
         guard !leaseName.isEmpty else { throw ValidationError("--lease-name is empty; name one") }
     }

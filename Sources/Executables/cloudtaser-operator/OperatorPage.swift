@@ -13,6 +13,8 @@ struct OperatorPage: Sendable {
     let identity: ServerIdentity
     /// nil: the certificate is in files.
     let certificate: OwnCertificate?
+    /// nil: vaults are not asked.
+    let vaults: VaultProbe?
     /// The Lease, and whether this replica holds it.
     let leads: @Sendable () -> (lease: String, Bool)
     /// nil: this replica does not count them.
@@ -47,6 +49,7 @@ struct OperatorPage: Sendable {
             [([:], Double(webhooks.bufferedBytes))])
         page.certificateExpiration(identity.validUntil)
         if let certificate { certificate.metrics.append(to: &page) }
+        vaults?.append(to: &page)
         if let cluster = access.cluster { appendCluster(cluster, to: &page) }
         if let bytes = Self.residentBytes {
             page.family(

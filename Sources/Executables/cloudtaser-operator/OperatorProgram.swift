@@ -20,6 +20,8 @@ struct OperatorProgram: Sendable {
     private let metrics = AdmissionMetrics()
     private let access: ClusterAccess
     private let registries: Registries
+    /// nil: vaults are not asked.
+    private let vaults: VaultProbe?
     private let election = Election()
     private let stopping = StopFlag()
 
@@ -28,6 +30,7 @@ struct OperatorProgram: Sendable {
         log = ProgramLog(clock: AsyncClock())
         access = try ClusterAccess(command, clock: AsyncClock(), log: log)
         registries = try Registries(command.registries, clock: AsyncClock())
+        vaults = try .wanted(by: command, policies: access.policies, clock: AsyncClock(), log: log)
     }
 
     func run() async throws {
@@ -53,7 +56,10 @@ struct OperatorProgram: Sendable {
                 if let policies = cluster.mirroredPolicies {
                     group.addTask { await policies.mirror.run() }
                 }
-                group.addTask { await election.takePart(cluster, command, clock: clock, log: log) }
+                group.addTask {
+                    await election.takePart(
+                        cluster, command, vaults: vaults, clock: clock, log: log)
+                }
             }
             let signal = await signals.wait()
             log.write(.notice, "stopping", "stopping on signal \(signal)")
@@ -102,7 +108,7 @@ struct OperatorProgram: Sendable {
     ) async throws(ServerFailure) -> AdmissionServer {
         let page = OperatorPage(
             metrics: metrics, images: registries.commands, access: access, webhooks: webhooks,
-            identity: identity, certificate: certificate.own,
+            identity: identity, certificate: certificate.own, vaults: vaults,
             leads: { (command.leaseName, election.isLeading) },
             uninjectedCount: { election.uninjectedCount },
             unprotectedCount: { election.unprotectedCount })

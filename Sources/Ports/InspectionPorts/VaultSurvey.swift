@@ -30,6 +30,18 @@ package struct VaultObservation: Sendable, Equatable {
         case notInitialized = "not initialized"
         /// Something answered that is none.
         case other
+
+        /// - Parameter status: of the answer of something that is a vault.
+        package init(healthStatus status: Int) {
+            self =
+                switch status {
+                case 200: .active
+                case 429, 472, 473: .standby
+                case 501: .notInitialized
+                case 503: .sealed
+                default: .other
+                }
+        }
     }
 
     package let state: State
