@@ -31,8 +31,15 @@ private final class FakeFiles {
 
     func child(
         _ id: Int, of parent: Int, locked: String? = "4 kB", user: UInt32 = getuid(),
-        seccomp: Int = 2, privileges: Int = 1, map: String = "         0          0 4294967295\n"
+        seccomp: Int = 2, privileges: Int = 1, map: String = "         0          0 4294967295\n",
+        hasExecuted: Bool = true
     ) throws {
+        // PF_FORKNOEXEC beside others.
+        let flags = 0x40_0000 | (hasExecuted ? 0 : 0x40)
+        let fields =
+            (["S", "\(parent)", "1", "1", "0", "-1", "\(flags)"] + (10...24).map { "\($0)" })
+            .joined(separator: " ")
+        try write("proc/\(id)/stat", "\(id) (b) c) \(fields)\n")
         var text = "Name:\tPPid:\t7\nUmask:\t0022\nPPid:\t\(parent)\n"
         text += "Uid:\t\(user)\t\(user)\t\(user)\t\(user)\n"
         if let locked { text += "VmLck:\t       \(locked)\n" }
@@ -82,12 +89,48 @@ private final class FakeFiles {
     }
 
     @Test func `is nothing where there are more children than are looked at`() throws {
-        let max = ProcessFiles.childrenMax
+        let max = WorkloadObserverLimits.childrenMax
         for count in [max, max + 1] {
             let fake = FakeFiles()
             try fake.wrapper(10, children: (0..<count).map { 100 + $0 })
             for number in 0..<count { try fake.child(100 + number, of: 10) }
             #expect((fake.files.programs(of: 10, started: 500) != nil) == (count == max))
+        }
+    }
+
+    /// As the keeper of a tree that is not traced.
+    @Test func `is of what a child started that has executed nothing itself`() throws {
+        let fake = FakeFiles()
+        try fake.wrapper(10, children: [11])
+        try fake.child(11, of: 10, locked: "0 kB", seccomp: 0, hasExecuted: false)
+        try fake.write("proc/11/task/11/children", "12 13 ")
+        try fake.child(12, of: 11, locked: "8 kB")
+        try fake.child(13, of: 11)
+        var seen = try #require(fake.files.programs(of: 10, started: 500))
+        #expect(seen.lockedKiB == 4 && seen.seccompMode == 2)
+        // Its child that is another's by now; one more that executed nothing.
+        try fake.child(13, of: 9, locked: "0 kB")
+        try fake.write("proc/11/task/11/children", "12 13 14 ")
+        try fake.child(14, of: 11, locked: "0 kB", hasExecuted: false)
+        seen = try #require(fake.files.programs(of: 10, started: 500))
+        #expect(seen.lockedKiB == 8)
+        // Control: once it has executed something it is a program, and the least.
+        try fake.child(11, of: 10, locked: "0 kB", seccomp: 0)
+        seen = try #require(fake.files.programs(of: 10, started: 500))
+        #expect(seen.lockedKiB == 0 && seen.seccompMode == 0)
+    }
+
+    @Test func `is nothing where there are more of both than are looked at`() throws {
+        let max = WorkloadObserverLimits.childrenMax
+        for count in [max - 1, max] {
+            let fake = FakeFiles()
+            try fake.wrapper(10, children: [11])
+            try fake.child(11, of: 10, hasExecuted: false)
+            let numbers = (0..<count).map { 100 + $0 }
+            try fake.write(
+                "proc/11/task/11/children", numbers.map { "\($0) " }.joined())
+            for number in numbers { try fake.child(number, of: 11) }
+            #expect((fake.files.programs(of: 10, started: 500) != nil) == (count < max))
         }
     }
 

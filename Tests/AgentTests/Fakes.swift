@@ -5,6 +5,7 @@ import AgentProtocol
 import Enforcement
 import EnforcementEvents
 import Ports
+import Simulation
 import Synchronization
 import Testing
 
@@ -202,33 +203,6 @@ struct FakePlaces: PlaceDirectory {
     func place(ofGroup process: ProcessID) -> ContainerPlace? { byGroup[process] }
 }
 
-/// Sees what a test says: of wrapper N what `seen` has for N, which began at N.
-final class FakeObserver: WorkloadObserver, Sendable {
-    let seen: Mutex<[ProcessID: ProcessObservation]>
-    /// Wrappers that were looked at, in order.
-    let looks = Mutex<[ProcessID]>([])
-    let facts: NodeObservation
-    /// Wrappers whose numbers are others' by now.
-    let replaced = Mutex<Set<ProcessID>>([])
-
-    init(_ seen: [ProcessID: ProcessObservation], node: NodeObservation = NodeObservation()) {
-        self.seen = Mutex(seen)
-        facts = node
-    }
-
-    func node() -> NodeObservation { facts }
-
-    func start(of process: ProcessID) -> UInt64? {
-        UInt64(process) + (replaced.withLock { $0.contains(process) } ? 1 : 0)
-    }
-
-    func programs(of wrapper: ProcessID, started: UInt64) -> ProcessObservation? {
-        looks.withLock { $0.append(wrapper) }
-        guard started == start(of: wrapper) else { return nil }
-        return seen.withLock { $0[wrapper] }
-    }
-}
-
 /// Keeps tiers as a file would.
 final class FakeTierMemory: TierMemory, Sendable {
     let kept: Mutex<[VectorNumber: EventTier]>
@@ -262,7 +236,7 @@ final class Bench {
     var tier = EnforcementTier.lsm
     var tierMemory: FakeTierMemory?
     var places: [ProcessID: ContainerPlace] = [:]
-    var observer: FakeObserver?
+    var observer: SimulatedWorkloadObserver?
 
     func agent(
         isAdopted: Bool = false

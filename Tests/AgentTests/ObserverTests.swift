@@ -4,7 +4,7 @@ import AgentPorts
 import EnforcementEvents
 import Foundation
 import Ports
-import Synchronization
+import Simulation
 import Testing
 
 @Suite struct `What the agent tells of programs that it looked at` {
@@ -14,17 +14,23 @@ import Testing
 
     private static func bench(
         _ seen: [ProcessID: ProcessObservation], node: NodeObservation = NodeObservation()
-    ) throws -> (Bench, FakeObserver) {
+    ) throws -> (Bench, SimulatedWorkloadObserver) {
         let bench = Bench()
         let place = try #require(
             ContainerPlace(
                 cgroups: "0::/kubepods.slice/kubepods-pod0f1e2d3c_4b5a_6978_8796_a5b4c3d2e1f0.slice"
                     + "/cri-containerd-\(container).scope\n"))
         for process in ProcessID(10)...ProcessID(10 + 200) { bench.places[process] = place }
-        let observer = FakeObserver(seen, node: node)
+        let observer = SimulatedWorkloadObserver(node: node)
+        for process in bench.places.keys { observer.start(process) }
+        for (wrapper, facts) in seen {
+            observer.start(program(of: wrapper), childOf: wrapper, facts)
+        }
         bench.observer = observer
         return (bench, observer)
     }
+
+    private static func program(of wrapper: ProcessID) -> ProcessID { wrapper + 10_000 }
 
     private static func tick(
         _ bench: Bench, _ agent: inout Agent<FakeKernel, FakeHost, TestTime, FakeRecorder>
@@ -59,7 +65,7 @@ import Testing
         #expect(one["lockedKiB"] as? Int == 4 && one["dumpable"] as? Bool == false)
         #expect(one["noNewPrivileges"] as? Bool == true && one["seccomp"] as? Int == 2)
         // What is not seen any more is not told any more.
-        observer.seen.withLock { $0[10] = nil }
+        observer.end(Self.program(of: 10))
         try Self.tick(bench, &agent)
         #expect(try Self.workloads(bench, &agent)[0]["seen"] is NSNull)
     }
@@ -79,9 +85,9 @@ import Testing
         let (bench, observer) = try Self.bench([10: Self.seen])
         var agent = bench.agent()
         Bench.register(&agent, 10)
-        observer.replaced.withLock { _ = $0.insert(10) }
+        observer.start(10)
         try Self.tick(bench, &agent)
-        #expect(observer.looks.withLock { $0 } == [10])
+        #expect(observer.looks == [10])
         #expect(try Self.workloads(bench, &agent)[0]["seen"] is NSNull)
     }
 
@@ -102,15 +108,15 @@ import Testing
         let most = Agent<FakeKernel, FakeHost, TestTime, FakeRecorder>.looksPerTick
         let wrappers = (0..<most + 3).map { ProcessID(10 + $0) }
         for process in wrappers { Bench.register(&agent, process) }
-        let number = { observer.looks.withLock { $0.count } }
+        let number = { observer.looks.count }
         let before = number()
         try Self.tick(bench, &agent)
         let first = number() - before
         #expect(first == most)
         try Self.tick(bench, &agent)
         // All of them once before any comes again.
-        #expect(Set(observer.looks.withLock { $0 }) == Set(wrappers))
-        #expect(observer.looks.withLock { Array($0.prefix(wrappers.count)) } == wrappers)
+        #expect(Set(observer.looks) == Set(wrappers))
+        #expect(Array(observer.looks.prefix(wrappers.count)) == wrappers)
     }
 
     @Test func `is of the node, too`() throws {

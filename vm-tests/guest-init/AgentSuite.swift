@@ -34,6 +34,7 @@ struct AgentSuite {
         traced()
         events(agent)
         places(agent)
+        seen(hasSecretMemory: hasSecretMemory, seed: seed)
         wrapped(hasSecretMemory: hasSecretMemory, seed: seed)
         leaking(hasSecretMemory: hasSecretMemory, seed: seed)
         observation()

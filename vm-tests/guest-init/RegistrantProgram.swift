@@ -13,6 +13,7 @@ enum RegistrantProgram {
             switch word {
             case "register": print(say(Registration.request, to: path))
             case "fork": fork()
+            case "program": program(path)
             case "listen": print(clinux_seccomp_listener())
             case "ring": print(clinux_open_io_uring())
             case "fault": print(clinux_open_userfaultfd())
@@ -35,6 +36,15 @@ enum RegistrantProgram {
         if child == 0 { while true { pause() } }
         close(faults)
         return child
+    }
+
+    /// A child that executes something.
+    private static func program(_ path: String) {
+        guard let child = ChildProcess(["registrant", path]), child.readLine() == "ready" else {
+            return print(0)
+        }
+        // Its pipes stay open as long as this process runs.
+        print(child.pid)
     }
 
     private static func fork() {

@@ -6,8 +6,6 @@ package import Ports
 /// Observations by files of `/proc` that the kernel shows to everybody. `maps`, `smaps`, `fd` are
 /// not read: they need CAP_SYS_PTRACE, which the agent has given up, and its programs guard them.
 package struct ProcessFiles: WorkloadObserver {
-    /// Children of one wrapper that are looked at; of one with more nothing is said.
-    package static let childrenMax = 64
     /// Of a wrapper; each may have started programs.
     package static let threadsMax = 16
     /// For the numbers of that many children.
@@ -38,16 +36,43 @@ package struct ProcessFiles: WorkloadObserver {
 
     package func programs(of wrapper: ProcessID, started: UInt64) -> ProcessObservation? {
         withFolder(of: wrapper) { folder in
-            guard Self.started(folder) == started, let children = Self.children(folder) else {
-                return nil
-            }
-            var found: ProcessObservation?
-            for child in children {
-                guard let one = program(child, of: wrapper) else { continue }
-                found = found.map { $0.weakest(one) } ?? one
-            }
-            return found
+            guard Self.started(folder) == started else { return nil }
+            var left = WorkloadObserverLimits.childrenMax
+            return (try? programs(folder, of: wrapper, behindForks: true, &left)) ?? nil
         }
+    }
+
+    /// There are more children than are looked at, or they cannot be read.
+    private struct Unknown: Error {}
+
+    /// - Parameter left: children that may still be looked at.
+    private func programs(
+        _ folder: Int32, of parent: ProcessID, behindForks: Bool, _ left: inout Int
+    ) throws(Unknown) -> ProcessObservation? {
+        guard let children = Self.children(folder), children.count <= left else {
+            throw Unknown()
+        }
+        left -= children.count
+        var found: ProcessObservation?
+        for child in children {
+            guard let one = try look(at: child, of: parent, behindForks, &left) else { continue }
+            found = found.map { $0.weakest(one) } ?? one
+        }
+        return found
+    }
+
+    /// Who has executed nothing is the wrapper once more, as the keeper of a tree that is not
+    /// traced: what counts is what that has started.
+    private func look(
+        at child: ProcessID, of parent: ProcessID, _ behindForks: Bool, _ left: inout Int
+    ) throws(Unknown) -> ProcessObservation? {
+        let folder = open("\(proc)/\(child)", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard folder >= 0 else { return nil }
+        defer { close(folder) }
+        guard let hasExecuted = Self.hasExecuted(folder) else { return nil }
+        guard !hasExecuted else { return Self.program(folder, of: parent) }
+        guard behindForks, Self.parent(folder) == UInt64(parent) else { return nil }
+        return try programs(folder, of: child, behindForks: false, &left)
     }
 
     /// The descriptor stands for this process, whoever gets its number later.
@@ -61,13 +86,23 @@ package struct ProcessFiles: WorkloadObserver {
         return body(folder)
     }
 
-    /// Field 22 of stat; the name in field 2 may hold anything, closing brackets too.
-    private static func started(_ folder: Int32) -> UInt64? {
+    /// Of stat, by its number in proc(5); the name in field 2 may hold anything, closing brackets
+    /// too.
+    private static func field(_ number: Int, _ folder: Int32) -> UInt64? {
         guard let (text, _) = text("stat", in: folder, bytesMax: statBytesMax),
             let bracket = text.lastIndex(of: ")")
         else { return nil }
         let fields = text[text.index(after: bracket)...].split(separator: " ")
-        return fields.count > 19 ? UInt64(fields[19]) : nil
+        return fields.count > number - 3 ? UInt64(fields[number - 3]) : nil
+    }
+
+    private static func started(_ folder: Int32) -> UInt64? { field(22, folder) }
+
+    private static func parent(_ folder: Int32) -> UInt64? { field(4, folder) }
+
+    /// By PF_FORKNOEXEC (include/linux/sched.h).
+    private static func hasExecuted(_ folder: Int32) -> Bool? {
+        field(9, folder).map { $0 & 0x40 == 0 }
     }
 
     /// Of all its threads (proc_tid_children(5)); nil: they cannot be read, or there are more than
@@ -85,7 +120,7 @@ package struct ProcessFiles: WorkloadObserver {
             else { return nil }
             children += text.split { $0 == " " || $0 == "\n" }.compactMap { ProcessID($0) }
         }
-        return children.count <= childrenMax ? children : nil
+        return children
     }
 
     /// nil: there are more.
@@ -107,26 +142,22 @@ package struct ProcessFiles: WorkloadObserver {
         return names
     }
 
-    /// nil: it is no child of the wrapper any more, or has no memory.
-    private func program(_ child: ProcessID, of wrapper: ProcessID) -> ProcessObservation? {
-        withFolder(of: child) { folder in
-            guard
-                let (text, owner) = Self.text(
-                    "status", in: folder, bytesMax: Self.statusBytesMax)
-            else { return nil }
-            let status = ProcessStatus(text)
-            guard status.number("PPid") == UInt64(wrapper),
-                let locked = status.number("VmLck"),
-                let privileges = status.number("NoNewPrivs"),
-                let mode = status.number("Seccomp").flatMap(UInt8.init(exactly:)),
-                let user = status.number("Uid", at: 1)
-            else { return nil }
-            let map = Self.text("uid_map", in: folder, bytesMax: Self.statBytesMax)?.text
-            return ProcessObservation(
-                lockedKiB: locked,
-                isDumpable: Self.isDumpable(owner: UInt64(owner), user: user, map: map),
-                hasNoNewPrivileges: privileges == 1, seccompMode: mode)
+    /// nil: it is no child of this parent any more, or has no memory.
+    private static func program(_ folder: Int32, of parent: ProcessID) -> ProcessObservation? {
+        guard let (text, owner) = text("status", in: folder, bytesMax: statusBytesMax) else {
+            return nil
         }
+        let status = ProcessStatus(text)
+        guard status.number("PPid") == UInt64(parent), let locked = status.number("VmLck"),
+            let privileges = status.number("NoNewPrivs"),
+            let mode = status.number("Seccomp").flatMap(UInt8.init(exactly:)),
+            let user = status.number("Uid", at: 1)
+        else { return nil }
+        let map = Self.text("uid_map", in: folder, bytesMax: statBytesMax)?.text
+        return ProcessObservation(
+            lockedKiB: locked,
+            isDumpable: isDumpable(owner: UInt64(owner), user: user, map: map),
+            hasNoNewPrivileges: privileges == 1, seccompMode: mode)
     }
 
     /// The files of a process that is not dumpable belong to root (proc(5)): of its user namespace,
@@ -148,18 +179,6 @@ package struct ProcessFiles: WorkloadObserver {
             let bytes = SmallFile.contents(of: descriptor, bytesMax: bytesMax)
         else { return nil }
         return (String(decoding: bytes, as: UTF8.self), facts.st_uid)
-    }
-}
-
-extension ProcessObservation {
-    fileprivate func weakest(_ other: ProcessObservation) -> ProcessObservation {
-        let dumpable: Bool? =
-            isDumpable == true || other.isDumpable == true
-            ? true : isDumpable == false && other.isDumpable == false ? false : nil
-        return ProcessObservation(
-            lockedKiB: min(lockedKiB, other.lockedKiB), isDumpable: dumpable,
-            hasNoNewPrivileges: hasNoNewPrivileges && other.hasNoNewPrivileges,
-            seccompMode: min(seccompMode, other.seccompMode))
     }
 }
 

@@ -3,7 +3,8 @@ package import Ports
 
 /// What is seen of the processes that a wrapper started. Of several the least counts.
 package struct ProcessObservation: Sendable, Equatable {
-    /// Memory that is not written to swap, memfd_secret's among it (KiB).
+    /// Memory that is locked (KiB): memfd_secret's is among it where the kernel counts it for each
+    /// process, as 6.18.44 does and 7.2.13 does not.
     package var lockedKiB: UInt64
     /// Whether others of the same user get at the process's files; nil: it cannot be told.
     package var isDumpable: Bool?
@@ -19,6 +20,22 @@ package struct ProcessObservation: Sendable, Equatable {
         self.hasNoNewPrivileges = hasNoNewPrivileges
         self.seccompMode = seccompMode
     }
+
+    /// What holds for this program and the other one.
+    package func weakest(_ other: ProcessObservation) -> ProcessObservation {
+        let dumpable: Bool? =
+            isDumpable == true || other.isDumpable == true
+            ? true : isDumpable == false && other.isDumpable == false ? false : nil
+        return ProcessObservation(
+            lockedKiB: min(lockedKiB, other.lockedKiB), isDumpable: dumpable,
+            hasNoNewPrivileges: hasNoNewPrivileges && other.hasNoNewPrivileges,
+            seccompMode: min(seccompMode, other.seccompMode))
+    }
+}
+
+package enum WorkloadObserverLimits {
+    /// Children of one wrapper that are looked at; of one with more nothing is said.
+    package static let childrenMax = 64
 }
 
 /// What is seen of the node; what cannot be told is nil.
@@ -61,6 +78,7 @@ package struct NodeObservation: Sendable, Equatable {
 /// Contract:
 /// - An answer is of the process that is meant and of its children, never of another that has its
 ///   number by now. What cannot be seen is nil, and never a guess.
+/// - A child that has executed nothing stands for the children that it has.
 /// - It reads files of the kernel, some for each child, and waits for nobody.
 package protocol WorkloadObserver: Sendable {
     func node() -> NodeObservation
