@@ -4,6 +4,7 @@ import AgentPorts
 import AgentProtocol
 import Enforcement
 import Ports
+import TestKit
 import Testing
 
 @Suite struct `A request to scan` {
@@ -94,6 +95,7 @@ import Testing
         bench.kernel.scanTotals.tooLarge = 3
         var agent = bench.agent()
         let page = try bench.page("/metrics", of: &agent).body
+        #expect(ExportedMetrics.declared(in: page) == (try ExportedMetrics.listed("agent")))
         #expect(page.contains("\ncloudtaser_agent_scan_active 1\n"))
         #expect(page.contains("\ncloudtaser_agent_scan_bytes_total 4711\n"))
         #expect(page.contains("\ncloudtaser_agent_scan_truncated_total 3\n"))

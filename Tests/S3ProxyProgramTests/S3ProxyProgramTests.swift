@@ -104,6 +104,9 @@ import VaultListener
         #expect(try await proxy.answers(to: first.authority.certificatePEM))
         #expect(try await !proxy.answers(to: second.authority.certificatePEM))
         #expect(try await proxy.certificateDays() == 30)
+        #expect(try await proxy.until("/readyz") { status, _ in status == 200 }, "\(proxy.log)")
+        let page = try await proxy.health("/metrics").1
+        #expect(ExportedMetrics.declared(in: page) == (try ExportedMetrics.listed("s3-proxy")))
         try RunningProxy.write(second.server(days: 60), to: proxy.folder)
         for _ in 0..<6000 where !proxy.log.contains("certificate_replaced") {
             try await Task.sleep(for: .milliseconds(20))

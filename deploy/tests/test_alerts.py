@@ -27,6 +27,8 @@ OTHERS = {
 WORDS = {
     "absent", "and", "by", "count", "increase", "max", "max_over_time", "min", "offset", "on", "or", "rate", "sum",
     "time", "unless"}
+# Their lists of metrics, the page that tells what they mean, and what is left out of the names there.
+PROGRAMS = {"agent": "cloudtaser_agent_", "operator": "", "s3-proxy": ""}
 OPERATOR = f'job="cloudtaser-operator",namespace="{support.NAMESPACE}"'
 PROXY = f'job="cloudtaser-s3-proxy",namespace="{support.NAMESPACE}"'
 OF_CRON = f'cronjob="cloudtaser-audit",namespace="{support.NAMESPACE}"'
@@ -38,6 +40,9 @@ EVENTS = "cloudtaser_agent_events_total"
 ATTEMPTS = "cloudtaser_agent_attempts_total"
 DENIED = "cloudtaser_agent_denied_total"
 PASS = "cloudtaser_agent_selftest_pass"
+DOWNGRADES = "cloudtaser_agent_tier_downgrades_total"
+STATE = "cloudtaser_operator_vault_state"
+UP = "cloudtaser_operator_vault_up"
 S3 = "cloudtaser_s3_requests_total"
 
 # By alert: series of 3 hours, a value a minute, where it fires at their end, and others where it is silent. The second
@@ -59,7 +64,10 @@ CASES = {
         [{'cloudtaser_operator_policy_in_force{pod="a"}': "1x100 0x80", 'cloudtaser_operator_policy_in_force{pod="b"}': "1x180"}],
         [{'cloudtaser_operator_policy_in_force{pod="a"}': "1x180"}]),
     "CloudTaserCertificateExpiring": (
-        [{"cloudtaser_operator_certificate_expiration_timestamp_seconds": "604000x180"}],
+        [{"cloudtaser_operator_certificate_expiration_timestamp_seconds": "604000x180"},
+         # One replica has not read the new files.
+         {'cloudtaser_operator_certificate_expiration_timestamp_seconds{pod="a"}': "604000x180",
+          'cloudtaser_operator_certificate_expiration_timestamp_seconds{pod="b"}': "8640000x180"}],
         [{"cloudtaser_operator_certificate_expiration_timestamp_seconds": "864000x180"}, {}]),
     "CloudTaserCertificateRoundsFailing": (
         [{"cloudtaser_operator_certificate_failed_rounds_total": "0x120 0+1x60"}],
@@ -71,13 +79,27 @@ CASES = {
         # While its pods start.
         [{"cloudtaser_operator_unprotected_workloads": "0x175 1x5"}]),
     "CloudTaserVaultSealed": (
-        [{EXIT: "90x180", RESTARTS: "0x120 0+1x60"}, {EXIT: "91x180", RESTARTS: "0x120 0+1x60"}],
+        [{EXIT: "90x180", RESTARTS: "0x120 0+1x60"}, {EXIT: "91x180", RESTARTS: "0x120 0+1x60"},
+         # Nobody has tried to start yet.
+         {f'{STATE}{{vault="main",state="active"}}': "1x120 stale", f'{STATE}{{vault="main",state="sealed"}}': "_x121 1x59",
+          f'{UP}{{vault="main"}}': "1x120 0x60"},
+         {f'{STATE}{{vault="main",state="not_initialized"}}': "1x180"}],
         # Another's exit code; one that has not restarted since.
         [{EXIT: "1x180", RESTARTS: "0x120 0+1x60"}, {EXIT: "92x180", RESTARTS: "0x120 0+1x60"},
-         {EXIT: "89x180", RESTARTS: "0x120 0+1x60"}, {EXIT: "90x180", RESTARTS: "3x180"}]),
+         {EXIT: "89x180", RESTARTS: "0x120 0+1x60"}, {EXIT: "90x180", RESTARTS: "3x180"},
+         {f'{STATE}{{vault="main",state="standby"}}': "1x180", f'{UP}{{vault="main"}}': "1x180"},
+         {f'{STATE}{{vault="main",state="unreachable"}}': "1x180", f'{UP}{{vault="main"}}': QUIET},
+         # It was, and is not any more; for a moment.
+         {f'{STATE}{{vault="main",state="sealed"}}': "1x100 stale", f'{STATE}{{vault="main",state="active"}}': "_x101 1x79"},
+         {f'{STATE}{{vault="main",state="sealed"}}': "_x179 1x1"}]),
     "CloudTaserVaultUnreachable": (
-        [{EXIT: f"{code}x180", RESTARTS: "0x120 0+1x60"} for code in (83, 89, 92, 94)],
-        [{EXIT: f"{code}x180", RESTARTS: "0x120 0+1x60"} for code in (82, 90, 91, 95)] + [{EXIT: "83x180", RESTARTS: "3x180"}]),
+        [{EXIT: f"{code}x180", RESTARTS: "0x120 0+1x60"} for code in (83, 89, 92, 94)] + [
+            {f'{UP}{{vault="main"}}': "1x100 0x80", f'{UP}{{vault="other"}}': "1x180",
+             f'{STATE}{{vault="main",state="timed_out"}}': "_x101 1x79"}],
+        [{EXIT: f"{code}x180", RESTARTS: "0x120 0+1x60"} for code in (82, 90, 91, 95)] + [
+            {EXIT: "83x180", RESTARTS: "3x180"}, {f'{UP}{{vault="main"}}': "1x180"},
+            # That is the other alert's.
+            {f'{UP}{{vault="main"}}': QUIET, f'{STATE}{{vault="main",state="sealed"}}': "1x180"}]),
     "CloudTaserAgentMissing": (
         [{f'kube_daemonset_status_number_unavailable{{daemonset="cloudtaser-agent",namespace="{support.NAMESPACE}"}}': "0x120 1x60"}],
         [{f'kube_daemonset_status_number_unavailable{{daemonset="cloudtaser-agent",namespace="{support.NAMESPACE}"}}': "0x175 1x5",
@@ -89,14 +111,24 @@ CASES = {
     "CloudTaserTierDowngrade": (
         [{f'{PASS}{{node="a",vector="AV-001"}}': "1x100 0x80"},
          # The agent's pod was replaced.
-         {f'{PASS}{{node="a",vector="AV-001",pod="old"}}': "1x100 stale", f'{PASS}{{node="a",vector="AV-001",pod="new"}}': "_x102 0x78"}],
+         {f'{PASS}{{node="a",vector="AV-001",pod="old"}}': "1x100 stale", f'{PASS}{{node="a",vector="AV-001",pod="new"}}': "_x102 0x78"},
+         # It is still denied, by a weaker tier; the node was away for longer than a day.
+         {f'{PASS}{{node="a",vector="AV-001"}}': "1x180", f'{DOWNGRADES}{{node="a",vector="AV-001"}}': "_x100 1x80"},
+         {f'{PASS}{{node="a",vector="AV-001"}}': "_x100 0x80", f'{DOWNGRADES}{{node="a",vector="AV-001"}}': "_x100 1x80"}],
         # It never was denied there; it is denied again; another node's.
         [{f'{PASS}{{node="a",vector="AV-001"}}': QUIET, f'{PASS}{{node="b",vector="AV-001"}}': "1x180",
-          f'{PASS}{{node="a",vector="AV-004"}}': "1x60 0x60 1x60"}]),
+          f'{PASS}{{node="a",vector="AV-004"}}': "1x60 0x60 1x60"},
+         # The agent was started again since.
+         {f'{DOWNGRADES}{{node="a",vector="AV-001",pod="old"}}': "1x100 stale", f'{PASS}{{node="a",vector="AV-001",pod="new"}}': "_x102 1x78"}]),
     "CloudTaserEventLoss": (
-        [{'cloudtaser_agent_ringbuf_missing_total{node="a"}': "0x175 5x5"},
+        [{'cloudtaser_agent_losses_told_total{node="a"}': "0x175 1x5"},
+         # Told at the start of an agent: what its log shows of the one before.
+         {'cloudtaser_agent_losses_told_total{node="a",pod="old"}': "0x170 stale",
+          'cloudtaser_agent_losses_told_total{node="a",pod="new"}': "_x175 1x5"},
          {'cloudtaser_agent_sink_lost_total{node="a",sink="file"}': "0x175 5x5"}],
-        [{'cloudtaser_agent_ringbuf_missing_total{node="a"}': "5x180",
+        [{'cloudtaser_agent_losses_told_total{node="a",pod="old"}': "3x170 stale",
+          'cloudtaser_agent_losses_told_total{node="a",pod="new"}': "_x175 0x5"},
+         {'cloudtaser_agent_losses_told_total{node="a"}': "5x180",
           'cloudtaser_agent_sink_lost_total{node="a",sink="file"}': "5x180",
           'cloudtaser_agent_sink_delivered_total{node="a",sink="file"}': "0+9x180"}]),
     "CloudTaserCheckpointsUnsigned": (
@@ -123,6 +155,13 @@ CASES = {
     "CloudTaserS3ProxyDown": (
         [{f'up{{{PROXY},pod="a"}}': "1x100 0x80"}, {}],
         [{f'up{{{PROXY},pod="a"}}': QUIET, f'up{{{PROXY},pod="b"}}': "1x180"}]),
+    "CloudTaserS3CertificateExpiring": (
+        [{"cloudtaser_s3_certificate_expiration_timestamp_seconds": "604000x180"},
+         {'cloudtaser_s3_certificate_expiration_timestamp_seconds{pod="a"}': "604000x180",
+          'cloudtaser_s3_certificate_expiration_timestamp_seconds{pod="b"}': "8640000x180"}],
+        [{"cloudtaser_s3_certificate_expiration_timestamp_seconds": "864000x180"}, {},
+         # Renewed within the hour.
+         {"cloudtaser_s3_certificate_expiration_timestamp_seconds": "604000x60 8640000x120"}]),
     "CloudTaserS3WithoutKey": (
         [{"cloudtaser_s3_without_key_total": "0x170 0+1x10"}], [{"cloudtaser_s3_without_key_total": "5x180"}]),
     "CloudTaserS3ObjectsUnopened": (
@@ -178,23 +217,18 @@ def metrics(expression):
     return set(re.findall(r"\b[a-z][a-z0-9_]*\b", bare)) - WORDS
 
 
+def exported(program):
+    """Names of metrics that a program exports. Its own tests hold its page to this list."""
+    return set(support.read("Fixtures", "metrics", f"{program}.txt").split())
+
+
+def pushed():
+    text = support.read("Sources", "Core", "Reporting", "AuditMetrics.swift")
+    return set(re.findall(r'"(cloudtaser_audit_[a-z_]+)', text))
+
+
 def emitted():
-    """Names of metrics that the sources write."""
-    found = set()
-    for folder, _, names in os.walk(os.path.join(support.ROOT, "Sources")):
-        for name in names:
-            if name.endswith(".swift"):
-                with open(os.path.join(folder, name), encoding="utf-8") as file:
-                    text = file.read()
-                if "page.family(" in text or "page.histogram(" in text:
-                    found |= set(re.findall(r'page\.(?:family|histogram)\(\s*"([a-z0-9_]+)"', text))
-                if name == "AuditMetrics.swift":
-                    found |= set(re.findall(r'"(cloudtaser_audit_[a-z_]+)', text))
-                if name == "ObservationPage.swift":
-                    # Most names stand in tables there, and all get the prefix.
-                    assert "cloudtaser_agent_\\(name)" in text
-                    found |= {f"cloudtaser_agent_{word}" for word in re.findall(r'"([a-z]+(?:_[a-z]+)+)"', text)}
-    return found
+    return pushed().union(*map(exported, PROGRAMS))
 
 
 def promtool(*arguments):
@@ -251,6 +285,28 @@ class Rules(unittest.TestCase):
                 self.assertNotEqual(used, set())
                 self.assertEqual(used - there - OTHERS, set())
 
+    def test_each_that_there_is_stands_on_its_page(self):
+        for program, prefix in PROGRAMS.items():
+            page = support.read("docs", "reference", f"{program}.md")
+            for name in exported(program):
+                with self.subTest(name):
+                    self.assertRegex(page, rf"`{name.removeprefix(prefix)}(`|{{)")
+        self.assertIn("cloudtaser_agent_losses_told_total", exported("agent"))
+
+    def test_pages_name_no_other(self):
+        there = emitted() | OTHERS
+        count = 0
+        for folder in "reference", "runbooks", "how-to":
+            for name in sorted(os.listdir(os.path.join(support.ROOT, "docs", folder))):
+                if not name.endswith(".md"):
+                    continue
+                text = support.read("docs", folder, name)
+                for word in re.findall(r"\bcloudtaser_(?:agent|operator|s3|audit)_[a-z0-9_]*[a-z0-9]\b(?!…)", text):
+                    count += 1
+                    with self.subTest(page=name, metric=word):
+                        self.assertIn(re.sub(r"_(bucket|sum|count)$", "", word), there)
+        self.assertGreater(count, 20)
+
     def test_one_that_there_is_not_is_found(self):
         expression = 'sum by (node) (rate(cloudtaser_agent_misspelt_total{node="a"}[5m])) > 0 and on (node) up == 1'
         self.assertEqual(metrics(expression), {"cloudtaser_agent_misspelt_total", "up"})
@@ -294,6 +350,32 @@ class Rules(unittest.TestCase):
             self.assertIn(name, there[label])
         # By node, since that is what a monitor is told to say.
         self.assertIn("node", [one["targetLabel"] for endpoint in monitor["endpoints"] for one in endpoint["relabelings"]])
+
+    def test_pages_ask_what_the_chart_renders(self):
+        found = support.objects(EVERYTHING)
+        kinds = {"deploy": "Deployment", "daemonset": "DaemonSet", "cronjob": "CronJob"}
+        there = {word: {one["metadata"]["name"] for one in support.of_kind(found, kind)} for word, kind in kinds.items()}
+        components = {one["metadata"]["labels"].get("app.kubernetes.io/component") for one in found}
+        ports = {port["containerPort"] for template in support.pod_templates(found).values()
+                 for container in template["spec"]["containers"] for port in container.get("ports", [])}
+        count = 0
+        for page in set(os.listdir(PAGES)):
+            text = support.read("docs", "runbooks", page)
+            with self.subTest(page):
+                for word, name in re.findall(r"\b(deploy|daemonset|cronjob)[/ ](cloudtaser-[a-z0-9-]+)", text):
+                    count += 1
+                    self.assertIn(name, there[word])
+                for name in re.findall(r"app\.kubernetes\.io/component=([a-z0-9-]+)", text):
+                    count += 1
+                    self.assertIn(name, components)
+                for port, path in re.findall(r"pods/[A-Z]+:(\d+)/proxy/([a-z]+)", text):
+                    count += 1
+                    self.assertIn(int(port), ports)
+                    self.assertIn(path, {"healthz", "readyz", "metrics"} | ({"status", "workloads"} if port == "9464" else set()))
+                # Names of ours are in the release's namespace.
+                for line in re.findall(r"kubectl [^\n|]*cloudtaser-(?:operator|agent|s3-proxy|audit)\b[^\n|]*", text):
+                    self.assertRegex(line, rf"-n {support.NAMESPACE}|/namespaces/{support.NAMESPACE}/|clusterrole")
+        self.assertGreater(count, 30)
 
     def test_webhooks_are_those_that_the_operator_keeps(self):
         source = support.read("Sources", "Core", "AdmissionTrust", "WebhookConfiguration.swift")

@@ -55,7 +55,7 @@ CHANGES = {
     "serviceMonitor.enabled": False, "serviceMonitor.interval": "1m",
     "serviceMonitor.labels": {"a": "b"},
     "alerts.enabled": False, "alerts.runbooks": "https://other.example.eu/runbooks", "alerts.labels": {"a": "b"},
-    "alerts.auditSecondsMax": 60,
+    "alerts.auditSecondsMax": 60, "alerts.certificateSecondsMin": 60,
     "audit.enabled": False, "audit.digest": DIGEST, "audit.schedule": "@hourly", "audit.baseline": "first.json",
     "audit.declarations": "declared", "audit.vaultAuthorities": "ca",
     "audit.failOn": "critical", "audit.retention": 400, "audit.series.claim": "other", "audit.series.folder": "a/b",
