@@ -145,6 +145,36 @@ import Testing
         #expect(future.errors.contains("note: the period is not over"), "\(future)")
     }
 
+    @Test func `what holds one package together does not hold another`() throws {
+        _ = try cloudtaser(["evidence", "keygen", "--out", "\(folder.path)/keys"])
+        let keys = "\(folder.path)/keys/evidence-key"
+        #expect(try package("--sign", "--key", "\(keys).pem").status == 4)
+        let other = "\(folder.path)/other"
+        let words = [
+            "evidence", "package", "--for", "soa", "--from", "2026-11-01", "--to", "2026-11-20",
+            "--catalogue", Self.catalogue, "--records", "\(folder.path)/records", "--out", other,
+            "--sign", "--key", "\(keys).pem",
+        ]
+        #expect(try cloudtaser(words).status == 4)
+        let own = ["manifest.json", "statement.json", "statement.dsse.json"]
+        for names in own.map({ [$0] }) + [[own[1], own[2]], own] {
+            let mixed = "\(folder.path)/mixed"
+            try FileManager.default.copyItem(atPath: out, toPath: mixed)
+            for name in names {
+                try FileManager.default.removeItem(atPath: "\(mixed)/\(name)")
+                try FileManager.default.copyItem(
+                    atPath: "\(other)/\(name)", toPath: "\(mixed)/\(name)")
+            }
+            let words = ["evidence", "verify", mixed, "--public-key", "\(keys).pub.pem"]
+            #expect(try cloudtaser(words).status == 3, "\(names)")
+            try FileManager.default.removeItem(atPath: mixed)
+        }
+        for folder in [out, other] {
+            let words = ["evidence", "verify", folder, "--public-key", "\(keys).pub.pem"]
+            #expect(try cloudtaser(words).status == 0, "control")
+        }
+    }
+
     @Test func `a file that became too large to read is a changed file`() throws {
         _ = try cloudtaser(["evidence", "keygen", "--out", "\(folder.path)/keys"])
         let keys = "\(folder.path)/keys/evidence-key"

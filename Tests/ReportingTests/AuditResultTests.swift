@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import Inventory
 import KubernetesFormat
 import Reporting
@@ -45,6 +46,21 @@ private func ids(_ result: AuditResult) -> [String] { result.findings.map(\.id.r
         let bare = Samples.result([try Samples.pod("web")], vaults: [record])
         #expect(ids(bare) == ["CT2006", "CT2008"])
         #expect(AuditDocument(bare).report.text().contains("not declared"))
+    }
+
+    @Test func `each scenario of the catalogue can be declared, and no other`() throws {
+        let path = "\(Checkout.root)/Fixtures/compliance/scenarios.json"
+        let list = try JSONTree(Array(Data(contentsOf: URL(filePath: path)))).elements ?? []
+        let ids = list.compactMap { $0["id"]?.text }
+        #expect(ids.count == list.count && !ids.isEmpty)
+        for id in ids {
+            #expect(try declarations { $0["scenario"] = .string(id) }.scenario == id)
+        }
+        for other in ["SC-0", "SC-\(ids.count + 1)"] {
+            #expect(throws: AuditDeclarations.Malformed.self) {
+                try declarations { $0["scenario"] = .string(other) }
+            }
+        }
     }
 
     @Test(arguments: ["sealed", nil, "not initialized", "other"])

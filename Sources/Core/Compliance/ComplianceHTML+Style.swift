@@ -77,6 +77,7 @@ extension ComplianceHTML {
           .row dl { grid-template-columns: 1fr; gap: .1rem }
           .row dd { margin-bottom: .5rem }
           legend { float: none; width: auto }
+          .counts th, .counts td { padding-right: .5rem; font-size: .85rem }
         }
         @media print {
           :root {
