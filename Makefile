@@ -327,7 +327,7 @@ evidence: setup $(OPENBAO) ## Evidence packages, read and refused by tools that 
 
 .PHONY: evidence-report
 evidence-report: ## Print the evidence records of the last runs; fails on a missing one
-	$(CLOUDTASER) evidence report --records $(EVIDENCE) --max-age-days 30
+	$(CLOUDTASER) evidence report --records $(EVIDENCE) --max-age-days 30 $(if $(COMMIT),--commit $(COMMIT))
 
 .PHONY: runtimes
 runtimes: setup ## Measure which runtimes copy values; writes docs/reference/runtimes.md

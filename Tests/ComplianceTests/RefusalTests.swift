@@ -158,6 +158,7 @@ struct RefusalTests {
             "is\u{2028}compliant", "is com\u{AD}pliant", "is c\u{200B}ompliant",
             "GDPR\u{2011}compliant",
             "GDPR\u{2212}compliant", "\u{FF49}\u{FF53} compliant", "is\u{2009}compliant",
+            "is **compliant**", "*is* `compliant`",
         ])
     func hidden(text: String) {
         var small = SmallCatalogue()

@@ -25,9 +25,9 @@ package enum Wording {
     }
 
     /// `text` as somebody reads it: in lower case, with one space for whatever stands between
-    /// words, without what cannot be seen, and with one kind of hyphen.
+    /// words, without what cannot be seen or is Markdown's, and with one kind of hyphen.
     static func asRead(_ text: String) -> String {
-        let text = text.lowercased()
+        let text = text.lowercased().filter { $0 != "*" && $0 != "`" }
         // Most are: one space between words, and nothing that is not ASCII.
         if text.utf8.allSatisfy({ (0x20...0x7e).contains($0) }), !text.contains("  ") {
             return text
