@@ -63,6 +63,26 @@ class Faults(unittest.TestCase):
         os.symlink(f"{folder}-aside", os.path.join(folder, "sheet.md"))
         self.refused(folder, "sheet.md: not a regular file")
 
+    def test_names_that_are_no_text_hide_nothing(self):
+        folder = packages.copy(packages.package("dora"))
+        for name in (b"note\xff", b"re\xc3/cords.json", b"new\nline", b"\x1b[2J"):
+            path = os.path.join(os.fsencode(folder), name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(b"{}")
+            with self.subTest(name):
+                self.refused(folder, "\N{REPLACEMENT CHARACTER}")
+                self.assertNotIn("\x1b", packages.verify(folder).stderr)
+            os.remove(path)
+            if b"/" in name:
+                os.rmdir(os.path.dirname(path))
+        self.assertEqual(packages.verify(folder).returncode, 0)
+
+    def test_a_pipe_holds_nobody_up(self):
+        folder = packages.copy(packages.package("dora"))
+        os.mkfifo(os.path.join(folder, "pipe"))
+        self.refused(folder, "pipe: not a regular file")
+
     def test_another_key_is_refused(self):
         self.refused(packages.package("dora"), "not signed with the key", kind="p256")
 
