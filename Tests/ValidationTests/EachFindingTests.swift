@@ -12,11 +12,29 @@ private struct Cluster {
     var objects: [ClusterObject]
     var vaults = [Samples.vault("active")]
     var now = Samples.now
+    /// Of every login.
+    var role = RoleValidationTests.bound()
+    var certificates: [ValidationInput.Certificate] = []
 
     init() throws { objects = try Samples.whole() }
 
     var ids: Set<FindingID> {
-        Set(Validation(Samples.input(objects, vaults: vaults, now: now)).findings.map(\.id))
+        let logins = ValidationInput.logins(
+            in: objects, Inventory(objects, unread: [], isWholeCluster: true))
+        let roles = Dictionary(logins.map { ($0, role) }) { first, _ in first }
+        let input = Samples.input(
+            objects, vaults: vaults, certificates: certificates, roles: roles, now: now)
+        return Set(Validation(input).findings.map(\.id))
+    }
+
+    /// In the time of the sample certificates of a webhook.
+    mutating func trust(_ bundle: String) throws {
+        vaults = []
+        now = 1_830_000_000
+        objects[3] = try Samples.webhook(bundle: bundle, service: "cloudtaser-operator")
+        certificates = [
+            .init(name: "webhook.crt", pem: Array(WebhookTrustTests.leaf.utf8))
+        ]
     }
 }
 
@@ -109,6 +127,9 @@ private let changes: [(FindingID, @Sendable (inout Cluster) throws -> Void)] = [
         .kernelWithoutSecretMemory,
         { $0.objects[5] = try Samples.node("a", kernel: "5.10.0-21") }
     ),
+    (.vaultRoleMissing, { $0.role = .missing }),
+    (.vaultRoleElsewhere, { $0.role = RoleValidationTests.bound(names: ["web"]) }),
+    (.webhookDistrusted, { try $0.trust(WebhookTrustTests.stranger) }),
     (.kernelUnknown, { $0.objects[5] = try Samples.node("a", kernel: "5.15.0-91") }),
 ]
 
@@ -120,12 +141,15 @@ private let changes: [(FindingID, @Sendable (inout Cluster) throws -> Void)] = [
     func `one change of a cluster in which all is well gives its finding and no other`() throws {
         let control = try Cluster()
         #expect(control.ids.isEmpty, "\(control.ids)")
+        var trusted = control
+        try trusted.trust(WebhookTrustTests.authority)
+        #expect(trusted.ids.isEmpty, "\(trusted.ids)")
         for (id, change) in changes {
             var cluster = control
             try change(&cluster)
             #expect(cluster.ids == [id], "\(id): \(cluster.ids)")
         }
-        Evidence.control(passed: control.ids.isEmpty)
+        Evidence.control(passed: control.ids.isEmpty && trusted.ids.isEmpty)
         Evidence.observe("Each of \(changes.count) changes gave its finding alone.")
     }
 
