@@ -11,21 +11,33 @@ import support
 
 # Kinds that 1.20 does not know. It has another version of one more, and kubectl has its word on fields from there.
 UNKNOWN = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+# In the place of a user's kubectl. What only a controller or a kubelet does is written down and not done, but for the
+# tutorial's vault, whose commands go to a real one.
 KUBECTL = """#!{python}
 import os, subprocess, sys
 sys.path[:0] = [{tests!r}]
 import support
 words = sys.argv[1:]
 given = None
-if words[:1] and words[0] in ("apply", "delete") and "-" in words:
+if "deployment/openbao" in words and "logs" in words:
+    print("Root Token: " + os.environ["PLAYED_TOKEN"])
+    sys.exit(0)
+if "deployment/openbao" in words and "exec" in words:
+    command = [one.replace("http://127.0.0.1:8200", os.environ["PLAYED_VAULT"]) for one in words[words.index("--") + 1:]]
+    sys.exit(subprocess.run(command).returncode)
+if {{"rollout", "logs", "exec"}} & set(words):
+    with open({log!r}, "a", encoding="utf-8") as file:
+        file.write(" ".join(words) + "\\n")
+    sys.exit(0)
+if {{"apply", "delete"}} & set(words) and "-" in words:
     documents = support.load_all(sys.stdin.read())
     for one in documents:
         if one["kind"] == "PodDisruptionBudget":
             one["apiVersion"] = "policy/v1beta1"
     given = "".join("---\\n" + support.dump(one) + "\\n" for one in documents if one["kind"] not in {unknown!r})
-if words[:1] == ["apply"]:
+if "apply" in words:
     words.append("--validate=false")
-if words[:1] == ["delete"]:
+if "delete" in words:
     # Nobody ends what has a finalizer.
     words.append("--wait=false")
 sys.exit(subprocess.run([{kubectl!r}, *words], input=given, text=True).returncode)
@@ -56,6 +68,7 @@ class Shell:
         with open(self.kubeconfig, "w", encoding="utf-8") as file:
             json.dump(kubeconfig(server.address, "administrator", os.path.join(server.folder, "certificate.pem"),
                                  ("prod-eu-1", "production")), file)
+        self._log = os.path.join(folder, "not-done")
         self._programs = self._folder("bin", {
             "kubectl": None, "cloudtaser": self.tool, "bao": os.path.abspath(os.environ["CLOUDTASER_OPENBAO"])})
         self._helm = self._folder("helm", {"helm": os.path.abspath(os.environ["CLOUDTASER_HELM"])})
@@ -63,7 +76,7 @@ class Shell:
         with open(path, "w", encoding="utf-8") as file:
             file.write(KUBECTL.format(
                 python=sys.executable, tests=os.path.join(support.ROOT, "deploy", "tests"), unknown=UNKNOWN,
-                kubectl=os.path.join(server.programs, "kubectl")))
+                log=self._log, kubectl=os.path.join(server.programs, "kubectl")))
         os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
 
     def _folder(self, name, programs):
@@ -81,8 +94,17 @@ class Shell:
     def play(self, text, variables=None):
         """Each line has to be content, but for what stands before a pipe."""
         return subprocess.run(
-            ["bash", "-e", "-c", text], cwd=self.folder, env=self.environment() | (variables or {}),
+            ["bash", "-e", "-o", "pipefail", "-c", text], cwd=self.folder, env=self.environment() | (variables or {}),
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+    def not_done(self):
+        """Since it was asked last: words of kubectl that need a controller or a kubelet."""
+        if not os.path.exists(self._log):
+            return []
+        with open(self._log, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        os.unlink(self._log)
+        return lines
 
     def forget_namespace(self, name):
         """As the namespaces' controller, which there is none of."""

@@ -12,6 +12,11 @@ import whole
 from whole import APPS, LOGIN
 
 class Tool(whole.Cluster):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.hung = cls.enterClassContext(whole.Hung(cls.stage.programs["tool"], cls.folder))
+
     def test_all_is_well(self):
         certificate = self.webhook_certificate()
         code, found = self.validate("--certificate", certificate)

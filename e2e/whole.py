@@ -51,7 +51,6 @@ class Cluster(unittest.TestCase):
         cls.stage = stage.shared()
         cls.api = cls.stage.api
         cls.folder = cls.enterClassContext(tempfile.TemporaryDirectory(prefix="cloudtaser-tool-"))
-        cls.hung = cls.enterClassContext(Hung(cls.stage.programs["tool"], cls.folder))
         cls.tidy()
         cls.stage.wait_until_all_are_ready()
         cls.api.call("POST", f"{kubernetes.CORE}/nodes", {

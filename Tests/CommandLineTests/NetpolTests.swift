@@ -47,6 +47,14 @@ import Testing
         #expect(line(try run(words)).contains("no policy selects it"))
     }
 
+    @Test func `where nobody asks for secrets it says so, and writes nothing`() throws {
+        let word = "nothing that was read asks for secrets"
+        let none = try run(
+            ["FILE"] + Self.vault, "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")
+        #expect(none.status == 0 && none.output.isEmpty && none.errors.contains(word), "\(none)")
+        #expect(!(try run(["FILE"] + Self.vault)).errors.contains(word))
+    }
+
     @Test func `prints JSON and a table as well`() throws {
         let json = try run(["generate", "-o", "json", "FILE"] + Self.vault)
         #expect(json.output.hasPrefix(#"{"apiVersion":"v1","kind":"List""#), "\(json)")

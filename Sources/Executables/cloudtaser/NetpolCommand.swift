@@ -60,6 +60,9 @@ struct NetpolGenerate: ParsableCommand {
         case .json: try Terminal.print(String(decoding: generated.list.rendered(), as: UTF8.self))
         case .text: try Terminal.print(generated.table)
         }
+        if generated.policies.isEmpty {
+            tell("no policy: nothing that was read asks for secrets and has labels to select by")
+        }
         for (workload, reason) in generated.skipped {
             tell("without a policy: \(workload): \(reason)")
         }
