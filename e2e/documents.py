@@ -14,9 +14,7 @@ UNKNOWN = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 # In the place of a user's kubectl. What only a controller or a kubelet does is written down and not done, but for the
 # tutorial's vault, whose commands go to a real one.
 KUBECTL = """#!{python}
-import os, subprocess, sys
-sys.path[:0] = [{tests!r}]
-import support
+import json, os, subprocess, sys
 words = sys.argv[1:]
 given = None
 if "deployment/openbao" in words and "logs" in words:
@@ -30,11 +28,12 @@ if {{"rollout", "logs", "exec"}} & set(words):
         file.write(" ".join(words) + "\\n")
     sys.exit(0)
 if {{"apply", "delete"}} & set(words) and "-" in words:
-    documents = support.load_all(sys.stdin.read())
+    import yaml
+    documents = [one for one in yaml.safe_load_all(sys.stdin.read()) if one]
     for one in documents:
         if one["kind"] == "PodDisruptionBudget":
             one["apiVersion"] = "policy/v1beta1"
-    given = "".join("---\\n" + support.dump(one) + "\\n" for one in documents if one["kind"] not in {unknown!r})
+    given = "".join("---\\n" + json.dumps(one) + "\\n" for one in documents if one["kind"] not in {unknown!r})
 if "apply" in words:
     words.append("--validate=false")
 if "delete" in words:
@@ -75,8 +74,7 @@ class Shell:
         path = os.path.join(self._programs, "kubectl")
         with open(path, "w", encoding="utf-8") as file:
             file.write(KUBECTL.format(
-                python=sys.executable, tests=os.path.join(support.ROOT, "deploy", "tests"), unknown=UNKNOWN,
-                log=self._log, kubectl=os.path.join(server.programs, "kubectl")))
+                python=sys.executable, unknown=UNKNOWN, log=self._log, kubectl=os.path.join(server.programs, "kubectl")))
         os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
 
     def _folder(self, name, programs):

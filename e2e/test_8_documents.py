@@ -252,7 +252,7 @@ class Tutorial(Player, unittest.TestCase):
         self.assertEqual(len(page), len(TUTORIAL_BLOCKS))
         before = self.api.get("/apis")
         self.play_page(TUTORIAL, TUTORIAL_BLOCKS, self.change, self.after)
-        self.assertEqual(self.api.get("/apis"), before)
+        stage.eventually("no kind is left", lambda: self.api.get("/apis") == before)
         for name in "shop", "vault", support.NAMESPACE:
             self.shell.forget_namespace(name)
         for kind in "clusterroles", "clusterrolebindings":

@@ -10,6 +10,7 @@ import unittest
 import api_server
 import documents
 import kubernetes
+import stage
 import support
 
 RELEASE = ["--namespace", support.NAMESPACE]
@@ -58,10 +59,17 @@ class Installed(unittest.TestCase):
         return done
 
     def objects(self):
-        """By kind and name: every object that can be listed, without what passes; and the versions of them."""
+        # A kind that is just going is listed as one, and is not there.
+        return stage.eventually("every kind can be listed", self.listed)
+
+    def listed(self):
+        """By kind and name: every object, without what passes; None: a kind could not be listed."""
         items = []
         for path in self.places():
-            listed = self.api.get(path)
+            try:
+                listed = self.api.get(path)
+            except (ValueError, kubernetes.Refused):
+                return None
             kind = listed["kind"].removesuffix("List")
             items += [{"kind": kind, "apiVersion": listed["apiVersion"]} | one for one in listed["items"]]
         found = {}
@@ -83,7 +91,12 @@ class Installed(unittest.TestCase):
         groups = ["/api/v1"] + [
             f"/apis/{one['preferredVersion']['groupVersion']}" for one in self.api.get("/apis")["groups"]]
         for group in groups:
-            for one in self.api.get(group)["resources"]:
+            try:
+                resources = self.api.get(group)["resources"]
+            except (ValueError, kubernetes.Refused):
+                # On its way.
+                continue
+            for one in resources:
                 if "list" in one["verbs"] and one["name"] not in PASSING_KINDS:
                     yield f"{group}/{one['name']}"
 
@@ -169,7 +182,7 @@ class ByHelm(Installed):
         self.assertEqual(again, first)
         self.do("helm", "uninstall", "cloudtaser", *RELEASE)
         self.do("kubectl", "delete", "crd", "cloudtaserpolicies.cloudtaser.io", "protectionreports.cloudtaser.io")
-        self.assertEqual(self.objects(), self.before)
+        stage.eventually("nothing is left", lambda: self.objects() == self.before)
 
 
 class ByKubectl(Installed):
@@ -194,7 +207,7 @@ class ByKubectl(Installed):
         self.assertEqual((self.objects(), self.versions), (first, versions))
         # docs/how-to/install.md, without Helm.
         self.do("kubectl", "delete", "--ignore-not-found", "-f", "-", text=rendered)
-        self.assertEqual(self.objects(), self.before)
+        stage.eventually("nothing is left", lambda: self.objects() == self.before)
 
     def test_what_only_helm_does_is_refused_and_nothing_is_done(self):
         for words in (["--set", "a=b"], ["--chart", "x"], ["-n", "other"], ["--values", "x"]):
