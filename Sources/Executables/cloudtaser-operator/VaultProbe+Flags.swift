@@ -3,6 +3,7 @@ import InspectionPorts
 import KubernetesPorts
 import Operator
 import Ports
+import ServerProcess
 import VaultHealthHTTP
 
 extension VaultProbe {
@@ -10,7 +11,7 @@ extension VaultProbe {
     static func wanted(
         by command: OperatorCommand, policies: any PolicySource, clock: any AsyncTimeSource,
         log: ProgramLog
-    ) throws(OperatorFailure) -> VaultProbe? {
+    ) throws(StartFailure) -> VaultProbe? {
         guard command.vaultProbe else { return nil }
         var settings = VaultHealthSettings()
         settings.requestTime = answerTime
@@ -21,7 +22,7 @@ extension VaultProbe {
         do throws(VaultHealthHTTP.SettingsInvalid) {
             health = try VaultHealthHTTP(settings)
         } catch {
-            throw OperatorFailure(text: "\(command.vaultAuthorities ?? "") \(error.reason)")
+            throw StartFailure(text: "\(command.vaultAuthorities ?? "") \(error.reason)")
         }
         return VaultProbe(health: health, policies: policies, clock: clock) { vault, state in
             log.write(
