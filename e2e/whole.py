@@ -89,7 +89,8 @@ class Cluster(unittest.TestCase):
         made = cls.api.call("POST", pods, {
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {"name": "agent-8", "labels": template["metadata"]["labels"]},
-            "spec": {"nodeName": "node-8", "serviceAccountName": "cloudtaser-agent", "containers": [{"name": "agent", "image": "agent"}]}})
+            "spec": {"nodeName": "node-8", "serviceAccountName": "cloudtaser-agent",
+                     "containers": [{"name": "agent", "image": "agent"}]}})
         cls.addClassCleanup(cls.api.call, "DELETE", f"{pods}/agent-8?gracePeriodSeconds=0")
         cls.api.call("PATCH", f"{pods}/{made['metadata']['name']}/status", {"status": {
             "phase": "Running", "podIP": "127.0.0.8", "podIPs": [{"ip": "127.0.0.8"}],
