@@ -104,7 +104,10 @@ let core: [Target] = [
         ["Inventory", "KubernetesFormat", "Protection", "ProtectionScore"]),
     library(
         "Validation", in: "Sources/Core",
-        ["AdmissionTrust", "Injection", "Inventory", "KubernetesFormat", "Reporting"]),
+        [
+            "AdmissionTrust", "Injection", "Inventory", "KubernetesFormat", "Reporting",
+            "WrapperConfiguration",
+        ]),
     library(
         "NetworkPolicies", in: "Sources/Core", ["Destinations", "Inventory", "KubernetesFormat"]),
     library("ImageFormat", in: "Sources/Core", ["KubernetesFormat"]),
@@ -346,8 +349,8 @@ let executables: [Target] = [
         [
             "Operator", "Admission", "AdmissionServer", "AdmissionTrust", "AsyncClock",
             "CryptoHasher", "ImageFormat", "ImagePorts", "Injection", "Kubeconfig",
-            "KubernetesFormat", "KubernetesHTTP", "KubernetesPorts", "MetricsFormat",
-            "InspectionPorts", "NodeAgentHTTP", "OCIRegistry", "Ports", "Protection",
+            "InspectionPorts", "KubernetesHTTP", "KubernetesPorts", "MetricsFormat", "NodeAgentHTTP",
+            "OCIRegistry", "Ports", "Protection",
             "ServerProcess", "VaultHealthHTTP", "X509Issuer",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),

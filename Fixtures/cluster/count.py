@@ -170,12 +170,12 @@ class Cluster:
                     reference = source["configMapKeyRef"]
                     data = self.maps.get(self.place(item, "ConfigMap", reference["name"]), {})
                     if reference["key"] in data and self.is_credential(reference["key"]):
-                        yield name, "CT1007", "yes", None
+                        yield name, "CT1007", "after a change", None
                 elif value.startswith("vault:"):
                     if not self.wraps(container) and not self.asks(item):
                         yield name, "CT1012", "yes", None
                 elif self.is_credential(entry["name"]):
-                    yield name, "CT1006", "yes", None
+                    yield name, "CT1006", "after a change", None
             for entry in container.get("envFrom", []):
                 secret = entry["secretRef"]["name"]
                 known = self.place(item, "Secret", secret) in self.secrets()

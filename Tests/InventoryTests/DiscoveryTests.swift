@@ -173,6 +173,8 @@ enum Objects {
                 == (expected
                     ? [.credentialInPlainSight]
                     : value.hasPrefix("vault:") ? [.vaultReference] : []))
+        // Only what names its place converts as it is.
+        #expect(found.allSatisfy { ($0.conversion == .converts) == !expected })
     }
 
     @Test func `finds credentials in ConfigMaps that a container uses`() throws {
@@ -198,6 +200,7 @@ enum Objects {
         let found = try uses(["containers": [container]], beside: [map])
         #expect(found.map(\.finding) == [.credentialInConfigMap, .credentialInConfigMap])
         #expect(found.allSatisfy { $0.keys == ["DB_PASSWORD"] })
+        #expect(found.allSatisfy { $0.conversion.reason?.contains("by hand") == true })
     }
 
     @Test func `says what converts as it is, and what stands in the way`() throws {

@@ -48,7 +48,10 @@ private func states(
             ("policy", .down, whole + [try Samples.policy("second")]),
             ("policy", .down, whole.filter { $0.kind != "CloudTaserPolicy" }),
             ("agents", .degraded, whole + [try Samples.node("b")]),
-            ("agents", .down, whole.filter { $0.name != "agent-a" }),
+            (
+                "agents", .down,
+                changed(2, try Samples.policy(agent: "required")).filter { $0.name != "agent-a" }
+            ),
             ("pods", .degraded, whole + [try Samples.pod(bare: true)]),
             ("reports", .degraded, whole + [try Samples.report("False")]),
             ("reports", .degraded, whole + [try Samples.report("Unknown")]),
@@ -60,6 +63,8 @@ private func states(
             #expect(found[name] == state, "\(name) \(found)")
             #expect(found.filter { $0.value != .ok }.count == 1, "\(name) \(found)")
         }
+        // A policy that wants none, on a cluster that has none.
+        #expect(states(whole.filter { $0.name != "agent-a" })["agents"] == .ok)
         #expect(states(whole, vaults: [Samples.vault("sealed")])["vaults"] == .down)
         #expect(
             states(whole, vaults: [Samples.vault("active"), Samples.vault(nil)])["vaults"]

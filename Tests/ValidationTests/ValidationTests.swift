@@ -197,6 +197,11 @@ private func found(
                 == [.operatorNotReady])
         #expect(found(Array(whole[..<4]) + whole[5...]) == [.operatorNotReady])
         #expect(found(whole + [try Samples.node("b")]) == [.nodeWithoutAgent])
+        // Without any agent: the policy wants none, or it does.
+        let without = whole.filter { $0.name != "agent-a" }
+        #expect(found(without) == [])
+        let wanting = [try Samples.policy(agent: "preferred")]
+        #expect(found(Array(without[..<2]) + wanting + without[3...]) == [.nodeWithoutAgent])
         let old = [try Samples.node("b", kernel: "5.10.0-21"), try Samples.agent(on: "b")]
         #expect(found(whole + old) == [.kernelWithoutSecretMemory])
         let middle = [try Samples.node("b", kernel: "5.15.0-91"), try Samples.agent(on: "b")]

@@ -194,7 +194,7 @@ struct ConversionPlan {
         let isImport = place.list == "envFrom"
         let reference = isImport ? entry["secretRef"] : entry.value(at: "valueFrom", "secretKeyRef")
         guard let reference else {
-            return leave("it is no Secret's: put the value in the vault, and name it by hand")
+            return leave("it is no Secret's: \(SecretUses.needsPlace)")
         }
         if let reason = use.conversion.reason, reason != SecretUses.needsCommand {
             return leave(reason)

@@ -56,6 +56,7 @@ struct SecretUses {
     }
 
     static let needsKeys = "name its keys: the Secret was not read"
+    static let needsPlace = "put the value in the vault, and name it by hand"
     static let needsCommand =
         "write the container's command, or let the policy read it from a registry"
 
@@ -78,7 +79,7 @@ struct SecretUses {
                 else { return nil }
                 return SecretUse(
                     finding: .credentialInConfigMap, container: container.name, path: path,
-                    subject: map, keys: [key], conversion: conversion(in: container))
+                    subject: map, keys: [key], conversion: byHand(in: container))
             }
             if let value = entry["value"]?.text, !asks, !container.isWrapped,
                 VaultTexts.isReference(value)
@@ -92,7 +93,7 @@ struct SecretUses {
             else { return nil }
             return SecretUse(
                 finding: .credentialInPlainSight, container: container.name, path: path,
-                subject: name, keys: [], conversion: conversion(in: container))
+                subject: name, keys: [], conversion: byHand(in: container))
         }
     }
 
@@ -118,9 +119,15 @@ struct SecretUses {
             return [
                 SecretUse(
                     finding: .credentialInConfigMap, container: container.name, path: path,
-                    subject: name, keys: keys, conversion: conversion(in: container))
+                    subject: name, keys: keys, conversion: byHand(in: container))
             ]
         }
+    }
+
+    /// Of a value that is no Secret's: nobody can tell its place in the vault.
+    private func byHand(in container: Workload.Container) -> SecretUse.Conversion {
+        let other = conversion(in: container)
+        return other == .converts ? .after(Self.needsPlace) : other
     }
 
     /// What the webhook refuses, says so before.

@@ -152,6 +152,9 @@ package struct ClusterStatus: Sendable {
         guard !there.nodes.isEmpty, input.scope == .cluster || hasPods else {
             return Line("agents", .unknown, "no Node and Pod was read", runbook: "agent-missing")
         }
+        if there.covered == 0, PolicyReading(input.inventory).wantsNoAgent {
+            return Line("agents", .ok, "none, as the policy says: \(Installation.kernelAlone)")
+        }
         let bare = there.nodes.filter { !$0.hasAgent }.map(\.name)
         let text = "ready on \(there.covered) of \(there.nodes.count) nodes"
         guard !bare.isEmpty else { return Line("agents", .ok, text) }

@@ -4,6 +4,9 @@ internal import KubernetesFormat
 
 /// The parts of the product that run in the cluster, as stored objects tell.
 struct Installation {
+    /// What a policy without an agent means.
+    static let kernelAlone = "root of a node is kept out by the kernel alone"
+
     /// A Deployment of the chart, by its labels.
     struct Part {
         let object: ClusterObject

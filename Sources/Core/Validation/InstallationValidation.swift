@@ -156,6 +156,9 @@ struct InstallationValidation {
         guard input.scope == .cluster || input.inventory.workloads.contains(where: \.isPod) else {
             return (Check(name, .notChecked, "no Pod was read"), [])
         }
+        if there.covered == 0, PolicyReading(input.inventory).wantsNoAgent {
+            return (Check(name, .warning, "none, as the policy says: \(Installation.kernelAlone)"), [])
+        }
         let bare = there.nodes.filter { !$0.hasAgent }.map {
             finding(.nodeWithoutAgent, "Node \($0.name)", FindingID.nodeWithoutAgent.title)
         }

@@ -2,6 +2,7 @@
 internal import Injection
 internal import Inventory
 internal import KubernetesFormat
+internal import WrapperConfiguration
 
 /// The policies that were read.
 struct PolicyReading {
@@ -42,6 +43,9 @@ struct PolicyReading {
         self.findings = findings
         count = inventory.policies.count
     }
+
+    /// Whether the policy in force wants no agent.
+    var wantsNoAgent: Bool { policy.map { $0.agent == .none } ?? false }
 
     /// It has no namespace, whatever a scan says.
     static func name(_ object: ClusterObject) -> String { "CloudTaserPolicy \(object.name)" }
