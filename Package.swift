@@ -349,7 +349,8 @@ let executables: [Target] = [
         [
             "Operator", "Admission", "AdmissionServer", "AdmissionTrust", "AsyncClock",
             "CryptoHasher", "ImageFormat", "ImagePorts", "Injection", "Kubeconfig",
-            "InspectionPorts", "KubernetesHTTP", "KubernetesPorts", "MetricsFormat", "NodeAgentHTTP",
+            "InspectionPorts", "KubernetesHTTP", "KubernetesPorts", "MetricsFormat",
+            "NodeAgentHTTP",
             "OCIRegistry", "Ports", "Protection",
             "ServerProcess", "VaultHealthHTTP", "X509Issuer",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),

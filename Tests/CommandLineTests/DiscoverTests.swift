@@ -35,7 +35,7 @@ import Testing
         let run = try run("discover", "FILE")
         #expect(run.status == 0, "\(run)")
         #expect(run.output.contains("CT1006  critical  Pod shop/web  app"))
-        #expect(run.output.contains("1 uses in 1 workloads of 1 objects; 1 convert as they are"))
+        #expect(run.output.contains("1 uses in 1 workloads of 1 objects; 0 convert as they are"))
         #expect(!run.output.contains("hunter2"))
     }
 

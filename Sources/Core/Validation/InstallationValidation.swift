@@ -157,7 +157,9 @@ struct InstallationValidation {
             return (Check(name, .notChecked, "no Pod was read"), [])
         }
         if there.covered == 0, PolicyReading(input.inventory).wantsNoAgent {
-            return (Check(name, .warning, "none, as the policy says: \(Installation.kernelAlone)"), [])
+            return (
+                Check(name, .warning, "none, as the policy says: \(Installation.kernelAlone)"), []
+            )
         }
         let bare = there.nodes.filter { !$0.hasAgent }.map {
             finding(.nodeWithoutAgent, "Node \($0.name)", FindingID.nodeWithoutAgent.title)
