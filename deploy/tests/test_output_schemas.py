@@ -16,20 +16,21 @@ import support
 from test_commands import PROGRAM
 
 CLUSTER = os.path.join(support.ROOT, "Fixtures", "cluster", "cluster.json")
+DECLARED = ["--declarations", os.path.join(support.ROOT, "deploy", "tests", "declarations.yaml")]
 FOLDER = os.path.join("docs", "reference")
 # By schema: words, and how such a run may end. Objects of the fixture cannot be read; what `doctor` finds is the machine's.
 COMMANDS = {
-    "validation": (["validate", CLUSTER], {3}),
+    "validation": (["validate", CLUSTER, *DECLARED], {3}),
     "status": (["status", CLUSTER, "--without-vaults"], {3}),
     "doctor": (["doctor", "--node"], {0, 3, 4}),
     "netpol-check": (["netpol", "check", CLUSTER, "--vault-address", "https://10.0.0.5:8200"], {4}),
     "discovery": (["discover", CLUSTER], {4}),
-    "audit": (["audit", CLUSTER], {4}),
+    "audit": (["audit", CLUSTER, *DECLARED], {4}),
 }
 # Lists that have something to say about this fixture, and what no such entry has.
 ENTRIES = {
-    "validation": ["checks", "pods", "findings", "unread"], "status": ["lines"], "doctor": ["checks"],
-    "netpol-check": ["rows", "unread"], "discovery": ["uses", "unread"], "audit": ["findings", "unread"],
+    "validation": ["checks", "pods", "findings", "accepted", "unread"], "status": ["lines"], "doctor": ["checks"],
+    "netpol-check": ["rows", "unread"], "discovery": ["uses", "unread"], "audit": ["findings", "accepted", "unread"],
 }
 # Without a Node nothing is said of nodes.
 OPTIONAL = {"audit": {"nodes"}}

@@ -172,7 +172,8 @@ class Rights(unittest.TestCase):
     def test_what_the_operator_is_told_is_what_it_may_use(self):
         pod = support.pod_templates(self.rendered)["cloudtaser-operator"]
         arguments = dict(
-            argument.removeprefix("--").split("=") for argument in pod["spec"]["containers"][0]["args"])
+            argument.removeprefix("--").partition("=")[::2]
+            for argument in pod["spec"]["containers"][0]["args"])
         role = support.named(self.rendered, "Role", "cloudtaser-operator")
         leases = [rule for rule in role["rules"] if rule["resources"] == ["leases"]]
         self.assertIn([arguments["lease-name"]], [rule.get("resourceNames") for rule in leases])
