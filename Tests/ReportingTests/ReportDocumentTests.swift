@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import Inventory
 import KubernetesFormat
 import Reporting
@@ -68,6 +69,48 @@ import Testing
                 #expect(form.contains(word), "\(word)")
             }
         }
+    }
+}
+
+@Suite("What an audit says to do") struct AuditActionsTests {
+    /// Rows of a section, cells with blanks around them taken off.
+    private func rows(_ section: String, _ objects: [ClusterObject]) -> [[String]] {
+        let text = AuditDocument(Samples.result(objects)).report.markdown
+        guard let part = text.components(separatedBy: "## \(section)\n").dropFirst().first
+        else { return [] }
+        let lines = part.components(separatedBy: "\n## ")[0].split(separator: "\n")
+        return lines.filter { $0.hasPrefix("|") }.dropFirst(2).map { line in
+            line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+        }
+    }
+
+    @Test func `one line for what has the same to be done about it, three objects by name`() throws
+    {
+        let pods = try (1...5).map { try Samples.pod("web\($0)", secret: "db") }
+        let first = rows("What to do first", Array(pods.prefix(3)))
+        #expect(first.map { $0[1] } == ["CT1001"])
+        #expect(first.first?[3] == "Pod shop/web1, Pod shop/web2, Pod shop/web3")
+        #expect(first.first?.last?.hasPrefix("Move the value to the vault") == true)
+        #expect(
+            rows("What to do first", pods).first?[3]
+                == "Pod shop/web1, Pod shop/web2, Pod shop/web3 and 2 more")
+        // Control: nothing heavy, nothing to do first.
+        #expect(rows("What to do first", [try Samples.pod("web", wrapped: true)]).isEmpty)
+    }
+
+    @Test func `each id is in one of the two sections`() throws {
+        let objects = [
+            try Samples.pod("web", secret: "db"), try Samples.node("n1"),
+            try Samples.object([
+                "apiVersion": "v1", "kind": "Secret",
+                "metadata": ["name": "unused", "namespace": "shop"], "type": "Opaque",
+            ]),
+        ]
+        let first = rows("What to do first", objects).map { $0[1] }
+        let then = rows("What to do then", objects).map { $0[0] }
+        let found = Set(Samples.result(objects).findings.map(\.id.rawValue))
+        #expect(!first.isEmpty && !then.isEmpty)
+        #expect(Set(first).isDisjoint(with: then) && Set(first + then) == found)
     }
 }
 

@@ -3,8 +3,8 @@ internal import Inventory
 
 /// An audit as a report for people.
 package struct AuditDocument {
-    /// Of the section that says what to do first.
-    private static let urgentMax = 20
+    /// Objects that are named where many have the same to be done about.
+    private static let namedMax = 3
 
     private let result: AuditResult
     private var audit: Audit { result.audit }
@@ -77,29 +77,42 @@ package struct AuditDocument {
             "Worse than the baseline", table: .init(["what"], regressions.map { [$0] }))
     }
 
+    /// By id, the heaviest first: the same is done about all of its objects.
     private var urgent: ReportDocument.Section? {
+        var order: [FindingID] = []
+        var owners: [FindingID: [String]] = [:]
         var told: Set<[String]> = []
-        let rows = result.groups.filter { $0.finding.id.severity >= .high }.map { group in
-            [
-                group.finding.id.severity.rawValue, group.finding.id.rawValue,
-                group.finding.owner, group.finding.message,
-            ]
-        }.filter { told.insert($0).inserted }
-        guard !rows.isEmpty else { return nil }
-        let more = rows.count - Self.urgentMax
+        for group in result.groups where group.finding.id.severity >= .high {
+            let (id, owner) = (group.finding.id, group.finding.owner)
+            guard told.insert([id.rawValue, owner]).inserted else { continue }
+            if owners[id] == nil { order.append(id) }
+            owners[id, default: []].append(owner)
+        }
+        guard !order.isEmpty else { return nil }
         return .init(
             "What to do first",
-            text: more > 0 ? ["The first \(Self.urgentMax); \(more) more below."] : [],
             table: .init(
-                ["severity", "id", "object", "finding"], Array(rows.prefix(Self.urgentMax))))
+                ["severity", "id", "finding", "objects", "what to do"],
+                order.map { id in
+                    [
+                        id.severity.rawValue, id.rawValue, id.title, Self.named(owners[id] ?? []),
+                        id.fix,
+                    ]
+                }))
+    }
+
+    private static func named(_ owners: [String]) -> String {
+        let first = owners.prefix(namedMax).joined(separator: ", ")
+        return owners.count > namedMax
+            ? "\(first) and \(owners.count - namedMax) more" : first
     }
 
     private var fixes: ReportDocument.Section? {
         let found = Set(result.findings.map(\.id))
-        let ids = FindingID.allCases.filter(found.contains)
+        let ids = FindingID.allCases.filter { found.contains($0) && $0.severity < .high }
         guard !ids.isEmpty else { return nil }
         return .init(
-            "Fixes",
+            "What to do then",
             table: .init(
                 ["id", "finding", "fix"], ids.map { [$0.rawValue, $0.title, $0.fix] }))
     }
