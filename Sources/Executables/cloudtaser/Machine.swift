@@ -42,7 +42,9 @@ enum ClusterRights {
     static func checks(_ answers: [ReadingRights.Answer]) -> [Check] {
         let failed = answers.filter { $0.failure != nil }
         let listed = answers.count - failed.count
-        let all = Check("rights", .ok, "\(listed) of \(answers.count) kinds may be listed")
+        let all = Check(
+            "rights", failed.isEmpty ? .ok : .fails,
+            "\(listed) of \(answers.count) kinds may be listed")
         return [all]
             + failed.map { answer in
                 Check(
