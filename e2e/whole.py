@@ -3,6 +3,7 @@
 would write, is written here."""
 import base64
 import contextlib
+import copy
 import json
 import os
 import signal
@@ -162,6 +163,7 @@ class Cluster(unittest.TestCase):
     def configured(self, change):
         """change: of the webhook's configuration, None: it is away; the operators put it right at the end."""
         before = self.stage.configuration()
+        right = copy.deepcopy(before["webhooks"])
         with self.frozen():
             if change is None:
                 self.api.call("DELETE", stage.CONFIGURATION)
@@ -170,7 +172,9 @@ class Cluster(unittest.TestCase):
                     change(webhook)
                 self.api.call("PUT", stage.CONFIGURATION, before)
             yield
-        stage.eventually("the operators have put it right", lambda: self.stage.configuration())
+        stage.eventually(
+            "the operators have put it right",
+            lambda: (self.stage.configuration() or {}).get("webhooks") == right)
 
     @contextlib.contextmanager
     def policies(self, *names):
