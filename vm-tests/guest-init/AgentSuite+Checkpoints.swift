@@ -43,7 +43,8 @@ extension AgentSuite {
                 + "line \(own) signs up to \(signed)\(isBack ? "" : "; " + stateOf(agent))",
             isTold && isTriedAgain && during.failures == 1 && seen == EPERM
                 && during.checkpoints == start.checkpoints && during.lines > start.lines
-                // Whether lines come while it is signed is chance: EventPipelineTests have them come.
+                // Whether lines come while it is signed is chance; EventPipelineTests
+                // have them come.
                 && isBack && own > signed,
             "before: \(before.checkpoints) checkpoints, \(before.failures) failures",
             before.checkpoints > 0 && before.failures == 0)
