@@ -42,14 +42,20 @@ import Testing
         ] {
             let (written, read) = try again(value)
             #expect(read == value, "\(written)")
-            for size in [1, 50] {
-                var pieces: [String] = []
-                YAMLText.forEachPiece(of: value, size: size) { pieces.append($0) }
-                #expect(pieces.joined() == YAMLText.document(value))
-                #expect(pieces.dropLast().allSatisfy { $0.utf8.count >= size })
-            }
+            expectPieces(of: value)
         }
-        // A line ends a piece of any size.
+    }
+
+    private func expectPieces(of value: JSONTree) {
+        for size in [1, 50] {
+            var pieces: [String] = []
+            YAMLText.forEachPiece(of: value, size: size) { pieces.append($0) }
+            #expect(pieces.joined() == YAMLText.document(value))
+            #expect(pieces.dropLast().allSatisfy { $0.utf8.count >= size })
+        }
+    }
+
+    @Test func `a line ends a piece of any size`() {
         var lines: [String] = []
         YAMLText.forEachPiece(of: ["a": ["b", "c"], "d": ["e": "f"]], size: 1) { lines.append($0) }
         #expect(lines == ["a:\n- b\n", "- c\n", "d:\n  e: f\n"])
@@ -85,17 +91,8 @@ import Testing
             let value = Self.tree(&random, depth: 0)
             let (written, read) = try again(value)
             #expect(read == value, "\(written)")
-            for size in [1, 50] {
-                var pieces: [String] = []
-                YAMLText.forEachPiece(of: value, size: size) { pieces.append($0) }
-                #expect(pieces.joined() == YAMLText.document(value))
-                #expect(pieces.dropLast().allSatisfy { $0.utf8.count >= size })
-            }
+            expectPieces(of: value)
         }
-        // A line ends a piece of any size.
-        var lines: [String] = []
-        YAMLText.forEachPiece(of: ["a": ["b", "c"], "d": ["e": "f"]], size: 1) { lines.append($0) }
-        #expect(lines == ["a:\n- b\n", "- c\n", "d:\n  e: f\n"])
     }
 
     static func tree(_ random: inout SeededGenerator, depth: Int) -> JSONTree {
