@@ -44,10 +44,12 @@ package struct ClusterStatus: Sendable {
     /// - Parameter withVaults: false: nobody wanted them to be looked at.
     package init(_ input: ValidationInput, withVaults: Bool = true) {
         let installation = Installation(input.inventory)
+        let reading = PolicyReading(input.inventory)
         lines =
             [
-                Self.operators(input, installation), Self.webhook(input), Self.policy(input),
-                Self.agents(input, installation), Self.pods(input), Self.reports(input),
+                Self.operators(input, installation), Self.webhook(input),
+                Self.policy(input, reading),
+                Self.agents(input, installation, reading), Self.pods(input), Self.reports(input),
                 Self.proxies(input, installation),
             ] + (withVaults ? [Self.vaults(input)] : [])
     }
@@ -128,8 +130,7 @@ package struct ClusterStatus: Sendable {
         return Line("webhook", .ok, "fails closed; authority until \(WallClockText.seconds(until))")
     }
 
-    private static func policy(_ input: ValidationInput) -> Line {
-        let reading = PolicyReading(input.inventory)
+    private static func policy(_ input: ValidationInput, _ reading: PolicyReading) -> Line {
         guard reading.count > 0 else {
             let isMeant = input.isMissingMeant("cloudtaserpolicies.cloudtaser.io")
             return Line(
@@ -147,12 +148,14 @@ package struct ClusterStatus: Sendable {
                 + "\(first.policy.grants.count) grants")
     }
 
-    private static func agents(_ input: ValidationInput, _ there: Installation) -> Line {
+    private static func agents(
+        _ input: ValidationInput, _ there: Installation, _ reading: PolicyReading
+    ) -> Line {
         let hasPods = input.inventory.workloads.contains(where: \.isPod)
         guard !there.nodes.isEmpty, input.scope == .cluster || hasPods else {
             return Line("agents", .unknown, "no Node and Pod was read", runbook: "agent-missing")
         }
-        if there.covered == 0, PolicyReading(input.inventory).wantsNoAgent {
+        if there.covered == 0, reading.wantsNoAgent {
             return Line("agents", .ok, "none, as the policy says: \(Installation.kernelAlone)")
         }
         let bare = there.nodes.filter { !$0.hasAgent }.map(\.name)

@@ -9,11 +9,13 @@ struct InstallationValidation {
     let checks: [Check]
     let findings: [Finding]
 
-    init(_ input: ValidationInput, _ webhook: WebhookView, hasAsking: Bool) {
+    init(
+        _ input: ValidationInput, _ webhook: WebhookView, _ reading: PolicyReading, hasAsking: Bool
+    ) {
         let installation = Installation(input.inventory)
         let parts = [
             Self.webhook(input, webhook, hasAsking), Self.certificates(input, webhook),
-            Self.operators(input, installation), Self.agents(input, installation),
+            Self.operators(input, installation), Self.agents(input, installation, reading),
             Self.kernels(input), Self.vaults(input),
         ]
         checks = parts.map(\.check)
@@ -146,7 +148,9 @@ struct InstallationValidation {
         )
     }
 
-    private static func agents(_ input: ValidationInput, _ there: Installation) -> Part {
+    private static func agents(
+        _ input: ValidationInput, _ there: Installation, _ reading: PolicyReading
+    ) -> Part {
         let name = "agents"
         guard !there.nodes.isEmpty else {
             return (Check(name, .notChecked, "no Node was read"), [])
@@ -156,7 +160,7 @@ struct InstallationValidation {
         guard input.scope == .cluster || input.inventory.workloads.contains(where: \.isPod) else {
             return (Check(name, .notChecked, "no Pod was read"), [])
         }
-        if there.covered == 0, PolicyReading(input.inventory).wantsNoAgent {
+        if there.covered == 0, reading.wantsNoAgent {
             return (
                 Check(name, .warning, "none, as the policy says: \(Installation.kernelAlone)"), []
             )

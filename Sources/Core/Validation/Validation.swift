@@ -25,7 +25,7 @@ package struct Validation: Sendable {
         let policies = PolicyValidation(
             input, reading, asking: Set(asking.map(\.0.object.namespace)))
         let installation = InstallationValidation(
-            input, webhook, hasAsking: !asking.isEmpty)
+            input, webhook, reading, hasAsking: !asking.isEmpty)
         let missed = Self.missed(input.inventory)
         let namespaces = Self.namespaces(names, input)
         self.verdicts = verdicts.map(\.1)
