@@ -133,11 +133,13 @@ demo-attacks: setup $(OPENBAO) ## Its attacks alone: a secret from a real vault,
 		--application build/demo-application --openbao $(OPENBAO) \
 		--expected Fixtures/demo/expected.json
 
-# Clients and servers with times of their own. All tests begin at once and share two threads, so that
-# what waits for an answer gets its turn when hundreds of others have had theirs: they have a run of
-# their own.
+# Clients and servers with times of their own: they have a run of their own, so that nobody who computes
+# holds both threads meanwhile.
 ON_THE_CLOCK := ^(AdmissionServer|KubernetesHTTP|Kubeconfig|NodeAgentHTTP|ObjectServer|OCIRegistry|OperatorProgram|S3HTTP|S3ProxyProgram|VaultCustody)Tests\.|Real(Token)?RegistryTests|Real(Rclone|Moto)StoreTests
-SERVERS = CLOUDTASER_OPENBAO=$(OPENBAO) CLOUDTASER_KUBERNETES_VALIDATE=$(KUBERNETES_VALIDATE) \
+# Without a limit all tests begin at once and share two threads: what waits for an answer gets its turn
+# when hundreds of others have had theirs.
+TESTS_AT_ONCE := 8
+SERVERS = SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(TESTS_AT_ONCE) CLOUDTASER_OPENBAO=$(OPENBAO) CLOUDTASER_KUBERNETES_VALIDATE=$(KUBERNETES_VALIDATE) \
 	CLOUDTASER_KUBERNETES=$(KUBERNETES) CLOUDTASER_REGISTRY=$(REGISTRY) CLOUDTASER_S3=$(S3) \
 	CLOUDTASER_EVIDENCE_DIR=$(abspath $(EVIDENCE))
 
@@ -170,10 +172,13 @@ soak: setup build/cloudtaser ## SEEDS=10000 seeds of this commit in each scenari
 	python3 Tests/Benchmarks/soak.py --program build/cloudtaser --seeds $(SEEDS) \
 		$(addprefix --scenario ,$(SCENARIOS))
 
+# `make test` plays a few seeds of them twice, without optimisation.
+LONG_SCENARIOS := leader-election webhook-certificates admission protection-reports object-proxy
+
 # Seeds that every run of the continuous integration plays; the next target and `make soak` explore
 # others.
 .PHONY: simulation
-simulation: setup build/cloudtaser ## The simulator's canaries and 500 fixed seeds
+simulation: setup build/cloudtaser ## The simulator's canaries, 500 fixed seeds, and 50 of them twice
 	build/cloudtaser simulate --first-seed 1 --seeds 500
 	build/cloudtaser simulate --scenario leader-election --first-seed 1 --seeds 200
 	build/cloudtaser simulate --scenario webhook-certificates --first-seed 1 --seeds 100
@@ -181,6 +186,8 @@ simulation: setup build/cloudtaser ## The simulator's canaries and 500 fixed see
 	build/cloudtaser simulate --scenario registry-lookups --first-seed 1 --seeds 100
 	build/cloudtaser simulate --scenario protection-reports --first-seed 1 --seeds 200
 	build/cloudtaser simulate --scenario object-proxy --first-seed 1 --seeds 500
+	@python3 -B Tests/Determinism/twice.py --program build/cloudtaser --seeds 50 \
+		$(addprefix --scenario ,$(LONG_SCENARIOS))
 
 # .ci/run makes a warning of a failure: docs/adr/0007-seeds-of-a-commit-warn.md.
 .PHONY: simulation-of-commit

@@ -19,6 +19,7 @@ struct ManifestTarget: Sendable {
 /// `systemLibrary`, `testProgram`) and the plain `.target`, `.executableTarget` and `.testTarget`.
 struct Manifest: Sendable {
     let targets: [ManifestTarget]
+    private let named: [String: ManifestTarget]
 
     init(text: String) {
         targets = Self.calls.flatMap { call in
@@ -29,11 +30,10 @@ struct Manifest: Sendable {
                     ? Self.target(call: call, in: text, from: range) : nil
             }
         }
+        named = Dictionary(targets.map { ($0.name, $0) }, uniquingKeysWith: { one, _ in one })
     }
 
-    func target(named name: String) -> ManifestTarget? {
-        targets.first { $0.name == name }
-    }
+    func target(named name: String) -> ManifestTarget? { named[name] }
 
     /// `names` and everything they link, directly or not.
     func closure(of names: [String]) -> Set<String> {

@@ -69,11 +69,9 @@ private func undeclaredImports(_ repository: Repository) -> [Finding] {
 
 /// A dependency on a program is not an import: it has the program built before the tests run.
 private func unusedDependencies(_ repository: Repository) -> [Finding] {
-    repository.manifest.targets.flatMap { target -> [Finding] in
-        let files = repository.swiftFiles.filter {
-            repository.target(of: $0)?.name == target.name
-        }
-        guard !files.isEmpty else { return [] }
+    let filesOf = Dictionary(grouping: repository.swiftFiles) { repository.target(of: $0)?.name }
+    return repository.manifest.targets.flatMap { target -> [Finding] in
+        guard let files = filesOf[target.name] else { return [] }
         let imported = Set(files.flatMap { ImportLine.all(of: $0).map(\.module) })
         return target.dependencies.filter { name in
             let isProgram = repository.manifest.target(named: name)?.isProgram ?? false

@@ -44,6 +44,8 @@ struct Repository: Sendable {
     let manifest: Manifest
     /// Every file and every folder above one.
     let paths: Set<String>
+    /// By their folders.
+    private let targets: [String: ManifestTarget]
 
     init(files: [SourceFile]) {
         self.files = files.sorted { $0.path < $1.path }
@@ -57,6 +59,8 @@ struct Repository: Sendable {
             }
         }
         self.paths = paths
+        targets = Dictionary(
+            manifest.targets.map { ($0.path, $0) }, uniquingKeysWith: { one, _ in one })
     }
 
     /// A made-up checkout.
@@ -71,8 +75,12 @@ struct Repository: Sendable {
 
     /// The target whose folder `file` is in.
     func target(of file: SourceFile) -> ManifestTarget? {
-        manifest.targets.filter { file.path.hasPrefix($0.path + "/") }
-            .max { $0.path.utf8.count < $1.path.utf8.count }
+        var folder = file.path[...]
+        while let slash = folder.lastIndex(of: "/") {
+            folder = folder[..<slash]
+            if let target = targets[String(folder)] { return target }
+        }
+        return nil
     }
 }
 

@@ -16,6 +16,9 @@ enum BrokenAdmission: String, CaseIterable, Sendable {
 
     var oracle: String { self == .trustsAnnotations ? "granted-pod" : "wrapped-pod" }
 
+    /// The seed that shows it.
+    var seed: UInt64 { self == .isBehind ? 19 : 1 }
+
     var tampering: AdmissionScenario.Tampering {
         var tampering = AdmissionScenario.Tampering()
         switch self {

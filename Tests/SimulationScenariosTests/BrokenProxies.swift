@@ -33,6 +33,15 @@ enum BrokenProxies: String, CaseIterable, Sendable {
         }
     }
 
+    /// The seed that shows it.
+    var seed: UInt64 {
+        switch self {
+        case .eager: 25
+        case .listing: 32
+        default: 1
+        }
+    }
+
     var tampering: ObjectProxyScenario.Tampering {
         var tampering = ObjectProxyScenario.Tampering()
         switch self {
