@@ -21,6 +21,10 @@ final class CertificateWorld: @unchecked Sendable {
     /// Whole seconds that each API server is behind; less than a new authority is given.
     private static let lags = [0, 5, 20]
     private static let watchPause = Duration.seconds(2)
+    private static let backdate: Int64 = 20
+    /// Seconds until each replica that works has looked again, whatever kept it from it: a
+    /// partition of 25, the pause after it, and calls that come to nothing.
+    private static let blindTime = 60
 
     /// What an API server can know of the configuration.
     private struct Snapshot {
@@ -45,6 +49,9 @@ final class CertificateWorld: @unchecked Sendable {
     private var wasSettled: Bool?
     /// When somebody's certificate had run out for want of an API server.
     private var lastExpired: Int?
+    /// When somebody had deleted both the Secret and the configuration. Whoever begins then cannot
+    /// know what others serve.
+    private var lastErased: Int?
     private var lastLook: (versions: [JSONTree?], isConsistent: Bool)?
 
     init(_ run: SimulationRun, _ tampering: CertificateScenario.Tampering) {
@@ -64,7 +71,7 @@ final class CertificateWorld: @unchecked Sendable {
         }
         guard
             let times = CertificateTimes(
-                checked: 1000, leafLife: 330, backdate: 20, settle: tampering.settle,
+                checked: 1000, leafLife: 330, backdate: Self.backdate, settle: tampering.settle,
                 overlap: tampering.overlap)
         else { return }
         var settings = WebhookTrustSettings(
@@ -109,7 +116,9 @@ final class CertificateWorld: @unchecked Sendable {
             // Nor can anybody have waited who could not reach the API server until the end.
             guard present - (lastExpired ?? -lag - 1) > lag else { continue }
             for (name, replica) in replicas.sorted(by: { $0.key < $1.key }) {
-                guard replica.trust.isReady, !paused.contains(name) else { continue }
+                guard replica.trust.isReady, !paused.contains(name),
+                    !isOfErased(replica, present - lag)
+                else { continue }
                 run.marks.hit("trust.called")
                 let leaf = replica.leaf?.certificate ?? []
                 guard !known.authorities.contains(where: { issuer.isSigned(leaf, by: $0) }) else {
@@ -122,6 +131,15 @@ final class CertificateWorld: @unchecked Sendable {
         if settled != wasSettled { run.report(ConditionChanged("trusted", holds: settled)) }
         wasSettled = settled
         run.after(.seconds(1)) { [self] in look() }
+    }
+
+    /// Whether it serves what was made before all was deleted, and may not have looked since.
+    private func isOfErased(_ replica: Replica, _ second: Int) -> Bool {
+        guard let lastErased, second - lastErased <= Self.blindTime, let leaf = replica.leaf,
+            let facts = try? issuer.facts(of: leaf.certificate)
+        else { return false }
+        let made = facts.validFrom + Self.backdate - SimulatedClock.startSecondsSince1970
+        return made <= lastErased
     }
 
     private func isExpired(_ replica: Replica) -> Bool {
@@ -216,6 +234,9 @@ final class CertificateWorld: @unchecked Sendable {
                     Self.secret, object.rendered(), WriteOptions(), token: "token")
                 if let made { _ = try? server.commit(made) }
             }
+        }
+        if stored(Self.secret) == nil, stored(Self.configuration) == nil {
+            lastErased = history.count
         }
     }
 }

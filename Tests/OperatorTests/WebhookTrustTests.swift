@@ -147,6 +147,29 @@ import Testing
         #expect(world.refusedAt.allSatisfy { $0 <= TrustWorld.lag + 1 }, "\(world.refusedAt)")
     }
 
+    /// A limit, found by `make soak`; the control is somebody who is there and knows it.
+    @Test(
+        "with Secret and configuration gone at once, nobody knows what a replica that hangs serves",
+        arguments: [true, false])
+    func erased(_ hangs: Bool) throws {
+        let world = try world(seconds: 300) { world in
+            world.spawn("one")
+            let run = world.run
+            if hangs { run.after(.seconds(99)) { run.pause("one") } }
+            run.after(.seconds(100)) {
+                world.delete(TrustWorld.secret)
+                world.delete(TrustWorld.configuration)
+            }
+            world.spawn("two", after: .seconds(101))
+            run.after(.seconds(150)) { run.resume("one") }
+        }
+        let refused = world.refusedAt.filter { $0 > TrustWorld.lag + 1 }
+        let times = 100...(151 + TrustWorld.lag)
+        #expect(refused.contains { $0 >= 122 } == hangs, "\(refused)")
+        #expect(refused.allSatisfy(times.contains), "\(refused)")
+        #expect(world.isSettled)
+    }
+
     /// What somebody may have made of the Secret.
     static let damages:
         [(name: String, fault: CertificateFault?, change: @Sendable (inout JSONTree) -> Void)] = [
