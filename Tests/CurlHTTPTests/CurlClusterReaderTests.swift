@@ -5,6 +5,7 @@ import Kubeconfig
 import KubernetesPorts
 import LoopbackPKI
 import ScriptedServer
+import Synchronization
 import Testing
 
 private let pods = ResourceCollection(
@@ -153,13 +154,27 @@ private func failure(_ call: () async throws -> some Any) async -> KubernetesFai
         #expect(await task.value == .cancelled)
     }
 
-    @Test func `nobody listens`() async throws {
+    @Test func `where nobody listens it is tried a few times, and told`() async throws {
+        let credentials = CountingCredentials()
         let api = try CurlClusterReader(
             ClusterEndpoint(server: "https://127.0.0.1:1", authorities: nil),
-            credentials: FixedCredentials(ClusterCredential()), time: .milliseconds(100))
+            credentials: credentials, time: .seconds(20))
         guard case .unreachable = await failure({ try await api.get(pods.object("a")) }) else {
             Issue.record("something answered at port 1")
             return
         }
+        #expect(credentials.count == CurlClusterReader.unreachableMax)
+    }
+}
+
+/// Asked once for each attempt.
+private final class CountingCredentials: ClusterCredentials {
+    private let asked = Mutex(0)
+
+    var count: Int { asked.withLock { $0 } }
+
+    func current(isRefused: Bool) -> ClusterCredential {
+        asked.withLock { $0 += 1 }
+        return ClusterCredential()
     }
 }

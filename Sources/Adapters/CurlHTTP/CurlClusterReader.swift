@@ -8,6 +8,8 @@ package import KubernetesPorts
 package struct CurlClusterReader: KubernetesReading {
     private static let firstPause = Duration.milliseconds(200)
     private static let connectTime = Duration.seconds(10)
+    /// Attempts of one call that reach nobody: somebody waits for it, and a wrong address stays wrong.
+    package static let unreachableMax = 3
 
     private let server: ServerAddress
     private let connectTo: String?
@@ -52,17 +54,20 @@ package struct CurlClusterReader: KubernetesReading {
         }
     }
 
-    /// Again after failures that pass, within the time of one call.
+    /// Again after failures that pass, within the time of one call; a few times where nobody listens.
     private func call(
         _ path: String, _ query: [(String, String)] = []
     ) async throws(KubernetesFailure) -> [UInt8] {
         let end = ContinuousClock.now + time
         var pause = Self.firstPause
+        var unreachableCount = 0
         while true {
             let failure: KubernetesFailure
             do throws(KubernetesFailure) {
                 return try await once(path, query, end - .now)
             } catch { failure = error }
+            if case .unreachable = failure { unreachableCount += 1 }
+            guard unreachableCount < Self.unreachableMax else { throw failure }
             let wait = max(pause, failure.retryAfter ?? .zero)
             guard failure.isTransient, ContinuousClock.now + wait < end else { throw failure }
             do { try await Task.sleep(for: wait) } catch { throw .cancelled }
