@@ -32,7 +32,7 @@ def own_address():
 
 
 class Replica:
-    """The built program with the arguments that the chart gives it, but for its ports."""
+    """The built program with the arguments that the chart gives it, but for its ports, and looks at agents more often."""
 
     def __init__(self, program, arguments, kubeconfig, log):
         self.address = own_address()
@@ -43,7 +43,7 @@ class Replica:
         with open(log, "w", encoding="utf-8") as file:
             self.process = subprocess.Popen(
                 [program, *kept, *(f"{name}={port}" for name, port in ports.items()),
-                 "--kubeconfig", kubeconfig],
+                 "--report-seconds=3", "--kubeconfig", kubeconfig],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file,
                 env={"HOME": os.path.dirname(log), "PATH": "/usr/bin:/bin"},
                 preexec_fn=api_server._end_with_parent)

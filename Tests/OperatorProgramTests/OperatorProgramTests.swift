@@ -36,7 +36,7 @@ import Testing
         for text in [
             "--address", "--port", "--health-port", "--tls-certificate", "--tls-key",
             "--kubeconfig", "--policy-file", "--selector", "--namespace", "--lease-name",
-            "--drain-seconds", "--request-seconds", "Examples:", "Exit codes:",
+            "--drain-seconds", "--request-seconds", "--report-seconds", "Examples:", "Exit codes:",
             "--registry-credentials", "--registry-mirror", "--registry-ca", "--registry-host",
             "--registry-insecure",
         ] {
@@ -49,6 +49,8 @@ import Testing
             (["--port", "70000"], 64, "use 0 to 65535"),
             (["--drain-seconds", "301"], 64, "0 to 300"),
             (["--selector", "both"], 64, "selector"), (["--request-seconds", "0"], 64, "1 to 300"),
+            (["--report-seconds", "0"], 64, "1 to 300"),
+            (["--report-seconds", "301"], 64, "--report-seconds is out of range"),
             (["--lease-name", ""], 64, "lease-name"),
             (["--registry-mirror", "a.eu=b.eu"], 64, "write HOST=https://MIRROR"),
             (["--registry-host", "https://a.eu"], 64, "--registry-host is no host"),

@@ -2,6 +2,7 @@
 import KubernetesFormat
 import KubernetesPorts
 import Operator
+import Ports
 import Protection
 import SimulatedCluster
 import Synchronization
@@ -162,6 +163,22 @@ struct ProtectionReportsTests {
         }
     }
 
+    @Test(arguments: [7, 30]) func `are looked at as often as is wanted`(seconds: Int) async throws
+    {
+        let cluster = try await ReportCluster()
+        let clock = NotingClock()
+        let namespaces = ClusterNamespaces(api: cluster.api, clock: ImmediateClock())
+        let reports = ProtectionReports(
+            api: cluster.api, agents: cluster.agents, clock: clock, namespaces: namespaces,
+            namespace: ReportCluster.operators, excluded: [], lookEvery: .seconds(seconds))
+        let running = [
+            Task { await namespaces.mirror.run() }, Task { await reports.run(while: { true }) },
+        ]
+        #expect(try await soon { clock.pauses.contains(.seconds(seconds)) })
+        for task in running { task.cancel() }
+        #expect(!clock.pauses.contains(.seconds(37 - seconds)))
+    }
+
     @Test func `are written by the leader only`() async throws {
         let cluster = try await ReportCluster()
         try await cluster.pod("alone", ["a"])
@@ -297,5 +314,19 @@ struct ProtectionReportsTests {
             cluster.fault.withLock { $0 = { _ in nil } }
             #expect(try await cluster.comes("deployment-web", to: "AllEnrolled"))
         }
+    }
+}
+
+/// Passes over every pause, and notes how long it was to be.
+private final class NotingClock: AsyncTimeSource {
+    private let noted = Mutex<Set<Duration>>([])
+
+    var pauses: Set<Duration> { noted.withLock { $0 } }
+
+    func monotonic() -> MonotonicTime { ImmediateClock().monotonic() }
+    func secondsSince1970() -> Int64 { 0 }
+    func sleep(until time: MonotonicTime) async {
+        noted.withLock { _ = $0.insert(monotonic().duration(to: time)) }
+        await Task.yield()
     }
 }

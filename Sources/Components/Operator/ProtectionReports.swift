@@ -45,6 +45,7 @@ package final class ProtectionReports: Sendable {
     private let agents: ClusterAgents
     private let excluded: Set<String>
     private let podsMax: Int
+    private let lookEvery: Duration
     private let judge: Judge
     private let count = Mutex<Int?>(nil)
 
@@ -56,6 +57,7 @@ package final class ProtectionReports: Sendable {
         api: any KubernetesAPI, agents: any NodeAgents, clock: any AsyncTimeSource,
         namespaces: ClusterNamespaces, namespace: String, excluded: Set<String>,
         podsMax: Int = ProtectionReports.podsMax,
+        lookEvery: Duration = ProtectionReports.lookEvery,
         report: @escaping @Sendable (Report) -> Void = { _ in },
         judge: @escaping Judge = { ProtectionVerdict($0, $1, isComplete: $2) }
     ) {
@@ -65,6 +67,7 @@ package final class ProtectionReports: Sendable {
         self.agents = ClusterAgents(api: api, agents: agents, namespace: namespace)
         self.excluded = excluded
         self.podsMax = podsMax
+        self.lookEvery = lookEvery
         self.judge = judge
         self.report = report
     }
@@ -91,7 +94,7 @@ package final class ProtectionReports: Sendable {
                             try await look(mirror, &owners, while: isCurrent)
                         } catch { if error != .cancelled { report(.failed(error)) } }
                     }
-                    await clock.sleep(for: isKnown ? Self.lookEvery : Self.pause)
+                    await clock.sleep(for: isKnown ? lookEvery : Self.pause)
                 }
                 group.cancelAll()
             }

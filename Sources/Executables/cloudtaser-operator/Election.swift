@@ -43,7 +43,8 @@ final class Election: Sendable {
             log.write(.notice, "election", "\(report)")
         }
         let duties = LeaderDuties(
-            cluster, namespace: namespace, vaults: vaults, clock: clock, log: log)
+            cluster, namespace: namespace, vaults: vaults,
+            reportEvery: .seconds(command.reportSeconds), clock: clock, log: log)
         self.duties.withLock { $0 = duties }
         let waiting = Duration.seconds(1)
         await election.run(until: { while !Task.isCancelled { await clock.sleep(for: waiting) } }) {

@@ -16,10 +16,12 @@ struct LeaderDuties: Sendable {
     /// nil: the policy is in a file.
     private let status: PolicyStatus?
 
-    /// - Parameter namespace: the operator's own.
+    /// - Parameters:
+    ///   - namespace: the operator's own.
+    ///   - reportEvery: from one look at the agents to the next.
     init(
         _ cluster: ClusterAccess.Cluster, namespace: String, vaults: VaultProbe?,
-        clock: any AsyncTimeSource, log: ProgramLog
+        reportEvery: Duration, clock: any AsyncTimeSource, log: ProgramLog
     ) {
         self.vaults = vaults
         let excluded: Set = [WebhookSettings.alwaysExcluded, namespace]
@@ -39,7 +41,8 @@ struct LeaderDuties: Sendable {
         }
         reports = ProtectionReports(
             api: cluster.api, agents: NodeAgentHTTP(), clock: clock,
-            namespaces: cluster.mirroredNamespaces, namespace: namespace, excluded: excluded
+            namespaces: cluster.mirroredNamespaces, namespace: namespace, excluded: excluded,
+            lookEvery: reportEvery
         ) { report in
             switch report {
             case .failed(let failure): log.failure("protection_reports", failure)

@@ -61,6 +61,8 @@ struct OperatorCommand: AsyncParsableCommand {
     var drainSeconds = 5
     @Option(help: "Seconds that a request may take to arrive.")
     var requestSeconds = 10
+    @Option(help: "Seconds from one look at the nodes' agents, for reports, to the next.")
+    var reportSeconds = 30
     @Flag(help: "Ask the policy's vaults how they are, and tell it by metrics; no secret is read.")
     var vaultProbe = false
     @Option(help: "PEM file of the authorities of vaults, for that; default: the system's.")
@@ -79,6 +81,7 @@ struct OperatorCommand: AsyncParsableCommand {
         }
         for (name, value, least) in [
             ("--drain-seconds", drainSeconds, 0), ("--request-seconds", requestSeconds, 1),
+            ("--report-seconds", reportSeconds, 1),
         ] where !(least...Self.secondsMax).contains(value) {
             throw ValidationError("\(name) is out of range; use \(least) to \(Self.secondsMax)")
         }
