@@ -8,7 +8,8 @@ package import KubernetesPorts
 package struct CurlClusterReader: KubernetesReading {
     private static let firstPause = Duration.milliseconds(200)
     private static let connectTime = Duration.seconds(10)
-    /// Attempts of one call that reach nobody: somebody waits for it, and a wrong address stays wrong.
+    /// Attempts of one call that reach nobody: somebody waits for it, and a wrong address stays
+    /// wrong.
     package static let unreachableMax = 3
 
     private let server: ServerAddress
@@ -54,7 +55,8 @@ package struct CurlClusterReader: KubernetesReading {
         }
     }
 
-    /// Again after failures that pass, within the time of one call; a few times where nobody listens.
+    /// Again after failures that pass, within the time of one call; a few times where nobody
+    /// listens.
     private func call(
         _ path: String, _ query: [(String, String)] = []
     ) async throws(KubernetesFailure) -> [UInt8] {
