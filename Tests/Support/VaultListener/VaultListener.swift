@@ -27,6 +27,8 @@ package enum TransportFault: Sendable, Equatable {
     case slow(milliseconds: UInt32)
 }
 
+private let nanosecondsOfSecond = 1_000_000_000
+
 /// Why a listener could not start.
 package struct VaultListenerFailure: Error {
     package let call: String
@@ -60,12 +62,14 @@ package final class VaultListener: Sendable {
         var connections: Set<Int32> = []
         var threads: [pthread_t] = []
         var handshakes = 0
-        /// When the vault's time began to follow the clock (seconds); nil: it stands still.
+        /// When the vault's time began to follow the clock (nanoseconds); nil: it stands still.
         var startedAt: Int?
 
         mutating func moveTime() {
             guard let startedAt else { return }
-            let elapsed = VaultListener.monotonicSeconds() - startedAt
+            // Whole seconds of what has passed: a difference of whole seconds may be one ahead.
+            let elapsed =
+                (VaultListener.monotonicNanoseconds() - startedAt) / nanosecondsOfSecond
             vault.advance(seconds: max(0, elapsed - vault.now))
         }
     }
@@ -84,8 +88,10 @@ package final class VaultListener: Sendable {
         (descriptor, port) = try Self.listen(port: options.port)
         var initial = State(vault: vault, fault: options.fault)
         if options.followsClock {
-            initial.startedAt = Self.monotonicSeconds() - vault.now
+            // In this order: it may be behind, and is never ahead.
             initial.vault.startedAt = Int64(time(nil)) - Int64(vault.now)
+            initial.startedAt =
+                Self.monotonicNanoseconds() - vault.now * nanosecondsOfSecond
         }
         state = Mutex(initial)
         try startThread { listener in listener.acceptLoop() }
@@ -280,10 +286,10 @@ package final class VaultListener: Sendable {
         return body
     }
 
-    private static func monotonicSeconds() -> Int {
+    private static func monotonicNanoseconds() -> Int {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
-        return time.tv_sec
+        return time.tv_sec * nanosecondsOfSecond + time.tv_nsec
     }
 
     private static func listen(port: UInt16) throws -> (Int32, UInt16) {
