@@ -30,18 +30,23 @@ final class ScratchFolder {
     func fake(_ name: String, says output: String = "", complains: String = "", status: Int = 0)
         throws
     {
-        let place = try write(
+        try program(
             name,
             """
-            #!/bin/sh
             printf '%s\\n' "$@" > '\(path)/\(name).args'
             /bin/cat > '\(path)/\(name).in'
             printf '%s' '\(output)'
             printf '%s' '\(complains)' >&2
             exit \(status)
-
             """)
+    }
+
+    /// A program for the shell, with its place.
+    @discardableResult
+    func program(_ name: String, _ script: String) throws -> String {
+        let place = try write(name, "#!/bin/sh\n\(script)\n")
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: place)
+        return place
     }
 
     /// Of a fake program that ran; nil: it did not.

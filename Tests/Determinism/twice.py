@@ -26,8 +26,9 @@ def fault(program, scenario, seeds):
     # Into files: with a pipe that nobody reads yet, one would wait for the other.
     with tempfile.TemporaryFile() as one, tempfile.TemporaryFile() as other:
         traces = (one, other)
-        for process in [played(program, scenario, seeds, trace) for trace in traces]:
-            errors = process.communicate(timeout=SECONDS_MAX)[1]
+        processes = [played(program, scenario, seeds, trace) for trace in traces]
+        told = [process.communicate(timeout=SECONDS_MAX)[1] for process in processes]
+        for process, errors in zip(processes, told):
             if process.returncode:
                 return f"ended with {process.returncode}: {errors.decode(errors='replace')[-400:]}"
         for trace in traces:

@@ -2,6 +2,7 @@
 import ArgumentParser
 import Foundation
 import Injection
+import Operator
 import ServerProcess
 
 @main
@@ -62,7 +63,7 @@ struct OperatorCommand: AsyncParsableCommand {
     @Option(help: "Seconds that a request may take to arrive.")
     var requestSeconds = 10
     @Option(help: "Seconds from one look at the nodes' agents, for reports, to the next.")
-    var reportSeconds = 30
+    var reportSeconds = Int(ProtectionReports.lookEvery.components.seconds)
     @Flag(help: "Ask the policy's vaults how they are, and tell it by metrics; no secret is read.")
     var vaultProbe = false
     @Option(help: "PEM file of the authorities of vaults, for that; default: the system's.")

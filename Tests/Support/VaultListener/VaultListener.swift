@@ -27,8 +27,6 @@ package enum TransportFault: Sendable, Equatable {
     case slow(milliseconds: UInt32)
 }
 
-private let nanosecondsOfSecond = 1_000_000_000
-
 /// Why a listener could not start.
 package struct VaultListenerFailure: Error {
     package let call: String
@@ -62,14 +60,13 @@ package final class VaultListener: Sendable {
         var connections: Set<Int32> = []
         var threads: [pthread_t] = []
         var handshakes = 0
-        /// When the vault's time began to follow the clock (nanoseconds); nil: it stands still.
-        var startedAt: Int?
+        /// When the vault's time began to follow the clock; nil: it stands still.
+        var startedAt: ContinuousClock.Instant?
 
         mutating func moveTime() {
             guard let startedAt else { return }
             // Whole seconds of what has passed: a difference of whole seconds may be one ahead.
-            let elapsed =
-                (VaultListener.monotonicNanoseconds() - startedAt) / nanosecondsOfSecond
+            let elapsed = Int(startedAt.duration(to: .now).components.seconds)
             vault.advance(seconds: max(0, elapsed - vault.now))
         }
     }
@@ -90,8 +87,7 @@ package final class VaultListener: Sendable {
         if options.followsClock {
             // In this order: it may be behind, and is never ahead.
             initial.vault.startedAt = Int64(time(nil)) - Int64(vault.now)
-            initial.startedAt =
-                Self.monotonicNanoseconds() - vault.now * nanosecondsOfSecond
+            initial.startedAt = .now - .seconds(vault.now)
         }
         state = Mutex(initial)
         try startThread { listener in listener.acceptLoop() }
@@ -284,12 +280,6 @@ package final class VaultListener: Sendable {
         body.append(contentsOf: repeatElement(UInt8(ascii: "x"), count: bytes - frame.count))
         body.append(contentsOf: frame.suffix(2))
         return body
-    }
-
-    private static func monotonicNanoseconds() -> Int {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return time.tv_sec * nanosecondsOfSecond + time.tv_nsec
     }
 
     private static func listen(port: UInt16) throws -> (Int32, UInt16) {
